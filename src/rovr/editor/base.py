@@ -1,0 +1,78 @@
+"""What every editor Γ offers: look at a frame once, then repair a frame with the help of others.
+
+Γ(X̃_i, X̃_c1, …, X̃_cK) of the poster. Splitting it into :meth:`Editor.prepare` and :meth:`Editor.edit` lets whatever
+depends on one frame alone be computed once a frame and kept, so that looking at a context costs little.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A frame as an editor wants to see it.
+
+    Attributes:
+        frame: (3, H, W) float in [0, 1].
+        doubt: (1, H, W) float in [0, 1]; 0 = seen by the camera, 1 = missing. Pixels that an earlier edit
+            filled lie in between.
+        cache: what the editor computed from these two, for itself alone.
+    """
+
+    frame: Tensor
+    doubt: Tensor
+    cache: Any = None
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What an edit gives back.
+
+    Attributes:
+        frame: (3, H, W) float in [0, 1]; equal to the target wherever its mask is 0.
+        doubt: (1, H, W) float in [0, 1]; how much of each pixel was made up and not found in a context.
+    """
+
+    frame: Tensor
+    doubt: Tensor
+
+
+class Editor(ABC):
+    """Repairs one frame from itself and K ≥ 0 contexts, at any size."""
+
+    name: str
+
+    @abstractmethod
+    def prepare(self, frame: Tensor, doubt: Tensor) -> Prepared:
+        """Compute whatever depends on this frame alone.
+
+        Args:
+            frame: (3, H, W) float in [0, 1]; the values under doubt 1 are never used.
+            doubt: (1, H, W) float in [0, 1].
+        """
+
+    @abstractmethod
+    def edit(self, target: Prepared, mask: Tensor, contexts: Sequence[Prepared]) -> Repair:
+        """Repair the target.
+
+        Args:
+            target: the frame to repair.
+            mask: (1, H, W) bool, the pixels to fill.
+            contexts: the frames to look at, in any number and order.
+        """
+
+
+def paste(frame: Tensor, filled: Tensor, mask: Tensor) -> Tensor:
+    """Keep ``frame`` outside the mask, bit for bit, and take ``filled`` inside.
+
+    Args:
+        frame: (3, H, W).
+        filled: (3, H, W).
+        mask: (1, H, W) bool.
+    """
+    return torch.where(mask, filled.clamp(0, 1), frame)

@@ -1,0 +1,77 @@
+"""The state s_t: a clip with the repairs made so far."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from rovr.types import Edit
+
+
+@dataclass
+class RepairState:
+    """A clip under repair, as selectors see it.
+
+    Attributes:
+        frames: (T, 3, H, W) uint8, with the repairs made so far.
+        masks: (T, 1, H, W) bool, the holes as they were given.
+        doubt: (T, 1, H, W) uint8, 0 = seen by the camera, 255 = missing; repaired pixels lie in between.
+        pending: (T,) bool, the frames still to be repaired. Frames without a hole never are.
+        edits: the actions so far.
+        start: index of frame 0 in the whole video, for selectors that count from its beginning.
+    """
+
+    frames: Tensor
+    masks: Tensor
+    doubt: Tensor
+    pending: Tensor
+    edits: list[Edit] = field(default_factory=list)
+    start: int = 0
+
+    @classmethod
+    def begin(
+        cls,
+        frames: Tensor,
+        masks: Tensor,
+        doubt: Tensor | None = None,
+        pending: Tensor | None = None,
+        start: int = 0,
+    ) -> "RepairState":
+        """Start on a clip.
+
+        Args:
+            frames: (T, 3, H, W) uint8; edited in place.
+            masks: (T, 1, H, W) bool.
+            doubt: as in the class, where some frames were repaired before; by default what the masks say.
+            pending: as in the class; by default every frame with a hole.
+            start: index of the first frame in the whole video.
+        """
+        if doubt is None:
+            doubt = masks.to(torch.uint8) * 255
+        if pending is None:
+            pending = masks.flatten(1).any(1)
+        return cls(frames, masks, doubt, pending.clone(), start=start)
+
+    @property
+    def length(self) -> int:
+        """Number of frames T."""
+        return len(self.frames)
+
+    @property
+    def done(self) -> bool:
+        """Whether every damaged frame has been repaired."""
+        return not bool(self.pending.any())
+
+    def record(self, edit: Edit, frame: Tensor, doubt: Tensor) -> None:
+        """Put a repaired frame in its place: the transition to s_{t+1}.
+
+        Args:
+            edit: the action taken.
+            frame: (3, H, W) float in [0, 1].
+            doubt: (1, H, W) float in [0, 1].
+        """
+        repaired = (frame * 255).round().to(torch.uint8)
+        self.frames[edit.frame] = torch.where(self.masks[edit.frame], repaired, self.frames[edit.frame])
+        self.doubt[edit.frame] = (doubt * 255).round().to(torch.uint8)
+        self.pending[edit.frame] = False
+        self.edits.append(edit)

@@ -1,0 +1,55 @@
+"""The decision process in inference: select, edit, record, until every damaged frame is repaired."""
+
+from collections.abc import Callable
+
+import torch
+
+from rovr.editor.base import Editor, Prepared
+from rovr.mdp.state import RepairState
+from rovr.select.base import Selector
+from rovr.types import Edit
+
+
+class Repairer:
+    """Runs one editor under one selector on clips that fit in memory.
+
+    Args:
+        editor: Γ.
+        selector: the policies π1 and π2, learned or written by hand.
+        contexts: K, frames to look at per repair.
+    """
+
+    def __init__(self, editor: Editor, selector: Selector, contexts: int = 2) -> None:
+        self.editor = editor
+        self.selector = selector
+        self.contexts = contexts
+
+    @torch.inference_mode()
+    def run(
+        self, state: RepairState, generator: torch.Generator, on_edit: Callable[[Edit], None] | None = None
+    ) -> RepairState:
+        """Repair every pending frame of the state, in place.
+
+        Args:
+            state: the clip.
+            generator: source of chance for selectors that sample.
+            on_edit: called after each edit, for progress.
+        """
+        prepared: dict[int, Prepared] = {}
+
+        def look(index: int) -> Prepared:
+            if index not in prepared:
+                prepared[index] = self.editor.prepare(state.frames[index] / 255, state.doubt[index] / 255)
+            return prepared[index]
+
+        self.selector.reset(state, generator, self.contexts)
+        while not state.done:
+            edit = self.selector.select(state)
+            repair = self.editor.edit(
+                look(edit.frame), state.masks[edit.frame], [look(c) for c in edit.contexts]
+            )
+            state.record(edit, repair.frame, repair.doubt)
+            prepared.pop(edit.frame, None)
+            if on_edit is not None:
+                on_edit(edit)
+        return state

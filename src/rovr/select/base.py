@@ -1,0 +1,29 @@
+"""What every selector offers: given the state, say which frame to repair next and whom to look at."""
+
+from abc import ABC, abstractmethod
+
+import torch
+
+from rovr.mdp.state import RepairState
+from rovr.types import Edit
+
+
+class Selector(ABC):
+    """Chooses the next action; hand-written rules, learned policies and oracles are all one of these."""
+
+    name: str
+
+    def reset(self, state: RepairState, generator: torch.Generator, contexts: int = 2) -> None:
+        """Begin a clip.
+
+        Args:
+            state: the clip before its first edit.
+            generator: the only source of chance.
+            contexts: how many frames to look at per edit (K ≥ 1); a clip too short for K gets fewer.
+        """
+        self.generator = generator
+        self.contexts = min(contexts, state.length - 1)
+
+    @abstractmethod
+    def select(self, state: RepairState) -> Edit:
+        """Choose a pending frame and its contexts; called until ``state.done``."""

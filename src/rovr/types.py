@@ -1,0 +1,25 @@
+"""Words and shapes used everywhere, said once.
+
+| symbol | name in code | shape |
+|---|---|---|
+| X, X̃ | ``truth``, ``frames`` | (T, 3, H, W), float in [0, 1] or uint8; a batch is (B, T, 3, H, W) |
+| hole | ``masks`` | (T, 1, H, W), 1 = missing |
+| – | ``doubt`` | (T, 1, H, W), float in [0, 1]: 0 = seen, 1 = unknown; repaired pixels lie in between |
+| i_t | ``Edit.frame`` | index into T |
+| c_t1, c_t2 | ``Edit.contexts`` | indices into T |
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One action a_t = (i_t, c_t1, …, c_tK) of the decision process.
+
+    Attributes:
+        frame: the frame to repair.
+        contexts: the frames to look at while repairing it, none of them ``frame``.
+    """
+
+    frame: int
+    contexts: tuple[int, ...]
