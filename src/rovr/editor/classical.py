@@ -8,6 +8,8 @@ from torch import Tensor
 
 from rovr.editor.base import Editor, Prepared, Repair, paste
 
+METHODS = {"telea": cv2.INPAINT_TELEA, "navier-stokes": cv2.INPAINT_NS}
+
 
 class ClassicalEditor(Editor):
     """Fills the hole from its border alone and ignores the contexts.
@@ -15,11 +17,9 @@ class ClassicalEditor(Editor):
     ``telea`` is the fast marching method (Telea 2004), ``navier-stokes`` the fluid analogy (Bertalmío et al. 2001).
     """
 
-    methods = {"telea": cv2.INPAINT_TELEA, "navier-stokes": cv2.INPAINT_NS}
-
     def __init__(self, name: str = "telea", radius: float = 3.0) -> None:
         self.name = name
-        self.method = self.methods[name]
+        self.method = METHODS[name]
         self.radius = radius
 
     def prepare(self, frame: Tensor, doubt: Tensor) -> Prepared:

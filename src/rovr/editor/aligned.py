@@ -1,0 +1,71 @@
+"""The ``aligned`` editor Γ: bring each context onto the target along completed flow, then fuse what is trusted.
+
+Classical candidates (:mod:`rovr.editor.alignment`) make it work before any training, and a network
+(:mod:`rovr.editor.aligned_net`) weighs and refines them. Frames larger than the network was trained for are aligned
+at a working size, and the repair is then put together at full size from the contexts' own pixels, so that detail is
+not lost.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rovr.editor.aligned_net import AlignNet
+from rovr.editor.alignment import Aligner, Look, look
+from rovr.editor.base import Prepared
+from rovr.editor.learned import LearnedEditor
+from rovr.editor.sampling import sample
+from rovr.editor.views import Fusion
+from rovr.editor.window import Window, read, scales
+
+
+class AlignedEditor(LearnedEditor):
+    """Runs :class:`AlignNet`; see the module's docstring.
+
+    Args:
+        net: trained, or fresh: a fresh one is the hand-made rule that training starts from.
+        device: where the network runs; flow is always computed on the CPU.
+    """
+
+    name = "aligned"
+
+    def __init__(self, net: AlignNet | None = None, device: torch.device | str = "cpu") -> None:
+        super().__init__(net or AlignNet(), device)
+        self.aligner = Aligner()
+
+    def look(self, small: Tensor) -> Look:
+        """Key points at half the working size."""
+        tiny = F.avg_pool2d(small, 2)[0].cpu().numpy()
+        gray = cv2.cvtColor((tiny[:3] * 255).round().astype(np.uint8).transpose(1, 2, 0), cv2.COLOR_RGB2GRAY)
+        return look(np.asarray(gray, np.uint8), tiny[3])
+
+    def flows(self, target: Prepared, contexts: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
+        """Direct flow and flow via a plane."""
+        pairs = [self.aligner.candidates(target.cache.look, context.cache.look) for context in contexts]
+        flows = torch.from_numpy(np.stack([flow for flow, _ in pairs])).permute(0, 1, 4, 2, 3)
+        return flows, torch.from_numpy(np.stack([trust for _, trust in pairs]))[:, :, None]
+
+    def enlarge(
+        self, target: Prepared, mask: Tensor, contexts: Sequence[Prepared], window: Window, fusion: Fusion
+    ) -> tuple[Tensor, Tensor, Window]:
+        """Warp the full-size contexts and weigh them as the network decided."""
+        count = len(contexts)
+        maps, place = read(torch.cat([fusion.weights.flatten(1, 2), fusion.residual], 1), mask, window)
+        flow, _ = read(fusion.flows.flatten(1, 2), mask, window.half(), 2)
+        rows, columns = scales(mask, 2)
+        flow = flow.view(count, 2, place.height, place.width) / flow.new_tensor([columns, rows])[:, None, None]
+        sources = torch.cat([torch.cat([c.cache.filled * c.cache.known, c.cache.known], 1) for c in contexts])
+        corner = flow.new_tensor([[place.x, place.y]]).expand(count, -1)
+        fetched = sample(sources, flow, corner, padding="zeros")
+        known = fetched[:, 3:]
+        weights, residual = maps[0, : count + 1, None], maps[:, count + 1 :]
+        # Where a full-size pixel turns out unseen although its small neighbourhood was seen, take the filling.
+        lost = weights[:count] * (known < 1e-3)
+        base = place.crop(target.cache.filled)
+        inside = (weights[:count] - lost) * fetched[:, :3] / known.clamp(min=1e-3)
+        image = inside.sum(0, keepdim=True) + (weights[count:] + lost.sum(0)) * base + residual
+        return image, 1 - (weights[:count] * known).sum(0, keepdim=True), place

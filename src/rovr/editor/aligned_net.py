@@ -1,0 +1,142 @@
+"""The learned half of the ``aligned`` editor: weigh the candidate flows, refine them, fuse, and synthesise the rest.
+
+Three U-Nets, all at half the editor's size (full-size pixels are folded into channels, which a CPU likes better):
+
+1. *align* looks at each context under every candidate flow, mixes the candidates pixel by pixel, and adds a correction;
+2. *refine* compares each warped context with the consensus of all of them and corrects its flow once more;
+3. *fuse* encodes each warped context beside the target, merges the encodings by attention over the contexts, and
+   decodes softmax weights over {contexts, smooth filling} and a residual for what no context saw.
+
+Every output layer starts at zero, so that an untrained network is the hand-made rule "mean of what is visible along
+the completed flow, smooth filling elsewhere", and training can only add to it. Any number of contexts K ≥ 1.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rovr.editor.alignment import CANDIDATES
+from rovr.editor.sampling import sample
+from rovr.editor.views import Fusion, Views
+from rovr.unet import UNet, zero_init
+
+FLOW_UNIT = 16.0
+"""Pixels that count as 1 at the networks' inputs."""
+
+BASE_LOGIT = -3.0
+"""Weight of the smooth filling before training: where any context saw the place, the contexts win."""
+
+
+def fold(x: Tensor) -> Tensor:
+    """(B, K, …) → (B·K, …)."""
+    return x.flatten(0, 1)
+
+
+def double(flow: Tensor) -> Tensor:
+    """Flow of half-size pixels → flow of full-size pixels, on a grid twice as fine."""
+    return 2 * F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+class AlignNet(nn.Module):
+    """See the module's docstring; ``forward`` takes :class:`Views` and returns :class:`Fusion`."""
+
+    def __init__(
+        self,
+        align: tuple[int, ...] = (32, 48, 80, 96),
+        refine: tuple[int, ...] = (24, 40, 64),
+        fuse: tuple[int, ...] = (40, 64, 96, 128),
+    ) -> None:
+        super().__init__()
+        ways = CANDIDATES + 1  # and the context as it is, unmoved
+        self.align = UNet(4 + CANDIDATES * 7 + 4, ways + 3, align)
+        zero_init(self.align.head, [2.0, 1.0, *[-4.0] * (ways - 2), 0.0, 0.0, 0.0])
+        self.refine = UNet(14, 3, refine)
+        zero_init(self.refine.head)
+        self.fuse = UNet(4 * 8 + 1, 0, fuse)
+        self.merge = nn.ModuleList(zero_init(nn.Conv2d(width, 1, 1)) for width in fuse)
+        self.vote = zero_init(nn.Conv2d(2 * fuse[0], 4, 3, padding=1))
+        self.rest = zero_init(nn.Conv2d(fuse[0], 4 + 12, 3, padding=1), [BASE_LOGIT] * 4 + [0.0] * 12)
+
+    def forward(self, views: Views) -> Fusion:
+        """Align, refine, fuse."""
+        batch, count = views.contexts.shape[:2]
+        origin = (views.origin[:, None].expand(-1, count, -1)).flatten(0, 1).to(views.flows)
+        small = torch.cat([F.avg_pool2d(views.base, 2) - 0.5, F.avg_pool2d(views.mask, 2)], 1)
+        # Contexts travel with their visibility as a fourth channel, so that one warp fetches both.
+        full = fold(torch.cat([views.contexts * views.known, views.known], 2))
+        half = F.avg_pool2d(full, 2)
+
+        flow, score = self._align(views, small, half, origin / 2)
+        seen, known = self._look(half, flow, origin / 2)
+        consensus = self._consensus(small, seen, known, score, count)
+        flow, score = self._refine(small, consensus, seen, known, flow, score, count)
+
+        seen, known = self._look(full, double(flow), origin)
+        image, weights, residual = self._fuse(views, seen, known, score)
+        found = (weights[:, :count] * known.unflatten(0, (batch, count))).sum(1)
+        return Fusion(
+            image=image,
+            flows=flow.unflatten(0, (batch, count)),
+            weights=weights,
+            residual=residual,
+            doubt=(1 - found) * views.mask,
+            consensus=consensus + 0.5,
+        )
+
+    def _look(self, contexts: Tensor, flow: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
+        """Fetch colours, centred on 0, and visibility along a flow."""
+        fetched = sample(contexts, flow, origin, padding="zeros")
+        known = fetched[:, 3:]
+        return (fetched[:, :3] / known.clamp(min=1e-3) - 0.5) * (known > 1e-3), known
+
+    def _align(self, views: Views, small: Tensor, half: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
+        count = views.contexts.shape[1]
+        ways = fold(views.flows)
+        still = torch.zeros_like(ways[:, :1])
+        inputs = [small.repeat_interleave(count, 0)]
+        for way, trust in zip(ways.unbind(1), fold(views.trust).unbind(1), strict=True):
+            inputs += [*self._look(half, way, origin), trust, way / FLOW_UNIT]
+        inputs += [*self._look(half, still[:, 0], origin)]
+        out = self.align(_plain(torch.cat(inputs, 1))).float()
+        mix = out[:, : ways.shape[1] + 1].softmax(1)[:, :, None]
+        flow = (mix * torch.cat([ways, still], 1)).sum(1) + 4 * out[:, -3:-1]
+        return flow, out[:, -1:]
+
+    def _consensus(self, small: Tensor, seen: Tensor, known: Tensor, score: Tensor, count: int) -> Tensor:
+        """Mean of the warped contexts, each weighed by visibility and score, over the smooth filling."""
+        logits = (score + torch.log(known + 1e-4)).unflatten(0, (-1, count))
+        logits = torch.cat([logits, torch.full_like(logits[:, :1], BASE_LOGIT)], 1)
+        choices = torch.cat([seen.unflatten(0, (-1, count)), small[:, None, :3]], 1)
+        inside = (logits.softmax(1) * choices).sum(1)
+        return torch.lerp(small[:, :3], inside, small[:, 3:])
+
+    def _refine(
+        self, small: Tensor, consensus: Tensor, seen: Tensor, known: Tensor, flow: Tensor, score: Tensor, count: int
+    ) -> tuple[Tensor, Tensor]:
+        shared = torch.cat([consensus, small], 1).repeat_interleave(count, 0)
+        out = self.refine(_plain(torch.cat([shared, seen, known, score, flow / FLOW_UNIT], 1))).float()
+        return flow + 4 * out[:, :2], score + out[:, 2:]
+
+    def _fuse(self, views: Views, seen: Tensor, known: Tensor, score: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        count = views.contexts.shape[1]
+        target = torch.cat([views.base - 0.5, views.mask], 1).repeat_interleave(count, 0)
+        pairs = F.pixel_unshuffle(torch.cat([target, seen, known], 1), 2)
+        scales = self.fuse.encode(_plain(torch.cat([pairs, score], 1)))
+        merged = []
+        for scale, merge in zip(scales, self.merge, strict=True):
+            attention = merge(scale).unflatten(0, (-1, count)).softmax(1)
+            merged.append((attention * scale.unflatten(0, (-1, count))).sum(1))
+        decoded = self.fuse.decode(merged)
+        vote = self.vote(torch.cat([decoded.repeat_interleave(count, 0), scales[0]], 1)).float()
+        vote = F.pixel_shuffle(vote, 2) + F.interpolate(score, scale_factor=2.0, mode="bilinear", align_corners=False)
+        rest = F.pixel_shuffle(self.rest(decoded).float(), 2)
+        vote = (vote + torch.log(known + 1e-4)).unflatten(0, (-1, count))
+        weights = torch.cat([vote, rest[:, None, :1]], 1).softmax(1)
+        choices = torch.cat([(seen + 0.5).unflatten(0, (-1, count)), views.base[:, None]], 1)
+        residual = rest[:, 1:]
+        image = torch.lerp(views.base, (weights * choices).sum(1) + residual, views.mask)
+        return image, weights, residual
+
+
+def _plain(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,122 @@
+"""What learned editors share: they see a window around the hole at a working size, and repair at full size."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rovr.editor.alignment import Look
+from rovr.editor.base import Editor, Prepared, Repair, paste
+from rovr.editor.sampling import push_pull
+from rovr.editor.views import Fusion, Views
+from rovr.editor.window import Window, around, even, fit, shrink
+
+MARGIN = 32
+"""Pixels of surroundings that the network sees beside the hole, at working size."""
+
+MADE_UP = 0.999
+"""Doubt from which a pixel counts as never seen, not even by a neighbour."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a learned editor keeps of a frame.
+
+    Attributes:
+        filled: (1, 3, H, W) whole frame with its holes filled smoothly, at its own size.
+        known: (1, 1, H, W) 1 − doubt.
+        small: the same two at working size (even sides), as one (1, 4, h, w) tensor.
+        look: what aligning needs, at half the working size; None for editors that do not align.
+    """
+
+    filled: Tensor
+    known: Tensor
+    small: Tensor
+    look: Look | None
+
+
+class LearnedEditor(Editor):
+    """Runs a network that turns :class:`Views` into a :class:`Fusion`.
+
+    Args:
+        net: the network.
+        device: where it runs.
+    """
+
+    def __init__(self, net: nn.Module, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        self.net = net.to(self.device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+
+    @abstractmethod
+    def flows(self, target: Prepared, contexts: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
+        """Candidate flows (K, J, 2, h, w) and trust (K, J, 1, h, w) over the whole frame at half the working size."""
+
+    @abstractmethod
+    def enlarge(
+        self, target: Prepared, mask: Tensor, contexts: Sequence[Prepared], window: Window, fusion: Fusion
+    ) -> tuple[Tensor, Tensor, Window]:
+        """Turn what was decided at working size into full-size pixels.
+
+        Returns:
+            Image (1, 3, h, w) and doubt (1, 1, h, w) of a full-size window, and that window.
+        """
+
+    def look(self, small: Tensor) -> Look | None:
+        """What aligning needs to know of a frame (1, 4, h, w) at working size."""
+        return None
+
+    def prepare(self, frame: Tensor, doubt: Tensor) -> Prepared:
+        """Fill holes smoothly and bring the frame to working size."""
+        frame, doubt = frame.to(self.device), doubt.to(self.device)
+        filled = push_pull(frame[None], (doubt[None] < MADE_UP).to(frame))
+        known = 1 - doubt[None]
+        small = even(shrink(torch.cat([filled, known], 1)))
+        return Prepared(frame, doubt, Work(filled, known, small, self.look(small)))
+
+    def edit(self, target: Prepared, mask: Tensor, contexts: Sequence[Prepared]) -> Repair:
+        """Repair the hole; without contexts it is filled smoothly."""
+        mask = mask.to(self.device)
+        if not mask.any() or not contexts:
+            return Repair(paste(target.frame, target.cache.filled[0], mask), mask.to(target.frame))
+        hole = even(shrink(mask[None].to(target.frame)))
+        window = around(hole[0, 0] > 0, MARGIN)
+        fusion = self.net(self.views(target, hole, contexts, window, self.flows(target, contexts)))
+        if target.cache.small.shape[-2:] == target.frame.shape[-2:]:
+            image, doubt, place = fusion.image, fusion.doubt, window
+        else:
+            image, doubt, place = self.enlarge(target, mask, contexts, window, fusion)
+        frame, full_doubt = target.frame.clone(), torch.zeros_like(target.doubt)
+        inside = place.crop(mask)
+        place.crop(frame).copy_(paste(place.crop(target.frame), fit(image[0], inside), inside))
+        place.crop(full_doubt).copy_((fit(doubt[0], inside) * inside).clamp(0, 1))
+        return Repair(frame, full_doubt)
+
+    def views(
+        self,
+        target: Prepared,
+        hole: Tensor,
+        contexts: Sequence[Prepared],
+        window: Window,
+        flows: tuple[Tensor, Tensor],
+    ) -> Views:
+        """Gather what the network sees of one window.
+
+        Args:
+            target: the frame to repair.
+            hole: (1, 1, H, W) float at working size.
+            contexts: K frames to look at.
+            window: even corner and sides, at working size.
+            flows: from :meth:`flows`.
+        """
+        small = torch.stack([context.cache.small for context in contexts], 1)
+        return Views(
+            base=window.crop(target.cache.small[:, :3]),
+            mask=window.crop(hole),
+            contexts=small[:, :, :3],
+            known=small[:, :, 3:],
+            flows=window.half().crop(flows[0])[None].to(self.device),
+            trust=window.half().crop(flows[1])[None].to(self.device),
+            origin=torch.tensor([[window.x, window.y]], device=self.device),
+        )

@@ -1,0 +1,90 @@
+"""Editors by name, and their weights as safetensors with their settings in the header."""
+
+import json
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from rovr.editor.aligned import AlignedEditor
+from rovr.editor.base import Editor
+from rovr.editor.classical import ClassicalEditor
+from rovr.editor.concat import ConcatEditor
+from rovr.editor.learned import LearnedEditor
+from rovr.errors import UserError
+
+LEARNED: dict[str, Callable[..., LearnedEditor]] = {"aligned": AlignedEditor, "concat": ConcatEditor}
+EDITORS: dict[str, Callable[..., Editor]] = {
+    **LEARNED,
+    "telea": lambda **_: ClassicalEditor("telea"),
+    "navier-stokes": lambda **_: ClassicalEditor("navier-stokes"),
+}
+
+
+def build_editor(name: str, device: torch.device | str = "cpu") -> LearnedEditor:
+    """Make a learned editor without weights."""
+    return LEARNED[name](device=device)
+
+
+def load_editor(name: str = "aligned", device: torch.device | str = "cpu", weights: Path | str | None = None) -> Editor:
+    """Make an editor ready for use.
+
+    Args:
+        name: a key of ``EDITORS``.
+        device: where its network runs.
+        weights: safetensors file; by default the weights that ship.
+
+    Raises:
+        UserError: for an unknown name, or weights that are missing, damaged or of another editor.
+    """
+    if name not in EDITORS:
+        raise UserError(f"no editor is called '{name}'; choose from {', '.join(EDITORS)}")
+    if name not in LEARNED:
+        if weights is not None:
+            raise UserError(f"editor '{name}' has no weights to load; leave --weights out")
+        return EDITORS[name]()
+    editor = build_editor(name, device)
+    path = Path(weights) if weights is not None else shipped(name)
+    state = read_weights(path)
+    try:
+        editor.net.load_state_dict(state)
+    except RuntimeError as error:
+        raise UserError(f"the weights in {path} do not fit the editor '{name}'; were they trained for it?") from error
+    return editor
+
+
+def shipped(name: str) -> Path:
+    """Path of the weights that come with the package."""
+    path = Path(str(resources.files("rovr"))) / "weights" / f"{name}.safetensors"
+    if not path.exists():
+        raise UserError(f"no weights ship for the editor '{name}'; give a file with --weights or train one")
+    return path
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read weights as float32, checking that the file is whole; no code in it is ever run."""
+    if not path.exists():
+        raise UserError(f"weights file {path} does not exist")
+    try:
+        return {name: tensor.float() for name, tensor in load_file(path).items()}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"weights file {path} is damaged or not a safetensors file; fetch or train it again") from error
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """Read what the header says of how the weights came to be."""
+    with safe_open(path, framework="pt") as file:
+        return json.loads((file.metadata() or {}).get("rovr", "{}"))
+
+
+def write_weights(path: Path, state: dict[str, Tensor], card: dict[str, Any], half: bool = False) -> None:
+    """Write weights and what is to be said of them; the file appears whole or not at all."""
+    tensors = {name: (t.half() if half else t.float()).contiguous().cpu() for name, t in state.items()}
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, metadata={"rovr": json.dumps(card)})
+    partial.replace(path)

@@ -1,0 +1,60 @@
+"""Filling and warping: the two image operations every editor here is made of."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def push_pull(values: Tensor, weight: Tensor) -> Tensor:
+    """Spread known values smoothly over unknown places (Gortler et al. 1996, "The Lumigraph").
+
+    Averages what is known into ever smaller pictures until nothing is unknown, then fills from coarse to fine:
+    linear in the number of pixels and without any iteration count to choose.
+
+    Args:
+        values: (B, C, H, W); ignored where the weight is 0.
+        weight: (B, 1, H, W) in [0, 1].
+
+    Returns:
+        (B, C, H, W): the values where the weight is 1, their smooth continuation where it is 0. Zero everywhere
+        if nothing is known.
+    """
+    values = values * weight
+    levels: list[tuple[Tensor, Tensor]] = []
+    while min(values.shape[-2:]) > 1:
+        levels.append((values, weight))
+        ragged = (0, values.shape[-1] % 2, 0, values.shape[-2] % 2)
+        values, weight = F.pad(values, ragged), F.pad(weight, ragged)
+        total = 4 * F.avg_pool2d(weight, 2)
+        values = 4 * F.avg_pool2d(values, 2) / total.clamp(min=1)
+        weight = total.clamp(max=1)
+    coarse_weight = F.adaptive_avg_pool2d(weight, 1)
+    filled = F.adaptive_avg_pool2d(values, 1) / coarse_weight.clamp(min=1e-6)
+    for values, weight in reversed(levels):
+        up = F.interpolate(filled, size=values.shape[-2:], mode="bilinear", align_corners=False)
+        filled = values + (1 - weight) * up
+    return filled
+
+
+def sample(image: Tensor, flow: Tensor, origin: Tensor | None = None, padding: str = "border") -> Tensor:
+    """Fetch, for every pixel of a window, what ``image`` shows at the place the flow points to.
+
+    Args:
+        image: (B, C, H, W).
+        flow: (B, 2, h, w), x then y, in pixels of ``image``.
+        origin: (B, 2), x then y: where the window's upper left pixel lies in the image; default (0, 0).
+        padding: ``border`` repeats the edge, ``zeros`` returns 0 outside.
+
+    Returns:
+        (B, C, h, w), bilinear.
+    """
+    height, width = flow.shape[-2:]
+    ys = torch.arange(height, device=flow.device, dtype=flow.dtype)
+    xs = torch.arange(width, device=flow.device, dtype=flow.dtype)
+    x = flow[:, 0] + xs
+    y = flow[:, 1] + ys[:, None]
+    if origin is not None:
+        x = x + origin[:, 0, None, None]
+        y = y + origin[:, 1, None, None]
+    grid = torch.stack([(2 * x + 1) / image.shape[-1] - 1, (2 * y + 1) / image.shape[-2] - 1], dim=-1)
+    return F.grid_sample(image, grid, mode="bilinear", padding_mode=padding, align_corners=False)

@@ -1,0 +1,1 @@
+"""Training of the editor Γ on repairs it makes itself: roll out, learn, roll out again."""

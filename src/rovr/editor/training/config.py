@@ -1,0 +1,70 @@
+"""Settings of the editor's training; the field docstrings are the command line's help."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train an editor on a folder of videos or of frame folders."""
+
+    data: tuple[Path, ...]
+    """Folders of training clips."""
+    out: Path
+    """Where checkpoints, logs, pictures and the weights go; a run found there is continued exactly."""
+    val: Path | None = None
+    """Folder of clips for choosing checkpoints; never trained on."""
+    editor: Literal["aligned", "concat"] = "aligned"
+    """Which editor."""
+    init: Path | None = None
+    """Weights to start from (safetensors); by default the untrained rule."""
+    steps: int = 14_000
+    """Optimiser steps."""
+    batch: int = 4
+    """Edits a step."""
+    lr: float = 4e-4
+    """Highest learning rate; warmed up over 200 steps, then a cosine down to a hundredth."""
+    round_samples: int = 4096
+    """Edits rolled out before the weights that made them are renewed."""
+    reuse: int = 4
+    """Times each edit is trained on, mirrored and turned at random."""
+    window: int = 160
+    """Side of the square that is trained on, in pixels; a multiple of 16."""
+    length: int = 25
+    """Frames of a clip."""
+    size: int = 256
+    """Side of a clip's frames, in pixels."""
+    contexts: int = 2
+    """Contexts an edit looks at."""
+    damage: str = "shift"
+    """Kind of masks."""
+    perceptual: Path | Literal["none", "download"] = "none"
+    """VGG-16 weights for the perceptual loss: a safetensors file, ``download`` (torchvision), or ``none``."""
+    perceptual_final: float = 0.9
+    """Largest weight λ of the perceptual loss, reached at the last step."""
+    flow_weight: float = 0.03
+    """Weight of the flow loss."""
+    consensus_weight: float = 0.3
+    """Weight of the half-size estimate's loss."""
+    ema: float = 0.999
+    """Decay of the averaged weights, which are the ones that ship."""
+    seed: int = 0
+    """Decides everything that is drawn."""
+    workers: int = 2
+    """Processes that roll out."""
+    threads: int = 2
+    """Threads that train."""
+    device: str = "cpu"
+    """Where the network trains."""
+    bf16: bool = True
+    """Train in bfloat16 where the device has it."""
+    save_minutes: float = 3.0
+    """Minutes between checkpoints."""
+    log_every: int = 50
+    """Steps between log lines."""
+
+    @property
+    def round_steps(self) -> int:
+        """Steps between roll-outs."""
+        return self.round_samples * self.reuse // self.batch

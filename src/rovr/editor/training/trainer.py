@@ -1,0 +1,171 @@
+"""Train an editor in rounds of roll-outs, with exact resume.
+
+``rovr train editor --data DIR --out RUN``. Every draw depends on (seed, round, step) alone, and a checkpoint holds
+weights, averages and optimiser, so that a run killed at any moment goes on with the same losses as one never killed.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rovr.editor.loading import build_editor, read_weights, write_weights
+from rovr.editor.training.config import TrainConfig
+from rovr.editor.training.log import TrainLog, picture
+from rovr.editor.training.losses import PerceptualLoss, lesson_losses, perceptual_weight
+from rovr.editor.training.rounds import Clips, open_round
+from rovr.editor.training.samples import Lesson, SampleStore
+
+Validate = Callable[[Path], dict[str, float]]
+
+WARMUP = 200
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Linear warm-up, then a cosine to a hundredth."""
+    if step < WARMUP:
+        return config.lr * (step + 1) / WARMUP
+    share = (step - WARMUP) / max(1, config.steps - WARMUP)
+    return config.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(share, 1))))
+
+
+class Trainer:
+    """Holds what training changes; :meth:`run` does the work.
+
+    Args:
+        config: settings.
+        clips: training clips, each (T, 3, H, W) uint8.
+        validate: given a weights file, figures to log under ``val/``; called after each round.
+    """
+
+    def __init__(self, config: TrainConfig, clips: Clips, validate: Validate | None = None) -> None:
+        self.config, self.clips, self.validate = config, clips, validate
+        torch.manual_seed(config.seed)
+        self.device = torch.device(config.device)
+        self.net = build_editor(config.editor, self.device).net.train()
+        if config.init is not None:
+            self.net.load_state_dict(read_weights(config.init))
+        self.average = {name: tensor.detach().clone() for name, tensor in self.net.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=1e-4)
+        self.step = 0
+        self.perceptual: PerceptualLoss | None = None
+        if config.perceptual != "none":
+            path = None if config.perceptual == "download" else Path(config.perceptual)
+            self.perceptual = PerceptualLoss.load(path).to(self.device)
+        config.out.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the state of the run is kept."""
+        return self.config.out / "checkpoint.pt"
+
+    def run(self, stop_at: int | None = None) -> None:
+        """Train to the end, or to a step; continues what is found in the output folder."""
+        torch.set_num_threads(self.config.threads)
+        if self.checkpoint.exists():
+            self.load()
+        log = TrainLog(self.config.out, self.step)
+        saved = time.monotonic()
+        end = min(self.config.steps, stop_at or self.config.steps)
+        while self.step < end:
+            index, first = divmod(self.step, self.config.round_steps)
+            store = self._open_round(index)
+            for at in range(first, min(self.config.round_steps, first + end - self.step)):
+                lesson = self._lesson(store, index, at)
+                figures = self.learn(lesson)
+                log.add(self.step, figures)
+                self.step += 1
+                if self.step % self.config.log_every == 0:
+                    log.flush(self.step, self.config.steps)
+                if time.monotonic() - saved > 60 * self.config.save_minutes:
+                    self.save()
+                    saved = time.monotonic()
+            self.save()
+            picture(self.net, lesson, self.config.out / "pictures" / f"{self.step:06d}.png")
+            if self.validate is not None:
+                log.write(self.step, {f"val/{k}": v for k, v in self.validate(self.weights).items()})
+
+    @property
+    def weights(self) -> Path:
+        """The averaged weights as of the last checkpoint."""
+        return self.config.out / f"{self.config.editor}.safetensors"
+
+    def learn(self, lesson: Lesson) -> dict[str, float]:
+        """One optimiser step; returns every loss, unscaled, and its weight's schedule."""
+        config = self.config
+        rate = learning_rate(config, self.step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        share = perceptual_weight(self.step, config.steps, config.perceptual_final) if self.perceptual else 0.0
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16):
+            fusion = self.net(lesson.views)
+            terms = lesson_losses(fusion.image, fusion.consensus, fusion.flows, lesson, self.perceptual)
+        weights = {
+            "mse": 1 - share,
+            "perceptual": share,
+            "consensus": config.consensus_weight,
+            "flow": config.flow_weight,
+        }
+        loss = torch.stack([weights[name] * term for name, term in terms.items() if name in weights]).sum()
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        if bool(torch.isfinite(norm)):
+            self.optimiser.step()
+        decay = min(config.ema, (self.step + 1) / (self.step + 10))
+        for name, tensor in self.net.state_dict().items():
+            self.average[name].lerp_(tensor, 1 - decay)
+        figures = {name: float(term.detach()) for name, term in terms.items()}
+        return {**figures, "loss": float(loss.detach()), "gradient": float(norm), "lr": rate, "lambda": share}
+
+    def _open_round(self, index: int) -> SampleStore:
+        """Roll out with the averaged weights as they were when the round began."""
+        config = self.config
+        behaviour = config.out / "behaviour.safetensors"
+        if self.step == index * config.round_steps:
+            write_weights(behaviour, self.average, {"step": self.step})
+        return open_round(config, index, behaviour, self.clips)
+
+    def _lesson(self, store: SampleStore, index: int, at: int) -> Lesson:
+        per_pass = store.size // self.config.batch
+        turn, place = divmod(at, per_pass)
+        order = np.random.default_rng([self.config.seed, index, turn]).permutation(store.size)
+        flips = np.random.default_rng([self.config.seed, index, turn, place]).random((self.config.batch, 3)) < 0.5
+        picked = order[place * self.config.batch : (place + 1) * self.config.batch]
+        lesson = store.read(picked, flips)
+        return lesson if self.device.type == "cpu" else _move(lesson, self.device)
+
+    def save(self) -> None:
+        """Write the checkpoint and the averaged weights; each appears whole or not at all."""
+        state = {
+            "step": self.step,
+            "net": self.net.state_dict(),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+        }
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(self.checkpoint)
+        write_weights(self.weights, self.average, {"editor": self.config.editor, "step": self.step})
+
+    def load(self) -> None:
+        """Continue from the checkpoint."""
+        state: dict[str, Any] = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        self.net.load_state_dict(state["net"])
+        self.average = state["average"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+
+
+def _move(lesson: Lesson, device: torch.device) -> Lesson:
+    def to(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return value.to(device, non_blocking=True)
+        return type(value)(**{name: to(part) for name, part in vars(value).items()})
+
+    return to(lesson)
