@@ -1,0 +1,58 @@
+# make setup    .venv with everything that the targets below need
+# make demo     damage the bundled clip, repair it, write demo-output/
+# make check    what CI runs: lint, types, tests
+#
+# PYTHON=python3.12 chooses the interpreter of .venv.
+# TORCH_INDEX=URL is a further package index for torch: PyTorch's install page gives the address of the one with
+# builds for the CPU alone, which spare several gigabytes on Linux.
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt \
+	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+BENCHMARKS := $(filter-out benchmarks/_%.py,$(wildcard benchmarks/*.py))
+
+.PHONY: setup demo test lint type check docs bench clean
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "ROVR needs Python 3.11 or newer, and '$(PYTHON)' is older: make setup PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e '.[dev,vision]'
+	@touch $@
+
+demo: setup
+	$(BIN)/rovr demo
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+type: setup
+	$(BIN)/mypy
+
+check: lint type test
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/python scripts/results_page.py --check
+	$(BIN)/mkdocs build --strict
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP) -e '.[docs]'
+	@touch $@
+
+bench: setup
+	@test -n "$(BENCHMARKS)" || { echo "benchmarks/ holds no benchmark" >&2; exit 1; }
+	for script in $(BENCHMARKS); do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python scripts/results_page.py
+
+clean:
+	rm -rf demo-output site .pytest_cache .mypy_cache .ruff_cache .hypothesis
