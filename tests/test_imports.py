@@ -28,8 +28,6 @@ LAYERS = (
     {"cli"},
     {"__main__"},
 )
-# The loss belongs to training, although it stands beside the editors.
-ALSO = {"editor.losses": "editor.training"}
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
 # What repairs videos, and what it must never load.
@@ -49,7 +47,6 @@ MODULES = {name_of(path): path for path in sorted(SOURCE.rglob("*.py"))}
 def part_of(module: str) -> str:
     names = module.split(".")[1:]
     inner = ".".join(names[:2])
-    inner = ALSO.get(inner, inner)
     return inner if inner in LEVEL else names[0] if names else "__init__"
 
 

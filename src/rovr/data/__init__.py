@@ -1,1 +1,1 @@
-""""""
+"""Clips to train and measure on, and the ways to damage them."""

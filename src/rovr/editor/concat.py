@@ -36,7 +36,7 @@ class ConcatNet(nn.Module):
         batch, count = views.contexts.shape[:2]
         size = views.base.shape[-2:]
         contexts = torch.cat([views.contexts - 0.5, views.known], 2)
-        corners = views.origin.tolist()
+        corners = views.origin.long().tolist()
         cut = torch.stack([Window(x, y, size[1], size[0]).crop(c) for c, (x, y) in zip(contexts, corners, strict=True)])
         target = torch.cat([views.base - 0.5, views.mask], 1)
         padded = [cut[:, k % count] for k in range(-(-count // SLOTS) * SLOTS)]

@@ -21,15 +21,14 @@ def push_pull(values: Tensor, weight: Tensor) -> Tensor:
     """
     values = values * weight
     levels: list[tuple[Tensor, Tensor]] = []
-    while min(values.shape[-2:]) > 1:
+    while max(values.shape[-2:]) > 1:
         levels.append((values, weight))
         ragged = (0, values.shape[-1] % 2, 0, values.shape[-2] % 2)
         values, weight = F.pad(values, ragged), F.pad(weight, ragged)
         total = 4 * F.avg_pool2d(weight, 2)
         values = 4 * F.avg_pool2d(values, 2) / total.clamp(min=1)
         weight = total.clamp(max=1)
-    coarse_weight = F.adaptive_avg_pool2d(weight, 1)
-    filled = F.adaptive_avg_pool2d(values, 1) / coarse_weight.clamp(min=1e-6)
+    filled = values / weight.clamp(min=1e-6)
     for values, weight in reversed(levels):
         up = F.interpolate(filled, size=values.shape[-2:], mode="bilinear", align_corners=False)
         filled = values + (1 - weight) * up

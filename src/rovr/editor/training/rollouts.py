@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from rovr.data.corrupt import make_masks
@@ -42,21 +41,20 @@ def draw_contexts(state: RepairState, frame: int, count: int, chance: np.random.
 
 
 def rollout(
-    editor: LearnedEditor, clip: NDArray[np.uint8], seed: int, contexts: int, window: int, damage: str = "shift"
+    editor: LearnedEditor, truth: Tensor, seed: int, contexts: int, window: int, damage: str = "shift"
 ) -> Iterator[Arrays]:
     """Repair a clip with random choices and yield every edit as a sample.
 
     Args:
         editor: Γ as it stands; only what it computes for use is used.
-        clip: (T, 3, H, W) undamaged frames.
+        truth: (T, 3, H, W) uint8, undamaged frames.
         seed: decides damage, order, contexts and windows.
         contexts: K.
         window: side of the square window, in pixels, a multiple of 16.
         damage: kind of masks.
     """
     chance = np.random.default_rng(seed)
-    truth = torch.from_numpy(clip)
-    masks = make_masks(damage, len(clip), clip.shape[-2], clip.shape[-1], int(chance.integers(2**31)))
+    masks = make_masks(damage, len(truth), truth.shape[-2], truth.shape[-1], int(chance.integers(2**31)))
     state = RepairState.begin(torch.where(masks, torch.tensor(128, dtype=torch.uint8), truth), masks)
     order = state.pending.nonzero().flatten().numpy()
     if chance.random() < 0.7:

@@ -18,7 +18,7 @@ from rovr.editor.loading import build_editor, read_weights, write_weights
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.log import TrainLog, picture
 from rovr.editor.training.losses import PerceptualLoss, lesson_losses, perceptual_weight
-from rovr.editor.training.rounds import Clips, open_round
+from rovr.editor.training.rounds import Draw, open_round
 from rovr.editor.training.samples import Lesson, SampleStore
 
 Validate = Callable[[Path], dict[str, float]]
@@ -39,12 +39,12 @@ class Trainer:
 
     Args:
         config: settings.
-        clips: training clips, each (T, 3, H, W) uint8.
+        draw: source of undamaged clips.
         validate: given a weights file, figures to log under ``val/``; called after each round.
     """
 
-    def __init__(self, config: TrainConfig, clips: Clips, validate: Validate | None = None) -> None:
-        self.config, self.clips, self.validate = config, clips, validate
+    def __init__(self, config: TrainConfig, draw: Draw, validate: Validate | None = None) -> None:
+        self.config, self.draw, self.validate = config, draw, validate
         torch.manual_seed(config.seed)
         self.device = torch.device(config.device)
         self.net = build_editor(config.editor, self.device).net.train()
@@ -129,7 +129,7 @@ class Trainer:
         behaviour = config.out / "behaviour.safetensors"
         if self.step == index * config.round_steps:
             write_weights(behaviour, self.average, {"step": self.step})
-        return open_round(config, index, behaviour, self.clips)
+        return open_round(config, index, behaviour, self.draw)
 
     def _lesson(self, store: SampleStore, index: int, at: int) -> Lesson:
         per_pass = store.size // self.config.batch

@@ -1,0 +1,7 @@
+"""``python -m rovr``."""
+
+import sys
+
+from rovr.cli import main
+
+sys.exit(main())

@@ -1,0 +1,149 @@
+"""Long videos in constant memory: repair block by block, each with frames on either side to look at.
+
+A block is up to ``window`` frames to repair, ``margin`` frames before them, repaired already and kept with their
+doubt, and ``margin`` frames after them, still damaged. Whatever fits into ``window + margin`` frames is one block.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from rovr.mdp.state import RepairState
+from rovr.repair import Repairer
+from rovr.types import Edit
+
+T = TypeVar("T")
+
+
+@dataclass
+class Item(Generic[T]):
+    """One frame on its way through.
+
+    Attributes:
+        frame: (3, H, W) uint8.
+        mask: (1, H, W) bool.
+        payload: whatever belongs to the frame; let go of once it was handed out.
+        damaged: whether the mask has a hole.
+        doubt: (1, H, W) uint8 once repaired, None before and where nothing is missing.
+        edit: the action that repaired it, indices counting from the start of the video.
+    """
+
+    frame: Tensor
+    mask: Tensor
+    payload: T
+    damaged: bool
+    doubt: Tensor | None = None
+    edit: Edit | None = None
+
+
+def block_size(
+    pixels: int, window: int, margin: int, memory: int = 2 << 30, bytes_per_pixel: int = 24
+) -> tuple[int, int]:
+    """Shrink window and margin so that a block of large frames fits into memory.
+
+    Args:
+        pixels: of one frame.
+        window: frames to repair at a time.
+        margin: frames on either side.
+        memory: bytes for a block.
+        bytes_per_pixel: what a frame takes with its mask, doubt, native planes and what the editor keeps of it.
+
+    Returns:
+        (window, margin), at least 4 and 2.
+    """
+    room = memory // (pixels * bytes_per_pixel)
+    if window + 2 * margin <= room:
+        return window, margin
+    share = room / (window + 2 * margin)
+    return max(4, min(window, int(window * share))), max(2, min(margin, int(margin * share)))
+
+
+class BlockRepairer(Generic[T]):
+    """Feeds frames through a :class:`Repairer`, a block at a time, and hands them out in order.
+
+    Args:
+        repairer: editor and selector.
+        window: frames to repair at a time.
+        margin: frames on either side to look at.
+        device: where the frames lie during a repair.
+        on_edit: called after each edit, for progress.
+
+    Attributes:
+        seconds: spent in editor and selector so far.
+    """
+
+    def __init__(
+        self,
+        repairer: Repairer,
+        window: int = 50,
+        margin: int = 25,
+        device: torch.device | str = "cpu",
+        on_edit: Callable[[Edit], None] | None = None,
+    ) -> None:
+        self.repairer = repairer
+        self.window = max(1, window)
+        self.margin = max(0, margin)
+        self.device = device
+        self.on_edit = on_edit
+        self.seconds = 0.0
+
+    def run(self, items: Iterable[Item[T]], generator: torch.Generator) -> Iterator[Item[T]]:
+        """Repair a stream.
+
+        Args:
+            items: every frame of the video in order; damaged ones come back repaired.
+            generator: source of chance for selectors that sample.
+        """
+        source = iter(items)
+        before: deque[Item[T]] = deque(maxlen=self.margin)
+        ahead: deque[Item[T]] = deque()
+        first = 0
+        while True:
+            # One frame more than fits tells whether the video goes on.
+            ahead.extend(islice(source, self.window + self.margin + 1 - len(ahead)))
+            if not ahead:
+                return
+            last = len(ahead) <= self.window + self.margin
+            size = len(ahead) if last else self.window
+            self._repair(list(before), list(ahead)[: size + self.margin], size, first, generator)
+            for _ in range(size):
+                item = ahead.popleft()
+                yield item
+                # The native frame is written by now; only its pixels are still looked at.
+                before.append(replace(item, payload=None, edit=None))  # type: ignore[arg-type]
+                del item
+            first += size
+
+    def _repair(
+        self, before: list[Item[T]], after: list[Item[T]], size: int, first: int, generator: torch.Generator
+    ) -> None:
+        """Repair the first ``size`` frames of ``after`` in place."""
+        if not any(item.damaged for item in after[:size]):
+            return
+        block = before + after
+        start = first - len(before)
+        doubt = [item.mask.to(torch.uint8) * 255 if item.doubt is None else item.doubt for item in block]
+        pending = [item.damaged and 0 <= i - len(before) < size for i, item in enumerate(block)]
+        state = RepairState.begin(
+            torch.stack([item.frame for item in block]).to(self.device),
+            torch.stack([item.mask for item in block]).to(self.device),
+            torch.stack(doubt).to(self.device),
+            torch.tensor(pending, device=self.device),
+            start,
+        )
+        del doubt
+        began = time.perf_counter()
+        self.repairer.run(state, generator, self.on_edit)
+        self.seconds += time.perf_counter() - began
+        for edit in state.edits:
+            item = block[edit.frame]
+            # Copies, so that no frame keeps the whole block alive.
+            item.frame = state.frames[edit.frame].cpu().clone()
+            item.doubt = state.doubt[edit.frame].cpu().clone()
+            item.edit = Edit(edit.frame + start, tuple(context + start for context in edit.contexts))

@@ -1,0 +1,88 @@
+"""The ``rovr`` command. Each verb is a frozen dataclass in a module of its own, listed in :data:`VERBS`.
+
+The fields of the dataclass are the arguments, their docstrings the help, and ``run`` does the work. Heavy imports
+belong into ``run``, so that asking for help takes no time.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rovr._version import __version__
+from rovr.cli.corrupt import Corrupt
+from rovr.cli.demo import Demo
+from rovr.cli.info import Info
+from rovr.cli.restore import Restore
+from rovr.cli.train import TrainEditor
+from rovr.errors import UserError
+
+VERBS: dict[str, Any] = {
+    "restore": Restore,
+    "corrupt": Corrupt,
+    "info": Info,
+    "demo": Demo,
+    "train": {"editor": TrainEditor},
+}
+"""Verb → its dataclass, or a dict of such for verbs in two words."""
+
+_ABOUT = "Repair the holes in a video. Also: --version, and --debug for a traceback where ROVR itself fails."
+
+
+def _app(verbs: dict[str, Any]) -> Any:
+    from tyro.extras import SubcommandApp
+
+    app = SubcommandApp()
+    for name, verb in verbs.items():
+        app.command(_app(verb) if isinstance(verb, dict) else verb, name=name)
+    return app
+
+
+def _terminate(number: int, frame: Any) -> None:
+    # An exception, so that whatever is half-written is removed on the way out.
+    raise SystemExit(128 + number)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: arguments without the program's name; by default those of the process.
+
+    Returns:
+        The exit code: 0, 1 for our fault, 2 for a mistake in what was asked, 130 where interrupted.
+    """
+    args = list(sys.argv[1:] if argv is None else argv)
+    if args[:1] == ["--version"]:
+        print(f"rovr {__version__}")
+        return 0
+    debug = "--debug" in args or bool(os.environ.get("ROVR_DEBUG"))
+    args = [arg for arg in args if arg != "--debug"]
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        from tyro.conf import FlagCreatePairsOff
+
+        verb = _app(VERBS).cli(prog="rovr", description=_ABOUT, args=args, config=(FlagCreatePairsOff,))
+        verb.run()
+    except UserError as error:
+        print(f"rovr: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("rovr: interrupted, nothing was written.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        line = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        print(
+            f"rovr: internal error, {type(error).__name__}: {line} — please report it with the output of "
+            "the same command and --debug.",
+            file=sys.stderr,
+        )
+        return 1
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    return 0

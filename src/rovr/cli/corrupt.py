@@ -1,0 +1,82 @@
+"""``rovr corrupt``: damage a video on purpose, to train on or to measure with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+
+@dataclass(frozen=True)
+class Corrupt:
+    """Damage a video with masks that drift, stand still, scratch it or drop blocks, and write the masks too."""
+
+    video: Positional[Path]
+    """Video, or folder of frames."""
+    output: Annotated[Path, arg(aliases=["-o"], metavar="PATH")]
+    """Where the damaged video goes."""
+    mask_out: Annotated[Path, arg(metavar="PATH")]
+    """Where the mask video goes; white = missing."""
+    kind: Literal["shift", "static", "scratch", "blocks"] = "shift"
+    """What the damage is like."""
+    seed: int = 0
+    """Decides the damage, for good."""
+    size: Annotated[tuple[float, float] | None, arg(metavar="LEAST MOST")] = None
+    """Sides of a mask as shares of the frame's, for shift and static; by default 0.25 0.6."""
+    speed: Annotated[tuple[float, float] | None, arg(metavar="LEAST MOST")] = None
+    """Drift per frame as a share of the frame's sides, for shift; by default 0.01 0.06."""
+    shapes: tuple[Literal["rectangle", "ellipse", "blob"], ...] | None = None
+    """Shapes to draw from, for shift and static; by default all three."""
+    count: int | None = None
+    """How many masks, scratches or runs of blocks a frame has."""
+    fill: Literal["grey", "black", "noise"] = "grey"
+    """What the holes are filled with."""
+    crf: int = 18
+    """Quality of H.264, 0 (best) to 51."""
+    lossless: bool = False
+    """Write the damaged video as FFV1 (.mkv)."""
+    overwrite: bool = False
+    """Replace outputs that exist."""
+    rate: float = 25.0
+    """Frames per second, where the input is a folder."""
+    quiet: bool = False
+    """Print nothing but errors."""
+
+    def run(self) -> None:
+        """Do it."""
+        from fractions import Fraction
+
+        from rovr.cli.progress import Display
+        from rovr.data.corrupt_video import corrupt_video
+
+        with Display(self.quiet) as display:
+            started = False
+
+            def on_frame(done: int, total: int) -> None:
+                nonlocal started
+                if not started:
+                    display.start(total)
+                    started = True
+                display.step()
+
+            frames = corrupt_video(
+                self.video,
+                self.output,
+                self.mask_out,
+                self.kind,
+                self.seed,
+                size=self.size,
+                speed=self.speed,
+                shapes=self.shapes,
+                count=self.count,
+                fill=self.fill,
+                crf=self.crf,
+                lossless=self.lossless,
+                overwrite=self.overwrite,
+                rate=Fraction(self.rate).limit_denominator(1001),
+                say=display.note,
+                on_frame=on_frame,
+            )
+        display.line(
+            f"{self.output}: {frames} frames damaged ({self.kind}, seed {self.seed}); masks in {self.mask_out}"
+        )

@@ -1,0 +1,70 @@
+"""Progress on stderr: a bar with speed and time left, and what has to be said aloud."""
+
+import sys
+from types import TracebackType
+from typing import Any, Self
+
+
+class Display:
+    """Shows a job while it runs; stdout is left to results.
+
+    Args:
+        quiet: show nothing at all.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        from rich.console import Console
+
+        self.quiet = quiet
+        self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+        self._bar: Any = None
+        self._task: Any = None
+
+    def note(self, text: str) -> None:
+        """Say a sentence aloud."""
+        self.console.print(f"note: {text}", markup=False)
+
+    def line(self, text: str) -> None:
+        """Print a line."""
+        self.console.print(text, markup=False)
+
+    def start(self, total: int | None) -> None:
+        """Begin the bar.
+
+        Args:
+            total: frames to come, None if unknown.
+        """
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        # A log file gets no bar: it would be one endless line.
+        if self.quiet or not sys.stderr.isatty():
+            return
+        self._bar = Progress(
+            TextColumn("repairing"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("repairing", total=total, speed="")
+        self._bar.start()
+
+    def step(self) -> None:
+        """One frame is done."""
+        if self._bar is None:
+            return
+        self._bar.advance(self._task)
+        task = self._bar.tasks[0]
+        if task.speed:
+            self._bar.update(self._task, speed=f"{task.speed:.1f} frames/s")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()

@@ -1,0 +1,93 @@
+"""``rovr restore``: the main job on the command line."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+
+@dataclass(frozen=True)
+class Restore:
+    """Repair the holes of a video: whatever is white in the mask is filled from other frames."""
+
+    input: Positional[Path]
+    """Video, or folder of frames."""
+    output: Annotated[str, arg(aliases=["-o"], metavar="PATH")]
+    """Where to write: .mp4, .mov, .m4v, .mkv, or a folder for PNGs."""
+    mask: Annotated[Path | None, arg(metavar="PATH")] = None
+    """Video, folder of pictures, or one picture for all frames; white (above 127) = missing."""
+    box: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="X,Y,W,H")] = ()
+    """Rectangle missing in every frame, in pixels of the video as it plays; may be given several times."""
+    dilate: int = 0
+    """Pixels to widen the holes by; 2 removes colour fringes around objects."""
+    selector: str = "coverage"
+    """How the frames to look at are chosen."""
+    editor: str = "aligned"
+    """What repairs a frame."""
+    weights: Annotated[Path | None, arg(metavar="PATH")] = None
+    """Weights of the editor, in place of those that come with it."""
+    contexts: int = 2
+    """Frames to look at per repair."""
+    device: str = "auto"
+    """Where to compute: auto, cpu, cuda or mps."""
+    seed: int = 0
+    """Seed of selectors that sample."""
+    crf: int = 18
+    """Quality of H.264, 0 (best) to 51."""
+    lossless: bool = False
+    """Write FFV1 (.mkv) with every sample outside the holes exactly as it was."""
+    overwrite: bool = False
+    """Replace the output if it exists."""
+    rate: float = 25.0
+    """Frames per second, where the input is a folder."""
+    quiet: bool = False
+    """Print nothing but errors."""
+    json: bool = False
+    """Print a summary as JSON on stdout."""
+
+    def run(self) -> None:
+        """Do it."""
+        from fractions import Fraction
+
+        from rovr.cli.progress import Display
+        from rovr.errors import UserError
+
+        if not 0 < self.rate <= 1000:
+            raise UserError(f"--rate {self.rate}: give frames per second between 0 and 1000.")
+        with Display(self.quiet) as display:
+            from rovr.restore import Job, restore_video
+
+            def start(job: Job) -> None:
+                count = f"{job.frames} frames" if job.frames else "frames"
+                display.line(f"{self.input}: {count} of {job.size[0]}×{job.size[1]}, repairing on {job.device}")
+                display.start(job.frames)
+
+            summary = restore_video(
+                self.input,
+                self.mask,
+                self.output,
+                boxes=self.box,
+                dilate=self.dilate,
+                editor=self.editor,
+                selector=self.selector,
+                contexts=self.contexts,
+                device=self.device,
+                weights=self.weights,
+                seed=self.seed,
+                crf=self.crf,
+                lossless=self.lossless,
+                overwrite=self.overwrite,
+                # 29.97 and its like mean 30000/1001.
+                rate=Fraction(self.rate).limit_denominator(1001),
+                on_start=start,
+                on_frame=display.step,
+                on_note=display.note,
+            )
+        if self.json:
+            print(json.dumps(summary.to_json()))
+        display.line(
+            f"{summary.output}: {summary.repaired} of {summary.frames} frames repaired, "
+            f"{summary.seconds_per_repair:.2f} s each, {summary.seconds:.1f} s in all"
+        )

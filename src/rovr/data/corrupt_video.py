@@ -1,0 +1,176 @@
+"""Damage a whole video, frame by frame, and keep the masks of what is missing."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rovr.data.chance import generator
+from rovr.data.corrupt import FILLS, damage, iter_masks
+from rovr.errors import UserError
+from rovr.video.colour import Colour, Frame
+from rovr.video.folder import list_images
+from rovr.video.orient import Orientation
+from rovr.video.outfile import full_disk
+from rovr.video.sink import Sink, open_sink
+from rovr.video.source import Say, Source, VideoInfo, count_decoded, open_source
+
+# AVColorRange and the tags of other colour properties that say nothing.
+_FULL_RANGE, _UNSAID = 2, 2
+
+
+def corrupt_video(
+    video: str | Path,
+    out: str | Path,
+    mask_out: str | Path,
+    kind: str = "shift",
+    seed: int = 0,
+    *,
+    size: tuple[float, float] | None = None,
+    speed: tuple[float, float] | None = None,
+    shapes: tuple[str, ...] | None = None,
+    count: int | None = None,
+    fill: str = "grey",
+    crf: int = 18,
+    lossless: bool = False,
+    overwrite: bool = False,
+    rate: Fraction | None = None,
+    say: Say = lambda note: None,
+    on_frame: Callable[[int, int], None] = lambda done, total: None,
+) -> int:
+    """Write a damaged copy of a video and the video of its masks, both complete or neither.
+
+    The masks are those of :func:`rovr.data.corrupt.make_masks` for this seed at the size at which the video is
+    played. The copy keeps time stamps, tags and sound. The mask video is white where something is missing and
+    is stored without loss, so that it reads back exactly.
+
+    Args:
+        video: a file or a folder of frames.
+        out: the damaged video: ``.mp4``, ``.mov``, ``.m4v``, ``.mkv``, or a folder of PNGs.
+        mask_out: the masks, likewise.
+        kind: of damage, a key of :data:`rovr.data.corrupt.KINDS`.
+        seed: of all chance.
+        size: option of the kind; None for its default, as for the following.
+        speed: option of the kind.
+        shapes: option of the kind.
+        count: option of the kind.
+        fill: what to put into the holes, one of :data:`rovr.data.corrupt.FILLS`.
+        crf: quality of H.264, lower is better.
+        lossless: FFV1 for the damaged video, which is otherwise H.264 throughout.
+        overwrite: whether outputs that exist may be replaced.
+        rate: frames per second of a folder; a video knows its own.
+        say: told what the user should know.
+        on_frame: called with the number of frames done and their total.
+
+    Returns:
+        Number of frames.
+
+    Raises:
+        UserError: an input that cannot be read, an output that cannot be written, or options that do not fit.
+    """
+    out, mask_out = Path(out), Path(mask_out)
+    _check_apart(out, mask_out)
+    if fill not in FILLS:
+        raise UserError(f"no fill is called '{fill}'; choose from {', '.join(FILLS)}")
+    given = {"size": size, "speed": speed, "shapes": shapes, "count": count}
+    options = {name: value for name, value in given.items() if value is not None}
+    with ExitStack() as stack:
+        source: Source = stack.enter_context(open_source(video, say, rate))
+        info = source.info
+        width, height = info.shown_size
+        # Options are checked before the count, which takes a while.
+        iter_masks(kind, 1, height, width, seed, **options)
+        total = len(list_images(Path(video))) if Path(video).is_dir() else count_decoded(video)
+        masks = iter_masks(kind, total, height, width, seed, **options)
+        sinks: list[Sink] = []
+        for path, kept, loss in ((out, info, lossless), (mask_out, _mask_info(info), _is_mkv(mask_out))):
+            sink = open_sink(
+                path,
+                kept,
+                say if kept is info else _deaf,
+                crf=crf if kept is info else 0,
+                lossless=loss,
+                overwrite=overwrite,
+                inputs=[info.path],
+            )
+            stack.callback(sink.abort)
+            sinks.append(sink)
+        chance = generator(seed)
+        grey = Colour(1, True)
+        try:
+            for done, (frame, mask) in enumerate(zip(source, masks, strict=True), start=1):
+                sinks[0].write(_damaged(frame, info.orientation.to_stored(mask), fill, chance))
+                sinks[1].write(Frame(_drawn(mask, frame.native), grey))
+                on_frame(done, total)
+            # Both are complete on disk before either appears.
+            for sink in sinks:
+                sink.finish()
+                sink.release()
+            for sink in sinks:
+                sink.pending.commit()
+        except OSError as error:
+            raise full_disk(error, out) or error from error
+    return total
+
+
+def _deaf(note: str) -> None:
+    """What is said of the mask video, such as its missing sound, need not concern anyone."""
+
+
+def _is_mkv(path: Path) -> bool:
+    return path.suffix.lower() == ".mkv"
+
+
+def _check_apart(out: Path, mask_out: Path) -> None:
+    one, other = out.resolve(), mask_out.resolve()
+    if one == other or one in other.parents or other in one.parents:
+        raise UserError(f"The outputs {out} and {mask_out} are in each other's way; give two places.")
+
+
+def _mask_info(info: VideoInfo) -> VideoInfo:
+    """What the mask video looks like: grey, upright, in step with the video, and without its sound."""
+    width, height = info.shown_size
+    return replace(
+        info,
+        kind="folder",
+        width=width,
+        height=height,
+        pix_fmt="gray",
+        bits=8,
+        orientation=Orientation(),
+        sample_aspect_ratio=_turned(info),
+        color_range=_FULL_RANGE,
+        color_primaries=_UNSAID,
+        color_trc=_UNSAID,
+        colorspace=_UNSAID,
+        interlaced=False,
+        audio=0,
+        subtitles=0,
+    )
+
+
+def _turned(info: VideoInfo) -> Fraction | None:
+    """The shape of a pixel as played."""
+    aspect = info.sample_aspect_ratio
+    return 1 / aspect if aspect and info.orientation.transpose else aspect
+
+
+def _damaged(frame: Frame, mask: NDArray[np.bool_], fill: str, chance: np.random.Generator) -> Frame:
+    pixels = torch.from_numpy(frame.rgb).permute(2, 0, 1)
+    filled = damage(pixels, torch.from_numpy(mask)[None], fill, chance)
+    return frame.pasted(filled.permute(1, 2, 0).contiguous().numpy(), mask)
+
+
+def _drawn(mask: NDArray[np.bool_], beside: Any) -> Any:
+    """A mask as a grey frame with the time stamp of the frame it belongs to."""
+    from av import VideoFrame
+
+    native = VideoFrame.from_ndarray(mask.astype(np.uint8) * 255, "gray")
+    native.pts, native.time_base, native.duration = beside.pts, beside.time_base, beside.duration
+    return native

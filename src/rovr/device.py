@@ -1,0 +1,40 @@
+"""Where the editor runs."""
+
+from typing import TYPE_CHECKING
+
+from rovr.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def pick_device(name: str = "auto") -> "torch.device":
+    """Turn a name into a device that is there.
+
+    Args:
+        name: ``auto`` (CUDA, else MPS, else CPU), ``cpu``, ``cuda``, ``cuda:1``, …, or ``mps``.
+
+    Raises:
+        UserError: unknown, or not on this machine.
+    """
+    import torch
+
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (index and not index.isdigit()):
+        raise UserError(f"There is no device called '{name}'; choose auto, cpu, cuda or mps.")
+    there = {"cpu": 1, "cuda": torch.cuda.device_count() if cuda else 0, "mps": int(mps)}[kind]
+    if int(index or 0) >= there:
+        raise UserError(f"This machine has no device '{name}' that PyTorch can use; pass --device auto.")
+    return torch.device(name)
+
+
+def describe_device(device: "torch.device") -> str:
+    """Name a device as its owner knows it."""
+    import torch
+
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"{device} ({torch.get_num_threads()} threads)" if device.type == "cpu" else str(device)

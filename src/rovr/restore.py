@@ -1,0 +1,276 @@
+"""The main job: a damaged video file in, a repaired file out, in constant memory."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rovr._version import __version__
+from rovr.blocks import Item
+from rovr.device import describe_device
+from rovr.editor.base import Editor
+from rovr.errors import UserError
+from rovr.restorer import Restorer, RestoreResult
+from rovr.select.base import Selector
+from rovr.video.colour import Frame
+from rovr.video.masks import Box, MaskSource, length_error, open_masks
+from rovr.video.outfile import full_disk
+from rovr.video.sink import Sink, open_sink
+from rovr.video.source import Source, open_source
+
+__all__ = ["Job", "RestoreResult", "Restorer", "Summary", "restore_video"]
+
+
+@dataclass
+class Summary:
+    """What :func:`restore_video` did, ready for JSON.
+
+    Attributes:
+        input: path of the damaged video.
+        output: path of the repaired one.
+        frames: frames written.
+        repaired: frames that had a hole.
+        hole_share: share of all pixels that was missing.
+        width: pixels as stored.
+        height: pixels as stored.
+        rate: frames per second on average.
+        device: where the editor ran.
+        editor: its name.
+        selector: its name.
+        contexts: frames looked at per repair.
+        seed: of the source of chance.
+        seconds: the whole job.
+        seconds_repairing: of these, in editor and selector.
+        seconds_per_repair: the same for each repaired frame.
+        mean_doubt: over the repaired pixels, 0–1.
+        notes: everything that was said aloud.
+        version: of ROVR.
+    """
+
+    input: str
+    output: str
+    frames: int = 0
+    repaired: int = 0
+    hole_share: float = 0.0
+    width: int = 0
+    height: int = 0
+    rate: float = 0.0
+    device: str = ""
+    editor: str = ""
+    selector: str = ""
+    contexts: int = 0
+    seed: int = 0
+    seconds: float = 0.0
+    seconds_repairing: float = 0.0
+    seconds_per_repair: float = 0.0
+    mean_doubt: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    version: str = __version__
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, numbers rounded to six digits."""
+        return {k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(self).items()}
+
+
+class Notes:
+    """Collects what is said aloud, each sentence once, and passes it on."""
+
+    def __init__(self, listener: Callable[[str], None] | None = None) -> None:
+        self.all: list[str] = []
+        self.listener = listener
+
+    def __call__(self, text: str) -> None:
+        """Say a sentence."""
+        if text not in self.all:
+            self.all.append(text)
+            if self.listener is not None:
+                self.listener(text)
+
+
+@dataclass
+class Job:
+    """What a progress display wants to know.
+
+    Attributes:
+        frames: how many there are, None if unknown.
+        device: where the editor runs, in words.
+        size: (width, height) as played.
+    """
+
+    frames: int | None
+    device: str
+    size: tuple[int, int]
+
+
+def restore_video(
+    path: str | Path,
+    mask: str | Path | None,
+    out: str | Path,
+    *,
+    boxes: Sequence[str | Box] = (),
+    dilate: int = 0,
+    editor: str | Editor = "aligned",
+    selector: str | Selector = "coverage",
+    contexts: int = 2,
+    device: str = "auto",
+    weights: str | Path | None = None,
+    restorer: Restorer | None = None,
+    seed: int = 0,
+    crf: int = 18,
+    lossless: bool = False,
+    overwrite: bool = False,
+    rate: Fraction | None = None,
+    on_start: Callable[[Job], None] = lambda job: None,
+    on_frame: Callable[[], None] = lambda: None,
+    on_note: Callable[[str], None] = lambda note: None,
+) -> Summary:
+    """Repair a video file; frames without a hole are never edited, and no pixel outside the holes is.
+
+    Args:
+        path: a video, or a folder of frames.
+        mask: a video, a folder, or one picture for all frames, grey above 127 = missing; None for boxes alone.
+        out: ``.mp4``, ``.mov``, ``.m4v``, ``.mkv``, or a folder for PNGs. Appears only when complete.
+        boxes: ``x,y,w,h`` missing in every frame, in pixels of the video as it plays.
+        dilate: pixels to widen the holes by.
+        editor: name or instance.
+        selector: name or instance.
+        contexts: K, frames to look at per repair.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        weights: the editor's, by default the ones that come with it.
+        restorer: takes the place of the last five where one is at hand.
+        seed: of the source of chance.
+        crf: quality of H.264, 0 (best) to 51.
+        lossless: write FFV1 with every sample outside the holes as it was.
+        overwrite: replace an output that exists.
+        rate: frames per second of a folder of frames, 25 by default.
+        on_start: called once everything is ready.
+        on_frame: called for each frame that is done.
+        on_note: called with each sentence the user should hear.
+
+    Raises:
+        UserError: whatever the user has to change; nothing has been written then.
+    """
+    began = time.perf_counter()
+    notes = Notes(on_note)
+    if not 0 <= crf <= 51:
+        raise UserError(f"--crf {crf}: H.264 takes 0 (best) to 51.")
+    with ExitStack() as stack:
+        source = stack.enter_context(open_source(path, notes, rate))
+        masks = open_masks(source.info, mask, boxes, dilate, notes)
+        sink = open_sink(
+            out,
+            source.info,
+            notes,
+            crf=crf,
+            lossless=lossless,
+            overwrite=overwrite,
+            inputs=[Path(mask)] if mask else [],
+        )
+        stack.callback(sink.abort)
+        masks.check_length()
+        restorer = restorer or Restorer.from_pretrained(editor, selector, device, contexts, weights)
+        summary = _summary(source, out, restorer, seed)
+        on_start(Job(source.info.frames, describe_device(restorer.device), source.info.shown_size))
+        try:
+            _run(source, masks, sink, restorer, summary, on_frame)
+            _commit(source, masks, sink, summary, notes, lossless)
+        except OSError as error:
+            told = full_disk(error, Path(out))
+            if told is None:
+                raise
+            raise told from error
+    summary.notes = notes.all
+    summary.seconds = time.perf_counter() - began
+    return summary
+
+
+def _summary(source: Source, out: str | Path, restorer: Restorer, seed: int) -> Summary:
+    info, repairer = source.info, restorer.repairer
+    return Summary(
+        input=str(info.path),
+        output=str(out),
+        width=info.width,
+        height=info.height,
+        rate=float(info.rate),
+        device=str(restorer.device),
+        editor=repairer.editor.name,
+        selector=repairer.selector.name,
+        contexts=repairer.contexts,
+        seed=seed,
+    )
+
+
+def _items(source: Source, masks: MaskSource) -> Iterator[Item[Frame]]:
+    """Pair frames with masks.
+
+    Raises:
+        UserError: their numbers differ, or nothing at all is left to be seen.
+    """
+    pairs = iter(masks)
+    frames = iter(source)
+    count, seen = 0, False
+    for frame in frames:
+        mask = next(pairs, None)
+        if mask is None:
+            raise length_error(count + 1 + sum(1 for _ in frames), count)
+        count += 1
+        seen = seen or not mask.all()
+        pixels = torch.from_numpy(frame.rgb).permute(2, 0, 1).contiguous()
+        yield Item(pixels, torch.from_numpy(mask)[None], frame, bool(mask.any()))
+    if not masks.static:
+        surplus = sum(1 for _ in pairs)
+        if surplus:
+            raise length_error(count, count + surplus)
+    if not seen:
+        raise UserError("The mask covers every pixel of every frame; leave something to learn from.")
+
+
+def _run(
+    source: Source,
+    masks: MaskSource,
+    sink: Sink,
+    restorer: Restorer,
+    summary: Summary,
+    on_frame: Callable[[], None],
+) -> None:
+    """Read, repair and write every frame, and keep the tally."""
+    info = source.info
+    missing = doubt = 0.0
+    blocks = restorer.blocks(info.width, info.height, lambda edit: on_frame())
+    for item in blocks.run(_items(source, masks), torch.Generator().manual_seed(summary.seed)):
+        frame = item.payload
+        if item.damaged and item.doubt is not None:
+            frame = frame.pasted(item.frame.permute(1, 2, 0).numpy(), item.mask[0].numpy())
+            summary.repaired += 1
+            missing += int(item.mask.sum())
+            doubt += float(item.doubt[item.mask].sum()) / 255
+        else:
+            on_frame()
+        sink.write(frame)
+        summary.frames += 1
+    summary.hole_share = missing / (summary.frames * info.width * info.height)
+    summary.mean_doubt = doubt / missing if missing else 0.0
+    summary.seconds_repairing = blocks.seconds
+    summary.seconds_per_repair = blocks.seconds / max(1, summary.repaired)
+
+
+def _commit(source: Source, masks: MaskSource, sink: Sink, summary: Summary, notes: Notes, lossless: bool) -> None:
+    """Let the output appear; a video without any hole is copied byte by byte where its container allows."""
+    if summary.repaired:
+        sink.commit()
+        return
+    masks.check_brightness()
+    notes("No mask has a hole: nothing was repaired, the output shows the input as it is.")
+    path, target = source.info.path, sink.pending.path
+    if path.is_dir() or sink.pending.folder or lossless or path.suffix.lower() != target.suffix.lower():
+        sink.commit()
+        return
+    sink.release()
+    shutil.copyfile(path, sink.pending.partial)
+    sink.pending.commit()

@@ -1,0 +1,176 @@
+"""Repair clips held in memory: an editor and a selector under one roof."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rovr.blocks import BlockRepairer, Item, block_size
+from rovr.device import pick_device
+from rovr.editor.base import Editor
+from rovr.errors import UserError
+from rovr.repair import Repairer
+from rovr.select.base import Selector
+from rovr.types import Edit
+
+Frames = NDArray[np.uint8] | Tensor
+
+
+@dataclass(frozen=True)
+class RestoreResult:
+    """What :meth:`Restorer.restore` gives back.
+
+    Attributes:
+        frames: of the kind, shape and type that was given.
+        edits: what was done, in the order of the frames.
+        doubt: (T, 1, H, W) float in [0, 1]: 0 = seen by the camera, 1 = made up.
+    """
+
+    frames: Frames
+    edits: list[Edit]
+    doubt: Tensor
+
+
+class Restorer:
+    """An editor and a selector, ready to repair.
+
+    Args:
+        editor: Γ.
+        selector: the frame and context policies.
+        contexts: K, frames to look at per repair.
+        device: where frames lie during a repair.
+        window: frames to repair at a time in long videos.
+        margin: frames to look at on either side of these.
+    """
+
+    def __init__(
+        self,
+        editor: Editor,
+        selector: Selector,
+        contexts: int = 2,
+        device: torch.device | str = "cpu",
+        window: int = 50,
+        margin: int = 25,
+    ) -> None:
+        if contexts < 1:
+            raise UserError(f"{contexts} contexts: a repair has to look at one frame at least.")
+        self.repairer = Repairer(editor, selector, contexts)
+        self.device = torch.device(device)
+        self.window = window
+        self.margin = margin
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        editor: str | Editor = "aligned",
+        selector: str | Selector = "coverage",
+        device: str = "auto",
+        contexts: int = 2,
+        weights: str | Path | None = None,
+    ) -> "Restorer":
+        """Load by name; instances are taken as they are.
+
+        Args:
+            editor: a name known to :func:`rovr.editor.load_editor`.
+            selector: a name known to :func:`rovr.select.load_selector`.
+            device: see :func:`rovr.device.pick_device`.
+            contexts: K, frames to look at per repair.
+            weights: the editor's weights, by default the ones that come with it.
+
+        Raises:
+            UserError: an unknown name, an absent device, weights that do not fit.
+        """
+        place = pick_device(device)
+        if isinstance(selector, str):
+            from rovr.select import load_selector
+
+            selector = load_selector(selector)
+        if isinstance(editor, str):
+            from rovr.editor import load_editor
+
+            editor = load_editor(editor, device=place, weights=weights)
+        return cls(editor, selector, contexts, place)
+
+    def blocks(self, width: int, height: int, on_edit: Callable[[Edit], None] | None = None) -> BlockRepairer[Any]:
+        """A block repairer for frames of this size."""
+        window, margin = block_size(width * height, self.window, self.margin)
+        return BlockRepairer(self.repairer, window, margin, self.device, on_edit)
+
+    def restore(self, frames: Frames, masks: Frames, seed: int = 0) -> RestoreResult:
+        """Repair a clip held in memory; pixels outside the mask come back as they were.
+
+        Args:
+            frames: (T, H, W, 3) uint8 array, or (T, 3, H, W) tensor, uint8 or float in [0, 1].
+            masks: (T, H, W), (T, 1, H, W) or one (H, W) for all frames; nonzero = missing.
+            seed: of the source of chance, for selectors that sample.
+
+        Raises:
+            UserError: shapes or types that do not fit, naming them.
+        """
+        clip = _clip(frames)
+        holes = _holes(masks, clip)
+        items = [
+            Item(clip[i], holes[i], None, bool(holes[i].any())) for i in range(len(clip))
+        ]  # fmt: skip
+        generator = torch.Generator().manual_seed(seed)
+        height, width = clip.shape[-2:]
+        done = list(self.blocks(width, height).run(items, generator))
+        repaired = torch.stack([item.frame for item in done])
+        edits = [item.edit for item in done if item.edit is not None]
+        blank = torch.zeros_like(holes[0], dtype=torch.uint8)
+        doubt = torch.stack([blank if item.doubt is None else item.doubt for item in done]).float() / 255
+        return RestoreResult(_like(frames, repaired, holes), edits, doubt)
+
+
+def _clip(frames: Frames) -> Tensor:
+    """Any accepted kind of frames as (T, 3, H, W) uint8 on the CPU."""
+    shape = tuple(frames.shape)
+    if isinstance(frames, np.ndarray):
+        if len(shape) != 4 or shape[3] != 3 or frames.dtype != np.uint8:
+            raise UserError(f"Frames as an array are (T, H, W, 3) uint8; these are {shape} {frames.dtype}.")
+        clip = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+    else:
+        if len(shape) != 4 or shape[1] != 3:
+            raise UserError(f"Frames as a tensor are (T, 3, H, W); these are {shape}.")
+        if frames.dtype != torch.uint8 and not frames.is_floating_point():
+            raise UserError(f"Frames as a tensor are uint8 or float in [0, 1]; these are {frames.dtype}.")
+        clip = frames.detach().cpu()
+        if clip.is_floating_point():
+            clip = (clip.clamp(0, 1) * 255).round().to(torch.uint8)
+    if not all(shape):
+        raise UserError(f"Frames of shape {shape} hold no pixels.")
+    return clip.contiguous()
+
+
+def _holes(masks: Frames, clip: Tensor) -> Tensor:
+    """Any accepted kind of masks as (T, 1, H, W) bool on the CPU."""
+    holes = torch.as_tensor(masks).detach().cpu() != 0
+    length, _, height, width = clip.shape
+    given = tuple(holes.shape)
+    if given == (height, width):
+        holes = holes.expand(length, 1, height, width)
+    elif given == (length, height, width):
+        holes = holes[:, None]
+    elif given != (length, 1, height, width):
+        raise UserError(
+            f"Masks of shape {given} do not fit frames of {length} × {height} × {width}; "
+            f"give ({length}, {height}, {width}) or ({height}, {width})."
+        )
+    if holes.all():
+        raise UserError("The mask covers every pixel of every frame; leave something to learn from.")
+    return holes
+
+
+def _like(given: Frames, repaired: Tensor, holes: Tensor) -> Frames:
+    """Repaired frames in the kind that was given; floats outside the hole keep all their digits."""
+    if isinstance(given, np.ndarray):
+        return repaired.permute(0, 2, 3, 1).contiguous().numpy()
+    repaired = repaired.to(given.device)
+    if given.is_floating_point():
+        return torch.where(holes.to(given.device), repaired.to(given.dtype) / 255, given.detach())
+    return repaired

@@ -1,0 +1,71 @@
+"""Fixed rules that look at nothing but the frames' places in time: what the clever strategies must beat."""
+
+import torch
+
+from rovr.mdp.state import RepairState
+from rovr.select.base import Selector
+from rovr.types import Edit
+
+
+def first_pending(state: RepairState) -> int:
+    """The earliest frame still to be repaired."""
+    return int(state.pending.byte().argmax())
+
+
+class Sequential(Selector):
+    """From the first frame to the last, looking back at the frames just before: the rule of Vid2Vid.
+
+    Vid2Vid (Wang et al. 2018, arXiv 1808.06601) generates frame i from the two frames before it. At the start
+    of a clip, where fewer than K frames lie before, the frames that follow stand in: 0 looks at (1, 2) and 1
+    at (0, 2).
+    """
+
+    name = "sequential"
+
+    def select(self, state: RepairState) -> Edit:
+        """Choose the earliest pending frame and the K frames before it."""
+        i = first_pending(state)
+        past = range(i - 1, max(-1, i - 1 - self.contexts), -1)
+        future = range(i + 1, i + 1 + self.contexts - len(past))
+        return Edit(i, (*past, *future))
+
+
+class Nearest(Selector):
+    """From the first frame to the last, looking at the K frames nearest in time; on ties at the past one."""
+
+    name = "nearest"
+
+    def select(self, state: RepairState) -> Edit:
+        """Choose the earliest pending frame and its neighbours."""
+        i = first_pending(state)
+        near = range(max(0, i - self.contexts), min(state.length, i + self.contexts + 1))
+        by_distance = sorted((j for j in near if j != i), key=lambda j: (abs(j - i), j))
+        return Edit(i, tuple(by_distance[: self.contexts]))
+
+
+class Random(Selector):
+    """Any pending frame, any contexts, all equally likely."""
+
+    name = "random"
+
+    def reset(self, state: RepairState, generator: torch.Generator, contexts: int = 2) -> None:
+        """Begin a clip: shuffle its frames."""
+        super().reset(state, generator, contexts)
+        self._order = self._shuffle(state.length)
+
+    def select(self, state: RepairState) -> Edit:
+        """Take the next pending frame of the shuffled ones and draw K other frames."""
+        while not state.pending[self._order[-1]]:
+            self._order.pop()
+        i = self._order[-1]
+        chosen: list[int] = []
+        # Floyd's sampling without replacement: K draws, however long the clip. Indices skip the target.
+        for last in range(state.length - 1 - self.contexts, state.length - 1):
+            drawn = int(torch.randint(last + 1, (), generator=self.generator, device=self.generator.device))
+            chosen.append(last if drawn in chosen else drawn)
+        # Floyd's set is uniform but its order is not.
+        return Edit(i, tuple(chosen[k] + (chosen[k] >= i) for k in self._shuffle(len(chosen))))
+
+    def _shuffle(self, n: int) -> list[int]:
+        order = torch.randperm(n, generator=self.generator, device=self.generator.device)
+        return [int(k) for k in order]

@@ -1,0 +1,133 @@
+"""Conversion between a video's own colours and the RGB that editors see, there and back by the same rule."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rovr.video import pixels
+
+if TYPE_CHECKING:
+    import av
+
+# AVColorSpace → the matrix numbers of swscale; what is not listed is left to the size of the picture.
+_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+_BT709, _BT601 = 1, 5
+_LIMITED, _FULL = 1, 2
+
+
+def matrix_of(tag: int, width: int, height: int) -> int:
+    """The RGB ↔ YUV matrix a player would use.
+
+    Args:
+        tag: AVColorSpace of the frame; 2 = unspecified.
+        width: pixels.
+        height: pixels.
+    """
+    return _MATRICES.get(tag, _BT709 if width >= 1280 or height > 576 else _BT601)
+
+
+@dataclass
+class Colour:
+    """How one video turns into RGB and back.
+
+    Attributes:
+        matrix: of swscale, see :func:`matrix_of`.
+        full_range: whether luma spans 0–255 and not 16–235.
+    """
+
+    matrix: int
+    full_range: bool
+    _cache: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, frame: "av.VideoFrame") -> "Colour":
+        """Read the rule off a frame's tags."""
+        name = frame.format.name
+        # swscale takes RGB and grey as full range whatever they are tagged.
+        full = name.startswith(("yuvj", "gray")) or frame.format.is_rgb or frame.color_range == _FULL
+        return cls(matrix_of(frame.colorspace, frame.width, frame.height), full)
+
+    def _convert(self, key: str, frame: "av.VideoFrame", pix_fmt: str, full_in: bool, full_out: bool) -> Any:
+        from av.video.reformatter import Interpolation, VideoReformatter
+
+        # A reformatter sets itself up anew whenever its job changes, so each direction keeps its own.
+        worker = self._cache.setdefault(key, VideoReformatter())
+        flags = (
+            Interpolation.BICUBIC
+            | Interpolation.ACCURATE_RND
+            | Interpolation.FULL_CHR_H_INT
+            | Interpolation.FULL_CHR_H_INP
+        )
+        return worker.reformat(
+            frame,
+            format=pix_fmt,
+            src_colorspace=self.matrix,
+            dst_colorspace=self.matrix,
+            src_color_range=_FULL if full_in else _LIMITED,
+            dst_color_range=_FULL if full_out else _LIMITED,
+            interpolation=flags,
+            threads=1,
+        )
+
+    def rgb(self, frame: "av.VideoFrame") -> NDArray[np.uint8]:
+        """Pixels as (H, W, 3) uint8."""
+        array: NDArray[np.uint8] = self._convert("rgb", frame, "rgb24", self.full_range, True).to_ndarray()
+        return array
+
+    def native(self, rgb: NDArray[np.uint8], pix_fmt: str) -> "av.VideoFrame":
+        """RGB pixels in another format, by this video's matrix and range.
+
+        Args:
+            rgb: (H, W, 3) uint8.
+            pix_fmt: FFmpeg's name of the format.
+        """
+        from av import VideoFrame
+
+        frame = VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
+        result: av.VideoFrame = self._convert("native", frame, pix_fmt, True, self.full_range)
+        return result
+
+    def recast(self, frame: "av.VideoFrame", pix_fmt: str) -> "av.VideoFrame":
+        """A whole frame in another format, with its time stamps and tags.
+
+        RGB becomes YUV by this rule's matrix and range; YUV keeps its own.
+        """
+        if frame.format.name == pix_fmt:
+            return frame
+        rgb_in = frame.format.is_rgb
+        new: av.VideoFrame = self._convert("recast", frame, pix_fmt, rgb_in or self.full_range, self.full_range)
+        pixels.copy_tags(frame, new)
+        return new
+
+
+@dataclass
+class Frame:
+    """A decoded picture: native planes, and RGB on demand.
+
+    Attributes:
+        native: of a plain format; never written to, since the decoder may still refer to it.
+        colour: how it turns into RGB.
+    """
+
+    native: "av.VideoFrame"
+    colour: Colour
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """Pixels as (H, W, 3) uint8, made anew at every call to save memory."""
+        return self.colour.rgb(self.native)
+
+    def pasted(self, rgb: NDArray[np.uint8], mask: NDArray[np.bool_]) -> "Frame":
+        """A new frame with repaired pixels under the mask and every other native sample as it was.
+
+        Where chroma is subsampled, a chroma sample is replaced only if the hole covers it entirely; widen the
+        mask by two pixels where a fringe of the old colour shows.
+
+        Args:
+            rgb: (H, W, 3) uint8.
+            mask: (H, W) bool.
+        """
+        filled = self.colour.native(rgb, self.native.format.name)
+        return Frame(pixels.merge(self.native, filled, mask), self.colour)

@@ -1,0 +1,104 @@
+"""Which encoder and pixel format an output gets."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rovr.errors import UserError
+
+CONTAINERS = (".mp4", ".mov", ".m4v", ".mkv")
+
+# What libx264 takes as it is; the yuvj names are full-range 8-bit YUV.
+_X264 = {
+    "yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "nv16", "nv21",
+    "yuv420p10le", "yuv422p10le", "yuv444p10le", "gray", "gray10le",
+}  # fmt: skip
+# The same samples in another order, for FFV1.
+_REPACKED = {
+    "nv12": "yuv420p", "nv21": "yuv420p", "nv16": "yuv422p", "nv24": "yuv444p",
+    "p010le": "yuv420p10le", "p210le": "yuv422p10le", "p410le": "yuv444p10le",
+    "p012le": "yuv420p12le", "p016le": "yuv420p16le",
+    "rgb24": "bgr0", "bgr24": "bgr0", "rgb0": "bgr0", "0rgb": "bgr0", "0bgr": "bgr0", "gbrp": "bgr0",
+    "rgba": "bgra", "argb": "bgra", "abgr": "bgra", "gbrap": "bgra",
+    "bgr48le": "rgb48le", "bgra64le": "rgba64le",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How frames are to be encoded.
+
+    Attributes:
+        codec: FFmpeg's name of the encoder.
+        pix_fmt: the format it is given.
+        options: of the encoder.
+        note: what the user should know of it, or empty.
+    """
+
+    codec: str
+    pix_fmt: str
+    options: dict[str, str]
+    note: str = ""
+
+
+def check_suffix(path: Path, lossless: bool) -> None:
+    """Refuse containers we do not write.
+
+    Raises:
+        UserError: saying which to take.
+    """
+    suffix = path.suffix.lower()
+    if lossless and suffix != ".mkv":
+        raise UserError(f"--lossless writes FFV1, which goes into .mkv; name the output {path.stem}.mkv.")
+    if suffix not in CONTAINERS:
+        names = ", ".join(CONTAINERS)
+        raise UserError(
+            f"{path.name}: videos are written as {names}, or as a folder of PNGs if the name has no extension."
+        )
+
+
+def choose_encoding(pix_fmt: str, width: int, height: int, lossless: bool, crf: int) -> Encoding:
+    """Pick the encoder and the pixel format closest to the source's.
+
+    Args:
+        pix_fmt: of the source, a plain one.
+        width: pixels.
+        height: pixels.
+        lossless: FFV1 in place of H.264.
+        crf: constant rate factor of H.264, 0 (best) to 51.
+    """
+    if lossless:
+        from av.codec import Codec
+
+        known = {fmt.name for fmt in Codec("ffv1", "w").video_formats or ()}
+        target = pix_fmt.replace("yuvj", "yuv")
+        target = target if target in known else _REPACKED.get(target, "")
+        if not target:
+            raise UserError(f"FFV1 cannot hold the pixel format {pix_fmt}; leave out --lossless.")
+        return Encoding("ffv1", target, {"level": "3", "slicecrc": "1"})
+    target, note = pix_fmt, ""
+    if target not in _X264:
+        target = _nearest(pix_fmt)
+        note = f"H.264 has no {pix_fmt}: encoded as {target}; --lossless keeps every bit."
+    # Subsampled chroma asks for sizes that the subsampling divides.
+    odd_x = width % 2 and not target.startswith(("yuv444", "yuvj444", "gray"))
+    odd_y = height % 2 and target.startswith(("yuv420", "yuvj420", "nv12", "nv21"))
+    if odd_x or odd_y:
+        target = "yuv444p10le" if "10" in target else "yuvj444p" if "yuvj" in target else "yuv444p"
+        note = f"{width}×{height} is odd, which H.264 refuses in {pix_fmt}: encoded as {target}."
+    return Encoding("libx264", target, {"crf": str(crf), "preset": "medium"}, note)
+
+
+def _nearest(pix_fmt: str) -> str:
+    from av import VideoFormat
+
+    shape = VideoFormat(pix_fmt)
+    deep = "10le" if shape.components[0].bits > 8 else ""
+    if len(shape.components) < 3:
+        return f"gray{deep}"
+    if shape.is_rgb:
+        # 4:4:4 would be nearer, but browsers and phones do not play it.
+        return f"yuv420p{deep}"
+    across, down = shape.chroma_width(16), shape.chroma_height(16)
+    if across == 16:
+        return f"yuv444p{deep}"
+    return f"yuv422p{deep}" if down == 16 else f"yuv420p{deep}"

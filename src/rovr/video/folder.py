@@ -1,0 +1,107 @@
+"""Folders of pictures as videos, in and out."""
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rovr.errors import UserError
+from rovr.video.colour import Colour, Frame
+from rovr.video.source import Say, Source, VideoInfo
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
+
+
+def is_image(path: Path) -> bool:
+    """Whether the name is that of a picture we read."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def natural_key(path: Path) -> list[tuple[int, int, str]]:
+    """Sorts frame2 before frame10."""
+    parts = re.split(r"(\d+)", path.name.lower())
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The pictures of a folder in natural order."""
+    return sorted((path for path in folder.iterdir() if is_image(path)), key=natural_key)
+
+
+def read_image(path: Path, flags: int) -> NDArray[Any]:
+    """Decode a picture.
+
+    Args:
+        path: any file of :data:`SUFFIXES`.
+        flags: of ``cv2.imread``.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        # Not cv2.imread, which cannot open every path on every system.
+        image = cv2.imdecode(np.fromfile(path, np.uint8), flags)
+    except (OSError, cv2.error):
+        image = None
+    if image is None:
+        raise UserError(f"{path} is not a picture that can be read; replace or remove it.")
+    return np.asarray(image)
+
+
+class FolderSource(Source):
+    """A folder of frames, all of one size, in natural order of their names.
+
+    Args:
+        path: the folder.
+        say: told what the user should know.
+        rate: frames per second to play them at.
+    """
+
+    def __init__(self, path: Path, say: Say, rate: Fraction) -> None:
+        self.files = list_images(path)
+        if not self.files:
+            kinds = ", ".join(sorted(SUFFIXES))
+            raise UserError(f"{path} holds no pictures; a folder of frames needs files ending in {kinds}.")
+        first = read_image(self.files[0], cv2.IMREAD_UNCHANGED)
+        if first.dtype != np.uint8:
+            say(f"The pictures have {first.dtype.itemsize * 8} bits a sample: reduced to 8.")
+        if first.ndim == 3 and first.shape[2] == 4:
+            say("The pictures have an alpha channel: it is dropped.")
+        height, width = read_image(self.files[0], cv2.IMREAD_COLOR).shape[:2]
+        self.colour = Colour(1, True)
+        self.info = VideoInfo(
+            path=path,
+            kind="folder",
+            codec=self.files[0].suffix.lower().lstrip("."),
+            width=width,
+            height=height,
+            frames=len(self.files),
+            rate=rate,
+            time_base=1 / rate,
+            pix_fmt="rgb24",
+            bits=8,
+        )
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        from av import VideoFrame
+
+        for index, file in enumerate(self.files):
+            image = read_image(file, cv2.IMREAD_COLOR)
+            height, width = image.shape[:2]
+            if (width, height) != (self.info.width, self.info.height):
+                raise UserError(
+                    f"{file} is {width}×{height}, {self.files[0].name} is {self.info.width}×{self.info.height}; "
+                    "all frames of a folder must have one size."
+                )
+            rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+            native = VideoFrame.from_ndarray(rgb, "rgb24")
+            native.pts, native.time_base, native.duration = index, self.info.time_base, 1
+            yield Frame(native, self.colour)

@@ -1,0 +1,210 @@
+"""Masks in step with a video: from a video, a folder, one picture, or boxes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rovr.errors import UserError
+from rovr.video.folder import is_image, list_images, read_image
+from rovr.video.source import Say, VideoInfo, count_decoded, count_frames, open_source
+
+Mask = NDArray[np.bool_]
+Box = tuple[int, int, int, int]
+_WHITE = 127
+
+
+def parse_box(text: str) -> Box:
+    """Read ``x,y,w,h`` in pixels of the video as it plays.
+
+    Raises:
+        UserError: not four whole numbers, or an empty box.
+    """
+    try:
+        x, y, width, height = (int(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"--box {text}: give four whole numbers x,y,w,h, as in 10,20,64,32.") from None
+    if width < 1 or height < 1:
+        raise UserError(f"--box {text}: width and height must be at least 1.")
+    return x, y, width, height
+
+
+def _boxes_mask(boxes: Sequence[Box], size: tuple[int, int], say: Say) -> Mask:
+    width, height = size
+    mask = np.zeros((height, width), bool)
+    for x, y, w, h in boxes:
+        left, top, right, bottom = max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)
+        if left >= right or top >= bottom:
+            raise UserError(f"The box {x},{y},{w},{h} lies outside the {width}×{height} picture; move it.")
+        if (left, top, right, bottom) != (x, y, x + w, y + h):
+            say(f"The box {x},{y},{w},{h} sticks out of the {width}×{height} picture: clipped.")
+        mask[top:bottom, left:right] = True
+    return mask
+
+
+class MaskSource:
+    """One (H, W) bool array a frame, True = missing, in the orientation in which the frames are stored.
+
+    Args:
+        info: of the video.
+        path: a video, a folder, or one picture for all frames; None for boxes alone.
+        boxes: rectangles missing in every frame.
+        dilate: pixels to widen the holes by.
+        say: told what the user should know.
+
+    Attributes:
+        static: whether one mask serves all frames, however many there are.
+        brightest: the largest value met in a mask, 0–255, to tell a dim mask from an empty one.
+    """
+
+    def __init__(self, info: VideoInfo, path: Path | None, boxes: Sequence[Box], dilate: int, say: Say) -> None:
+        self.info = info
+        self.path = path
+        self.say = say
+        self.brightest = 0
+        self.static = path is None or (not path.is_dir() and is_image(path))
+        self._told: set[str] = set()
+        size = 2 * dilate + 1
+        self._kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)) if dilate else None
+        self._boxes = _boxes_mask(boxes, info.shown_size, say) if boxes else None
+        self._read: Callable[[Path], NDArray[np.uint8]] = self._reader()
+        if self.static:
+            self._single = self._finish(self._read(path) if path else None)
+            if self._single.all():
+                raise UserError("The mask covers every pixel of every frame; leave something to learn from.")
+
+    def _once(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self.say(text)
+
+    def _reader(self) -> Callable[[Path], NDArray[np.uint8]]:
+        """How the pictures are to be read, judged by the first of them."""
+        path = self.path
+        if path is None or not (path.is_dir() or is_image(path)):
+            return lambda file: np.empty(0, np.uint8)
+        files = list_images(path) if path.is_dir() else [path]
+        if not files:
+            raise UserError(f"{path} holds no pictures; a folder of masks needs one PNG per frame.")
+        first = read_image(files[0], cv2.IMREAD_UNCHANGED)
+        by_alpha = first.ndim == 3 and first.shape[2] == 4 and bool((first[..., :3] == first[0, 0, :3]).all())
+        if by_alpha:
+            self._once("The mask is drawn in its alpha channel: opaque = missing.")
+
+        def read(file: Path) -> NDArray[np.uint8]:
+            if by_alpha:
+                image = read_image(file, cv2.IMREAD_UNCHANGED)
+                if image.ndim == 3 and image.shape[2] == 4:
+                    # 16 bits to 8 by the upper byte.
+                    return np.asarray(image[..., 3] >> (8 * (image.dtype.itemsize - 1)), np.uint8)
+            return np.asarray(read_image(file, cv2.IMREAD_GRAYSCALE), np.uint8)
+
+        return read
+
+    def _finish(self, grey: NDArray[np.uint8] | None) -> Mask:
+        """From a picture to a hole in stored orientation."""
+        info = self.info
+        shown, stored = info.shown_size, (info.width, info.height)
+        turned = info.orientation.to_stored
+        if grey is None:
+            mask = np.zeros((stored[1], stored[0]), bool)
+        else:
+            self.brightest = max(self.brightest, int(grey.max()))
+            size = (grey.shape[1], grey.shape[0])
+            if size == stored != shown:
+                self._once("The masks have the size of the frames as stored, not as played: taken as stored.")
+                mask = grey > _WHITE
+            else:
+                if size != shown:
+                    self._once(
+                        f"The masks are {size[0]}×{size[1]}, the video is {shown[0]}×{shown[1]}: resized to fit."
+                    )
+                    grey = np.asarray(cv2.resize(grey, shown, interpolation=cv2.INTER_NEAREST), np.uint8)
+                mask = turned(grey > _WHITE)
+        if self._boxes is not None:
+            mask = mask | turned(self._boxes)
+        if self._kernel is not None:
+            mask = cv2.dilate(mask.astype(np.uint8), self._kernel) > 0
+        return np.ascontiguousarray(mask)
+
+    def __iter__(self) -> Iterator[Mask]:
+        if self.static:
+            while True:
+                yield self._single
+        path: Any = self.path
+        if path.is_dir():
+            for file in list_images(path):
+                yield self._finish(self._read(file))
+            return
+        with open_source(path) as source:
+            turn = source.info.orientation.to_shown
+            for frame in source:
+                yield self._finish(np.asarray(cv2.cvtColor(turn(frame.rgb), cv2.COLOR_RGB2GRAY), np.uint8))
+
+    def check_length(self) -> None:
+        """Compare the number of masks with that of frames before any work, where it can be told cheaply.
+
+        Raises:
+            UserError: they differ.
+        """
+        if self.static or self.path is None:
+            return
+        counts = count_frames(self.info.path), count_frames(self.path)
+        if None in counts or counts[0] == counts[1]:
+            return
+        # Packets can mislead; before refusing the job, count what is really shown.
+        frames, masks = count_decoded(self.info.path), count_decoded(self.path)
+        if frames != masks:
+            raise length_error(frames, masks)
+
+    def check_brightness(self) -> None:
+        """After the last frame of a job without a hole: was the mask empty, or merely too dark?
+
+        Raises:
+            UserError: something was drawn, but nothing above the threshold.
+        """
+        # Compressed black is not quite black.
+        exact = self.path is not None and (self.path.is_dir() or is_image(self.path))
+        if (0 if exact else 32) < self.brightest <= _WHITE:
+            raise UserError(
+                f"The mask's brightest value is {self.brightest}, and missing means above {_WHITE}; "
+                "draw holes in white (255)."
+            )
+
+
+def length_error(frames: int, masks: int) -> UserError:
+    """What to say where masks and frames do not pair up."""
+    return UserError(f"The video has {frames} frames, but there are {masks} masks; give one mask per frame.")
+
+
+def open_masks(
+    info: VideoInfo,
+    mask: str | Path | None = None,
+    boxes: Sequence[str | Box] = (),
+    dilate: int = 0,
+    say: Say = lambda note: None,
+) -> MaskSource:
+    """Begin reading masks for a video.
+
+    Args:
+        info: of the video.
+        mask: a video, a folder of pictures, or one picture for all frames; grey above 127 = missing.
+        boxes: ``x,y,w,h`` each, in pixels of the video as it plays; missing in every frame.
+        dilate: pixels to widen the holes by.
+        say: told what the user should know.
+
+    Raises:
+        UserError: neither mask nor box, nothing there, a box outside, or everything masked.
+    """
+    if mask is None and not boxes:
+        raise UserError("Nothing says what to repair; pass --mask or --box.")
+    if dilate < 0:
+        raise UserError(f"--dilate {dilate}: the holes can only be widened; give 0 or more.")
+    path = None if mask is None else Path(mask)
+    if path is not None and not path.exists():
+        raise UserError(f"The mask {path} does not exist; check the path.")
+    rectangles = [parse_box(box) if isinstance(box, str) else box for box in boxes]
+    return MaskSource(info, path, rectangles, dilate, say)

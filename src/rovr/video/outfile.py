@@ -1,0 +1,98 @@
+"""Outputs that appear whole or not at all: written under a hidden name, then renamed."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from rovr.errors import UserError
+from rovr.video.folder import is_image
+
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def is_folder_output(path: str | Path) -> bool:
+    """Whether an output names a folder of pictures: an existing one, no extension, or a slash at the end."""
+    text = str(path)
+    return text.endswith(("/", os.sep)) or Path(text).is_dir() or not Path(text).suffix
+
+
+def full_disk(error: BaseException, path: Path) -> UserError | None:
+    """The one line to say where an error means that the disk is full, else None."""
+    if getattr(error, "errno", None) in _FULL_DISK:
+        return UserError(f"The disk ran full while writing {path}; free some space and run again.")
+    return None
+
+
+class PendingOutput:
+    """A file or folder in the making.
+
+    Args:
+        path: where it shall appear.
+        folder: whether it is a folder of pictures.
+        overwrite: whether something there may be replaced.
+        inputs: paths that must not be written to.
+
+    Attributes:
+        partial: where to write meanwhile, beside the final place, so that the rename is atomic.
+
+    Raises:
+        UserError: the place cannot be written to, is taken, or is an input.
+    """
+
+    def __init__(self, path: Path, folder: bool, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+        self.path = path
+        self.folder = folder
+        self.done = False
+        parent = path.parent
+        if not parent.is_dir():
+            raise UserError(f"The folder {parent} does not exist; create it first.")
+        place = path.resolve()
+        for given in inputs:
+            source = given.resolve()
+            if place == source or (folder and place in source.parents):
+                raise UserError(f"The output {path} is or holds the input {given}; choose another output.")
+        if path.exists():
+            self._check_replaceable(overwrite)
+        self.partial = parent / f".{path.stem}.partial-{os.getpid()}{path.suffix}"
+        try:
+            # Making it now finds a folder that may not be written to before any work is done.
+            if folder:
+                self.partial.mkdir()
+            else:
+                self.partial.touch()
+        except OSError as error:
+            raise UserError(f"Nothing can be written in {parent} ({error.strerror}); choose another output.") from error
+
+    def _check_replaceable(self, overwrite: bool) -> None:
+        if self.folder and self.path.is_dir():
+            held = list(self.path.iterdir())
+            if held and not overwrite:
+                raise UserError(f"The folder {self.path} is not empty; pass --overwrite or choose another.")
+            if not all(entry.is_file() and is_image(entry) for entry in held):
+                raise UserError(f"The folder {self.path} holds more than pictures and is not replaced; choose another.")
+        elif self.path.is_dir() or self.folder:
+            raise UserError(f"{self.path} is in the way of the output; choose another name.")
+        elif not overwrite:
+            raise UserError(f"{self.path} exists already; pass --overwrite or choose another name.")
+
+    def commit(self) -> None:
+        """Let it appear under its name."""
+        if self.folder and self.path.is_dir():
+            aside = self.partial.with_name(self.partial.name + "-old")
+            self.path.rename(aside)
+            self.partial.rename(self.path)
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            os.replace(self.partial, self.path)
+        self.done = True
+
+    def discard(self) -> None:
+        """Leave nothing behind, unless it was committed."""
+        if self.done:
+            return
+        if self.folder:
+            shutil.rmtree(self.partial, ignore_errors=True)
+        else:
+            self.partial.unlink(missing_ok=True)

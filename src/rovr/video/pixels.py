@@ -1,0 +1,174 @@
+"""Native pixel formats: which samples a mask may touch, and a frame's planes as arrays.
+
+Decoded video is hardly ever RGB: the planes are kept as the decoder gave them, and only samples that lie wholly
+in the hole are replaced, so that everything else keeps its bits through any number of repairs.
+"""
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import av
+
+Array = NDArray[Any]
+
+# Formats whose planes are plain arrays of 8- or 16-bit little-endian samples.
+_PLAIN = re.compile(
+    r"yuv[aj]?4\d\dp(\d+le)?|gray(\d+le)?|gbra?p(\d+le)?|nv(12|16|21|24)|p[024]1[026]le"
+    r"|rgb24|bgr24|rgba|bgra|argb|abgr|rgb0|bgr0|0rgb|0bgr|rgb48le|bgr48le|rgba64le|bgra64le"
+)
+_SUBSTITUTES = {
+    "yuyv422": "yuv422p",
+    "uyvy422": "yuv422p",
+    "yvyu422": "yuv422p",
+    "uyyvyy411": "yuv411p",
+    "monow": "gray",
+    "monob": "gray",
+    "ya8": "gray",
+    "xyz12le": "rgb48le",
+}
+
+
+def is_plain(pix_fmt: str) -> bool:
+    """Whether frames of this format can be edited in place, sample by sample."""
+    return _PLAIN.fullmatch(pix_fmt) is not None
+
+
+def plain_substitute(pix_fmt: str) -> str:
+    """The format to convert to, once, where :func:`is_plain` says no.
+
+    Args:
+        pix_fmt: FFmpeg's name of the source format.
+    """
+    from av import VideoFormat
+
+    if pix_fmt in _SUBSTITUTES:
+        return _SUBSTITUTES[pix_fmt]
+    if pix_fmt.endswith("be") and is_plain(pix_fmt[:-2] + "le"):
+        return pix_fmt[:-2] + "le"
+    parts = VideoFormat(pix_fmt).components
+    deep = any(part.bits > 8 for part in parts)
+    if pix_fmt.startswith("gray"):
+        return "gray16le" if deep else "gray"
+    if len(parts) >= 3 and parts[1].is_chroma:
+        return "yuv444p16le" if deep else "yuv444p"
+    return "rgb48le" if deep else "rgb24"
+
+
+@lru_cache(maxsize=32)
+def _layout(pix_fmt: str) -> tuple[type, list[tuple[int, int, int, tuple[int, ...]]]]:
+    """Sample type, and per plane: channels, log2 of the horizontal and vertical steps, channels to edit."""
+    from av import VideoFormat
+
+    shape = VideoFormat(pix_fmt)
+    parts = shape.components
+    deep = parts[0].bits > 8
+    planes = []
+    for index in range(max(part.plane for part in parts) + 1):
+        own = [part for part in parts if part.plane == index]
+        # Read from the sizes, which is all the descriptor offers: 2^12 >> shift.
+        chroma = own[0].is_chroma and not shape.is_rgb
+        across = 12 - (shape.chroma_width(4096).bit_length() - 1) if chroma else 0
+        down = 12 - (shape.chroma_height(4096).bit_length() - 1) if chroma else 0
+        packed = shape.is_rgb and not pix_fmt.startswith("gb")
+        channels = shape.padded_bits_per_pixel // (16 if deep else 8) if packed else len(own)
+        if packed:
+            # The name spells the channels: alpha and padding keep what they held.
+            letters = re.sub(r"\d{2}(le)?$", "", pix_fmt)
+            edited = tuple(i for i, letter in enumerate(letters) if letter in "rgb")
+        else:
+            edited = () if own[0].is_alpha else tuple(range(channels))
+        planes.append((channels, across, down, edited))
+    return (np.uint16 if deep else np.uint8), planes
+
+
+def planes(frame: "av.VideoFrame") -> list[Array]:
+    """The frame's planes as writable views.
+
+    Args:
+        frame: of a plain format.
+
+    Returns:
+        One (height, width, channels) array a plane, uint8 or uint16. They are valid while the frame lives.
+    """
+    dtype, layout = _layout(frame.format.name)
+    views = []
+    for plane, (channels, *_) in zip(frame.planes, layout, strict=False):
+        rows = np.frombuffer(plane, dtype).reshape(plane.height, -1)  # type: ignore[call-overload]
+        views.append(rows[:, : plane.width * channels].reshape(plane.height, plane.width, channels))
+    return views
+
+
+def plane_mask(mask: Array, across: int, down: int) -> Array:
+    """Samples of a subsampled plane all of whose pixels are in the mask.
+
+    Args:
+        mask: (H, W) bool.
+        across: log2 of the pixels a sample spans horizontally.
+        down: the same vertically.
+
+    Returns:
+        (ceil(H / 2^down), ceil(W / 2^across)) bool.
+    """
+    if not across and not down:
+        return mask
+    height, width = mask.shape
+    # Past the border there are no pixels to protect.
+    padded = np.pad(mask, ((0, -height % (1 << down)), (0, -width % (1 << across))), constant_values=True)
+    blocks = padded.reshape(padded.shape[0] >> down, 1 << down, padded.shape[1] >> across, 1 << across)
+    return np.asarray(blocks.all((1, 3)))
+
+
+def blank_like(frame: "av.VideoFrame", pix_fmt: str | None = None) -> "av.VideoFrame":
+    """A frame of the same size, time and colour tags with undefined pixels."""
+    from av import VideoFrame
+
+    new = VideoFrame(frame.width, frame.height, pix_fmt or frame.format.name)
+    copy_tags(frame, new)
+    return new
+
+
+def copy_tags(source: "av.VideoFrame", target: "av.VideoFrame") -> None:
+    """Give a frame the time stamps and colour tags of another."""
+    target.pts = source.pts
+    if source.time_base is not None:
+        target.time_base = source.time_base
+    target.duration = source.duration
+    target.colorspace = source.colorspace
+    target.color_range = source.color_range
+    target.color_primaries = source.color_primaries
+    target.color_trc = source.color_trc
+
+
+def merge(frame: "av.VideoFrame", filled: "av.VideoFrame", mask: Array) -> "av.VideoFrame":
+    """A copy of the frame with ``filled`` under the mask.
+
+    A luma sample changes only if its pixel is in the mask, a subsampled chroma sample only if all pixels that
+    it covers are. Alpha never changes.
+
+    Args:
+        frame: of a plain format.
+        filled: the same format and size.
+        mask: (H, W) bool.
+    """
+    new = blank_like(frame)
+    layout = _layout(frame.format.name)[1]
+    triples = zip(planes(new), planes(frame), planes(filled), layout, strict=True)
+    for target, kept, fresh, (_, across, down, edited) in triples:
+        np.copyto(target, kept)
+        hole = plane_mask(mask, across, down)
+        for channel in edited:
+            np.copyto(target[..., channel], fresh[..., channel], where=hole)
+    return new
+
+
+def relabel(frame: "av.VideoFrame", pix_fmt: str) -> "av.VideoFrame":
+    """The same samples under the name of another format with the same planes, as yuvj420p and yuv420p."""
+    new = blank_like(frame, pix_fmt)
+    for target, kept in zip(planes(new), planes(frame), strict=True):
+        np.copyto(target, kept)
+    return new

@@ -1,0 +1,237 @@
+"""Video files, read through PyAV."""
+
+import logging
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.error import FFmpegError
+
+from rovr.errors import UserError
+from rovr.video import pixels
+from rovr.video.colour import Colour, Frame
+from rovr.video.orient import Orientation
+from rovr.video.source import Say, Source, VideoInfo
+
+# FFmpeg's own remarks repeat what we say in one line, or do not concern the user.
+logging.getLogger("libav").setLevel(logging.CRITICAL)
+
+_HDR = {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DYNAMIC_HDR_PLUS"}
+
+
+def open_input(path: Path) -> Any:
+    """Open a container for reading.
+
+    Raises:
+        UserError: it cannot be read or is not audio-visual.
+    """
+    try:
+        # Absolute, because FFmpeg takes what stands before a colon for a protocol.
+        return av.open(str(path.absolute()), "r", metadata_errors="replace")
+    except PermissionError as error:
+        raise UserError(f"{path} may not be read; check its permissions.") from error
+    except (FFmpegError, OSError, ValueError) as error:
+        hint = "is empty" if path.is_file() and not path.stat().st_size else "is not a video FFmpeg can read"
+        raise UserError(f"{path} {hint}, or it is cut short; check that it plays.") from error
+
+
+def video_stream(container: Any, path: Path) -> Any:
+    """The first stream of moving pictures; cover art does not count.
+
+    Raises:
+        UserError: there is none.
+    """
+    for stream in container.streams.video:
+        if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None:
+            return stream
+    raise UserError(f"{path} has no video stream; give a file with pictures in it.")
+
+
+def count_packets(path: Path) -> int | None:
+    """Number of shown video packets; quick, since nothing is decoded."""
+    with open_input(path) as container:
+        stream = video_stream(container, path)
+        try:
+            return sum(1 for packet in container.demux(stream) if packet.size and not packet.is_discard)
+        except FFmpegError:
+            return None
+
+
+class FileSource(Source):
+    """A video file.
+
+    Args:
+        path: the file.
+        say: told what the user should know.
+    """
+
+    def __init__(self, path: Path, say: Say) -> None:
+        self.path = path
+        self.say = say
+        self.container = open_input(path)
+        try:
+            self.stream = video_stream(self.container, path)
+            self.stream.thread_type = "AUTO"
+            self._decoder = self._decode()
+            first = next(self._decoder, None)
+            if first is None:
+                raise UserError(f"{path} holds no frame that can be decoded; check that it plays.")
+            self._first: Any = first
+            self.colour = Colour.of(first)
+            self.info = self._describe(first)
+        except BaseException:
+            self.container.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.container.close()
+
+    def _describe(self, first: Any) -> VideoInfo:
+        stream, context = self.stream, self.stream.codec_context
+        name = first.format.name
+        negative = any(plane.line_size < 0 for plane in first.planes)
+        plain = pixels.is_plain(name) and not negative
+        pix_fmt = name if plain else "rgb24" if negative else pixels.plain_substitute(name)
+        if not plain and not negative:
+            self.say(f"Pixel format {name} cannot be edited in place: converted to {pix_fmt}.")
+        orientation = Orientation.of(first)
+        if not orientation.exact:
+            self.say("The display matrix is not made of quarter turns: masks are taken as the frames are stored.")
+        if first.interlaced_frame:
+            self.say("The video is interlaced: both fields of a frame are repaired as one picture.")
+        if _HDR & {getattr(getattr(d, "type", None), "name", "") for d in first.side_data}:
+            self.say("HDR mastering metadata is not carried over; the colour tags are.")
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        aspect = context.sample_aspect_ratio
+        return VideoInfo(
+            path=self.path,
+            kind="video",
+            codec=context.name,
+            width=first.width,
+            height=first.height,
+            frames=self._promised(),
+            rate=Fraction(rate),
+            time_base=Fraction(stream.time_base),
+            pix_fmt=pix_fmt,
+            bits=first.format.components[0].bits,
+            orientation=orientation,
+            sample_aspect_ratio=Fraction(aspect) if aspect and aspect != 1 else None,
+            color_range=int(first.color_range),
+            color_primaries=int(first.color_primaries),
+            color_trc=int(first.color_trc),
+            colorspace=int(first.colorspace),
+            interlaced=bool(first.interlaced_frame),
+            audio=len(self.container.streams.audio),
+            subtitles=len(self.container.streams.subtitles),
+        )
+
+    def _promised(self) -> int | None:
+        """Frames that the header announces: its index where it has a full one."""
+        if "mp4" in self.container.format.name and self.stream.frames:
+            # Samples outside the edit list are stored but never shown.
+            shown = sum(1 for entry in self.stream.index_entries if not entry.is_discard)
+            return shown or None
+        return self.stream.frames or None
+
+    def _announced_end(self) -> float | None:
+        """Seconds at which the stream should end by its own tag, as Matroska writers leave it."""
+        tag = self.stream.metadata.get("DURATION", "")
+        try:
+            hours, minutes, seconds = tag.split(":")
+            return int(hours) * 3600 + int(minutes) * 60 + float(seconds[:12])
+        except ValueError:
+            return None
+
+    def _decode(self) -> Iterator[Any]:
+        """Every shown frame as the decoder gives it."""
+        count = skipped = damaged = read = 0
+        packets = self.container.demux(self.stream)
+        end = 0.0
+        while True:
+            try:
+                packet = next(packets)
+                if packet.size and not packet.is_discard:
+                    read += 1
+                if packet.pts is not None:
+                    end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                frames = packet.decode()
+            except (StopIteration, EOFError):
+                break
+            except FFmpegError as error:
+                if not count and skipped < 1000:
+                    # A recording may begin between key frames; the first picture counts.
+                    skipped += 1
+                    continue
+                raise UserError(
+                    f"{self.path} is damaged: frame {count} cannot be decoded ({error.strerror}); "
+                    "fetch or export it again."
+                ) from error
+            for frame in frames:
+                damaged += bool(count and frame.is_corrupt)
+                count += 1
+                yield frame
+        if damaged:
+            self.say(f"{damaged} frames are damaged in the file: taken as the decoder patched them.")
+        if count:
+            self._check_end(count, read, end)
+
+    def _check_end(self, count: int, read: int, end: float) -> None:
+        """Tell a file that was cut short from one whose header is slightly off.
+
+        Args:
+            count: frames decoded.
+            read: packets found.
+            end: seconds at which the last of them ends.
+        """
+        promised, cut = self._promised(), False
+        if promised and "mp4" in self.container.format.name:
+            cut = promised - read > max(2, promised // 100)
+        announced = self._announced_end()
+        if announced is not None and (announced - end) * float(self.stream.average_rate or 25) > 3:
+            # A last picture that stands still for long leaves a gap too.
+            cut = announced - end > announced / 10
+            self.say(f"The header announces {announced:.2f} s of video, but it ends at {end:.2f} s.")
+        if cut:
+            raise UserError(f"{self.path} is cut short: it ends after {count} frames; fetch or export it again.")
+        if promised and count < promised:
+            if promised - count > max(2, promised // 10) and count < read:
+                raise UserError(
+                    f"{self.path} is damaged: only {count} of {promised} frames can be decoded; "
+                    "fetch or export it again."
+                )
+            self.say(f"The header announces {promised} frames, but {count} could be decoded.")
+
+    def __iter__(self) -> Iterator[Frame]:
+        index, last = 0, None
+        frame = self._first
+        self._first = None
+        info = self.info
+        while frame is not None:
+            if (frame.width, frame.height) != (info.width, info.height):
+                raise UserError(
+                    f"{self.path}: frame {index} is {frame.width}×{frame.height}, the ones before "
+                    f"{info.width}×{info.height}; split the file where its size changes."
+                )
+            native = self.colour.recast(frame, info.pix_fmt)
+            if native is frame and any(plane.line_size < 0 for plane in frame.planes):
+                native = self.colour.recast(self.colour.recast(frame, "gbrp"), info.pix_fmt)
+            last = self._stamp(native, last)
+            # The decoder's picture types would otherwise be forced on the encoder.
+            native.pict_type = 0
+            yield Frame(native, self.colour)
+            index += 1
+            frame = next(self._decoder, None)
+
+    def _stamp(self, frame: Any, last: int | None) -> int:
+        """Make time stamps rise strictly, as every muxer asks."""
+        step = max(1, round(1 / (self.info.rate * self.info.time_base)))
+        if frame.pts is None:
+            frame.pts = 0 if last is None else last + step
+            frame.time_base = self.info.time_base
+        elif last is not None and frame.pts <= last:
+            self.say("Some time stamps do not rise: they are moved by one tick.")
+            frame.pts = last + 1
+        return int(frame.pts)

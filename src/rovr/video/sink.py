@@ -1,0 +1,222 @@
+"""Where repaired frames go: a video file or a folder of PNGs, complete or not at all."""
+
+import contextlib
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from rovr.video import pixels
+from rovr.video.colour import Colour, Frame, matrix_of
+from rovr.video.encoding import check_suffix, choose_encoding
+from rovr.video.outfile import PendingOutput, is_folder_output
+from rovr.video.source import Say, VideoInfo
+
+_INTERLACED_DCT = 1 << 18
+
+
+class Sink(ABC):
+    """Takes frames in order; nothing is to be seen of it until :meth:`commit`.
+
+    Attributes:
+        pending: the output in the making.
+    """
+
+    pending: PendingOutput
+
+    @abstractmethod
+    def write(self, frame: Frame) -> None:
+        """Take the next frame."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Write what is still held back."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Let go of all handles, whether finished or not."""
+
+    def commit(self) -> None:
+        """Finish and let the output appear under its name."""
+        self.finish()
+        self.release()
+        self.pending.commit()
+
+    def abort(self) -> None:
+        """Leave nothing behind; harmless after :meth:`commit`."""
+        if not self.pending.done:
+            with contextlib.suppress(Exception):
+                self.release()
+            self.pending.discard()
+
+
+def open_sink(
+    path: str | Path,
+    info: VideoInfo,
+    say: Say,
+    *,
+    crf: int = 18,
+    lossless: bool = False,
+    overwrite: bool = False,
+    inputs: Iterable[Path] = (),
+) -> Sink:
+    """Begin an output that resembles its input.
+
+    Args:
+        path: ``.mp4``, ``.mov``, ``.m4v``, ``.mkv``, or a folder of PNGs.
+        info: of the input.
+        say: told what differs from the input.
+        crf: quality of H.264, lower is better.
+        lossless: FFV1 with the samples exactly as they are.
+        overwrite: whether an output that exists may be replaced.
+        inputs: paths that must not be written to.
+
+    Raises:
+        UserError: the output cannot be written, exists, or is an input.
+    """
+    folder = is_folder_output(path)
+    path = Path(path)
+    if not folder:
+        check_suffix(path, lossless)
+    pending = PendingOutput(path, folder, overwrite, [info.path, *inputs])
+    try:
+        return FolderSink(pending, info, say) if folder else FileSink(pending, info, say, crf, lossless)
+    except BaseException:
+        pending.discard()
+        raise
+
+
+class FolderSink(Sink):
+    """PNGs 00000.png, 00001.png, …, upright since they cannot say how to be turned."""
+
+    def __init__(self, pending: PendingOutput, info: VideoInfo, say: Say) -> None:
+        self.pending = pending
+        self.orientation = info.orientation
+        self.count = 0
+        if info.audio or info.subtitles:
+            say("A folder of pictures holds no sound or subtitles: dropped.")
+        if info.bits > 8:
+            say(f"The PNGs hold 8 bits a sample of the video's {info.bits}.")
+
+    def write(self, frame: Frame) -> None:
+        """Write one picture."""
+        image = cv2.cvtColor(self.orientation.to_shown(frame.rgb), cv2.COLOR_RGB2BGR)
+        data = cv2.imencode(".png", image)[1]
+        # Python's own writing raises where the disk is full; cv2.imwrite only returns False.
+        (self.pending.partial / f"{self.count:05d}.png").write_bytes(data.tobytes())
+        self.count += 1
+
+    def finish(self) -> None:
+        """Every picture is written already."""
+
+    def release(self) -> None:
+        """Nothing is held open."""
+
+
+class FileSink(Sink):
+    """A video file with the input's time stamps, tags, sound and subtitles."""
+
+    def __init__(self, pending: PendingOutput, info: VideoInfo, say: Say, crf: int, lossless: bool) -> None:
+        import av
+
+        from rovr.video.streams import StreamCopier
+
+        self.pending = pending
+        self.info = info
+        self.encoding = choose_encoding(info.pix_fmt, info.width, info.height, lossless, crf)
+        if self.encoding.note:
+            say(self.encoding.note)
+        fast = {"movflags": "+faststart"} if pending.path.suffix.lower() != ".mkv" else {}
+        self.copier: StreamCopier | None = None
+        self.container: Any = av.open(str(pending.partial.absolute()), "w", container_options=fast)
+        try:
+            self.stream = self._add_video()
+            if info.kind == "video":
+                self.copier = StreamCopier(info.path, self.container, say)
+                self.stream.metadata.update(self.copier.video_metadata)
+        except BaseException:
+            self.release()
+            raise
+
+    def _add_video(self) -> Any:
+        info, encoding = self.info, self.encoding
+        # x264 counts ticks in 32 bits; a rate this fine is noise in the average anyway.
+        rate = info.rate.limit_denominator(100_000)
+        stream = self.container.add_stream(
+            encoding.codec,
+            rate=rate,
+            options=dict(encoding.options),
+            width=info.width,
+            height=info.height,
+            time_base=info.time_base,
+        )
+        context = stream.codec_context
+        context.pix_fmt = encoding.pix_fmt
+        context.thread_type = "AUTO"
+        if self._rgb_to_yuv():
+            self.colour = Colour(1, False)
+            tags = (1, 1, 1, 1)
+        else:
+            full = info.pix_fmt.startswith("yuvj") or info.color_range == 2
+            self.colour = Colour(matrix_of(info.colorspace, info.width, info.height), full)
+            tags = (info.colorspace, info.color_primaries, info.color_trc, 2 if full else info.color_range)
+        context.colorspace, context.color_primaries, context.color_trc, context.color_range = tags
+        self.tags = tags
+        if info.sample_aspect_ratio:
+            context.sample_aspect_ratio = info.sample_aspect_ratio
+        if info.interlaced and encoding.codec == "libx264" and info.height % 4 == 0:
+            context.flags |= _INTERLACED_DCT
+        if info.orientation.matrix:
+            stream.set_display_matrix(info.orientation.matrix)
+        return stream
+
+    def _rgb_to_yuv(self) -> bool:
+        from av import VideoFormat
+
+        return bool(VideoFormat(self.info.pix_fmt).is_rgb and not VideoFormat(self.encoding.pix_fmt).is_rgb)
+
+    def _fit(self, native: Any) -> Any:
+        """The frame in the encoder's pixel format, its samples untouched where the formats allow."""
+        target = self.encoding.pix_fmt
+        name = native.format.name
+        if name == target:
+            return native
+        if name.replace("yuvj", "yuv") == target:
+            return pixels.relabel(native, target)
+        return self.colour.recast(native, target)
+
+    def write(self, frame: Frame) -> None:
+        """Encode one frame."""
+        native = self._fit(frame.native)
+        if native is not frame.native:
+            native.colorspace, native.color_primaries, native.color_trc, native.color_range = self.tags
+        self._mux(self.stream.encode(native))
+
+    def _mux(self, packets: list[Any]) -> None:
+        for packet in packets:
+            if self.copier is None:
+                self.container.mux(packet)
+                continue
+            # Half a second ahead, so that neither waits for the other in the muxer.
+            due = float(packet.dts * packet.time_base) + 0.5
+            offset = round(self.copier.shift / packet.time_base)
+            packet.pts, packet.dts = packet.pts - offset, packet.dts - offset
+            self.container.mux(packet)
+            self.copier.advance(due)
+
+    def finish(self) -> None:
+        """Flush the encoder, copy the rest of the sound, write the index."""
+        self._mux(self.stream.encode(None))
+        if self.copier:
+            self.copier.advance(math.inf)
+        self.container.close()
+
+    def release(self) -> None:
+        """Close both files."""
+        if self.copier:
+            self.copier.close()
+        with contextlib.suppress(Exception):
+            self.container.close()

@@ -1,0 +1,135 @@
+"""Where frames come from: any video FFmpeg reads or a folder of pictures, one frame at a time."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rovr.errors import UserError
+from rovr.video.colour import Frame
+from rovr.video.orient import Orientation
+
+Say = Callable[[str], None]
+"""Takes one sentence the user should hear."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What is known of a video before it is read through.
+
+    Attributes:
+        path: the file or folder.
+        kind: ``video`` or ``folder``.
+        codec: FFmpeg's name, or the extension of the pictures.
+        width: pixels as stored.
+        height: pixels as stored.
+        frames: count, None if only reading through would tell.
+        rate: frames per second on average.
+        time_base: seconds per tick of the time stamps.
+        pix_fmt: the format of the frames handed out, which is the file's unless it had to be converted.
+        bits: per sample.
+        orientation: how a player turns the picture.
+        sample_aspect_ratio: width of a pixel over its height, None if square or unknown.
+        color_range: AVColorRange.
+        color_primaries: AVColorPrimaries.
+        color_trc: AVColorTransferCharacteristic.
+        colorspace: AVColorSpace.
+        interlaced: whether the first frame says so.
+        audio: number of audio streams.
+        subtitles: number of subtitle streams.
+    """
+
+    path: Path
+    kind: str
+    codec: str
+    width: int
+    height: int
+    frames: int | None
+    rate: Fraction
+    time_base: Fraction
+    pix_fmt: str
+    bits: int
+    orientation: Orientation = field(default_factory=Orientation)
+    sample_aspect_ratio: Fraction | None = None
+    color_range: int = 0
+    color_primaries: int = 2
+    color_trc: int = 2
+    colorspace: int = 2
+    interlaced: bool = False
+    audio: int = 0
+    subtitles: int = 0
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """(width, height) as played."""
+        return self.orientation.shown_size(self.width, self.height)
+
+
+class Source(ABC):
+    """A video that can be read once, front to back, in constant memory.
+
+    Attributes:
+        info: known from the first frame on.
+    """
+
+    info: VideoInfo
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Frame]:
+        """Hand out every frame; raises UserError where the file is damaged."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the file."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_source(path: str | Path, say: Say = lambda note: None, rate: Fraction | None = None) -> Source:
+    """Open a video or a folder of frames.
+
+    Args:
+        path: file or folder.
+        say: told whatever the user should know, once each.
+        rate: frames per second of a folder; a video knows its own.
+
+    Raises:
+        UserError: nothing there, not a video, no pictures, or the first frame cannot be read.
+    """
+    from rovr.video.folder import FolderSource
+    from rovr.video.reader import FileSource
+
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path} does not exist; check the path.")
+    if path.is_dir():
+        return FolderSource(path, say, rate or Fraction(25))
+    return FileSource(path, say)
+
+
+def count_frames(path: str | Path) -> int | None:
+    """Number of frames without decoding, from the folder or the packets; None if that cannot be told.
+
+    An encoder may store packets that show nothing, so a surprising answer should be checked by
+    :func:`count_decoded`.
+    """
+    from rovr.video.folder import list_images
+    from rovr.video.reader import count_packets
+
+    path = Path(path)
+    return len(list_images(path)) if path.is_dir() else count_packets(path)
+
+
+def count_decoded(path: str | Path) -> int:
+    """Number of frames by decoding them all: slow, but the truth."""
+    with open_source(path) as source:
+        return sum(1 for _ in source)

@@ -1,0 +1,112 @@
+"""Sound, subtitles, chapters and metadata, copied packet by packet from the input."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import av
+from av.error import FFmpegError
+
+from rovr.video.reader import open_input, video_stream
+from rovr.video.source import Say
+
+# Written by muxers about themselves, or about streams that are now encoded anew.
+_STALE = {
+    "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "bps", "number_of_frames",
+    "number_of_bytes", "_statistics_writing_app", "_statistics_writing_date_utc", "_statistics_tags", "vendor_id",
+}  # fmt: skip
+
+
+def lasting(metadata: dict[str, str]) -> dict[str, str]:
+    """The entries that still hold for a copy."""
+    return {k: v for k, v in metadata.items() if k.lower().partition("-eng")[0] not in _STALE}
+
+
+def _fits(stream: Any, format_name: str) -> bool:
+    """Whether a container takes this stream as it is; the sure way to know is to write a header."""
+    try:
+        with av.open(io.BytesIO(), "w", format=format_name) as trial:
+            trial.add_stream_from_template(stream)
+            trial.start_encoding()
+    except (FFmpegError, ValueError, RuntimeError, TypeError):
+        return False
+    return True
+
+
+class StreamCopier:
+    """Carries over all that is not the picture, in step with it.
+
+    It reads the input through a handle of its own, so that frames may be held back while sound goes on.
+
+    Args:
+        path: the input.
+        output: the container to write to, its video stream already added.
+        say: told which streams cannot be carried.
+
+    Attributes:
+        shift: seconds to take off all time stamps: recordings of a broadcast start anywhere.
+    """
+
+    def __init__(self, path: Path, output: Any, say: Say) -> None:
+        self.output = output
+        self.container = open_input(path)
+        video = video_stream(self.container, path)
+        self.targets: dict[int, Any] = {}
+        for stream in self.container.streams:
+            target = None if stream.index == video.index else self._add(stream, say)
+            if target is not None:
+                self.targets[stream.index] = target
+        output.metadata.update(lasting(self.container.metadata))
+        if self.container.chapters():
+            output.set_chapters(self.container.chapters())
+        self.video_metadata = lasting(video.metadata)
+        discontinuous = "mpegts" in self.container.format.name or self.container.format.name == "mpeg"
+        self.shift = (self.container.start_time or 0) / av.time_base if discontinuous else 0.0
+        streams = [self.container.streams[index] for index in self.targets]
+        self._packets = self.container.demux(*streams) if streams else iter(())
+        self._next: Any = None
+
+    @property
+    def _matroska(self) -> bool:
+        return bool(self.output.format.name == "matroska")
+
+    def _add(self, stream: Any, say: Say) -> Any:
+        if stream.type in ("audio", "subtitle") and _fits(stream, self.output.format.name):
+            target = self.output.add_stream_from_template(stream)
+            target.metadata.update(lasting(stream.metadata))
+            target.disposition = stream.disposition
+            return target
+        if stream.type == "attachment" and self._matroska:
+            self.output.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
+            return None
+        label = getattr(stream, "name", None) or "unknown"
+        hint = "; .mkv would keep it" if stream.type in ("audio", "subtitle") and not self._matroska else ""
+        say(f"Stream {stream.index} ({stream.type}, {label}) cannot be carried in this container: dropped{hint}.")
+        return None
+
+    def advance(self, seconds: float) -> None:
+        """Copy everything that is due before this time of the input."""
+        while True:
+            if self._next is None:
+                self._next = next(self._packets, None)
+            packet = self._next
+            if packet is None:
+                return
+            if packet.dts is None:
+                if packet.pts is None:
+                    # The demuxer's way of saying that a stream is over.
+                    self._next = None
+                    continue
+                packet.dts = packet.pts
+            if float(packet.dts * packet.time_base) > seconds:
+                return
+            self._next = None
+            offset = round(self.shift / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - offset
+            packet.dts -= offset
+            packet.stream = self.targets[packet.stream_index]
+            self.output.mux(packet)
+
+    def close(self) -> None:
+        """Let go of the input."""
+        self.container.close()

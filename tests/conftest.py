@@ -1,0 +1,153 @@
+"""Shared by all tests: one thread, fixed seeds, and small videos made on the spot."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+
+cv2.setNumThreads(1)
+
+
+@pytest.fixture(autouse=True)
+def _repeatable():
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002 - for libraries that draw from it
+
+
+def moving_texture(count: int, height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
+    """(T, H, W, 3) uint8: a smooth texture that moves two pixels a frame."""
+    rng = np.random.default_rng(seed)
+    canvas = rng.integers(0, 256, (height, width + 2 * count, 3), dtype=np.uint8)
+    canvas = cv2.normalize(cv2.GaussianBlur(canvas, (0, 0), 3), None, 20, 235, cv2.NORM_MINMAX)
+    return np.stack([canvas[:, 2 * i : 2 * i + width] for i in range(count)])
+
+
+def write_video(
+    path: Path,
+    frames: np.ndarray,
+    *,
+    pix_fmt: str = "yuv420p",
+    codec: str = "libx264",
+    rate: Fraction | int = 25,
+    time_base: Fraction | None = None,
+    pts: list[int] | None = None,
+    audio: float = 0,
+    colour: tuple[int, int, int, int] | None = None,
+    rotation: int = 0,
+    options: dict[str, str] | None = None,
+    subtitles: bool = False,
+    aspect: Fraction | None = None,
+    metadata: dict[str, str] | None = None,
+) -> Path:
+    """Encode RGB frames with what a test asks for.
+
+    Args:
+        path: of the video.
+        frames: (T, H, W, 3) uint8.
+        pix_fmt: FFmpeg's name.
+        codec: FFmpeg's name.
+        rate: frames per second.
+        time_base: of the time stamps, 1 / rate by default.
+        pts: time stamps.
+        audio: seconds of a tone.
+        colour: colorspace, primaries, transfer, range.
+        rotation: degrees, counter-clockwise.
+        options: of the encoder.
+        subtitles: whether to add a line of text (Matroska only).
+        aspect: of a pixel.
+        metadata: of the container.
+    """
+    colorspace, primaries, transfer, range_ = colour or (2, 2, 2, 0)
+    with av.open(str(path), "w") as output:
+        output.metadata.update(metadata or {})
+        time_base = time_base or 1 / Fraction(rate)
+        stream = output.add_stream(codec, rate=rate, time_base=time_base, options=options or {})
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = pix_fmt
+        context = stream.codec_context
+        context.colorspace, context.color_primaries = colorspace, primaries
+        context.color_trc, context.color_range = transfer, range_
+        if aspect:
+            context.sample_aspect_ratio = aspect
+        if rotation:
+            stream.set_display_rotation(rotation)
+        sound = output.add_stream("aac", rate=48000, layout="mono") if audio else None
+        text = output.add_mux_stream("subrip") if subtitles else None
+        for index, rgb in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
+            matrix = colorspace if colorspace in (1, 5, 9) else 5
+            frame = frame.reformat(
+                format=pix_fmt,
+                src_colorspace=matrix,
+                dst_colorspace=matrix,
+                src_color_range=2,
+                dst_color_range=range_ or 1,
+            )
+            frame.pts, frame.time_base = (pts[index] if pts else index), time_base
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+        if sound:
+            count = int(audio * 48000) // 1024
+            for index in range(count):
+                wave = np.sin((np.arange(1024) + index * 1024) / 20).astype(np.float32)[None] * 0.3
+                block = av.AudioFrame.from_ndarray(wave, "fltp", "mono")
+                block.sample_rate, block.pts = 48000, index * 1024
+                output.mux(sound.encode(block))
+            output.mux(sound.encode(None))
+        if text:
+            packet = av.Packet(b"hello")
+            packet.stream, packet.pts, packet.dts, packet.duration = text, 0, 0, 400
+            packet.time_base = Fraction(1, 1000)
+            output.mux(packet)
+    return path
+
+
+def native_planes(path: Path) -> list[list[np.ndarray]]:
+    """All frames' planes, as decoded."""
+    from rovr.video import pixels
+
+    with av.open(str(path)) as container:
+        return [[plane.copy() for plane in pixels.planes(frame)] for frame in container.decode(video=0)]
+
+
+def rgb_frames(path: Path) -> np.ndarray:
+    """(T, H, W, 3) uint8 as stored."""
+    from rovr.video import open_source
+
+    with open_source(path) as source:
+        return np.stack([frame.rgb for frame in source])
+
+
+def packets(path: Path, kind: str) -> list[tuple[Fraction, bytes]]:
+    """Time in seconds and payload of all packets of one kind."""
+    with av.open(str(path)) as container:
+        streams = [stream for stream in container.streams if stream.type == kind]
+        if not streams:
+            return []
+        return [(p.pts * p.time_base, bytes(p)) for p in container.demux(*streams) if p.dts is not None]
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Callable[..., Path]:
+    """Make a video of moving texture: ``video("name.mp4", count=12, height=48, width=64, **options)``."""
+
+    def make(name: str = "in.mp4", count: int = 12, height: int = 48, width: int = 64, **options: Any) -> Path:
+        return write_video(tmp_path / name, moving_texture(count, height, width), **options)
+
+    return make
+
+
+@pytest.fixture
+def hole(tmp_path: Path) -> Path:
+    """One mask for all frames of 64×48: a white box at x 20–39, y 12–31."""
+    mask = np.zeros((48, 64), np.uint8)
+    mask[12:32, 20:40] = 255
+    cv2.imwrite(str(tmp_path / "hole.png"), mask)
+    return tmp_path / "hole.png"

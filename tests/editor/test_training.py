@@ -1,0 +1,99 @@
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from rovr.editor.aligned import AlignedEditor
+from rovr.editor.training.config import TrainConfig
+from rovr.editor.training.rollouts import draw_contexts, rollout
+from rovr.editor.training.samples import SampleStore, layout
+from rovr.editor.training.trainer import Trainer
+from rovr.mdp.state import RepairState
+
+TINY = TrainConfig(
+    data=(),
+    out=Path(),
+    steps=12,
+    batch=2,
+    round_samples=8,
+    reuse=2,
+    window=32,
+    length=4,
+    size=64,
+    workers=1,
+    threads=1,
+    log_every=1,
+    bf16=False,
+)
+
+
+def draw(chance: np.random.Generator) -> Tensor:
+    """A panning texture, (4, 3, 64, 64) uint8."""
+    wall = torch.from_numpy(chance.random((1, 3, 72, 96)).astype(np.float32))
+    wall = torch.nn.functional.avg_pool2d(wall, 9, stride=1)
+    wall = (wall - wall.min()) / (wall.max() - wall.min()) * 255
+    return torch.stack([wall[0, :, :, 3 * k : 3 * k + 64] for k in range(4)]).to(torch.uint8)
+
+
+def losses(folder: Path) -> list[tuple[str, str, str]]:
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [(row["step"], row["name"], row["value"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("editor", ["aligned", "concat"])
+def test_a_killed_run_goes_on_with_the_same_losses(tmp_path: Path, editor: str) -> None:
+    config = replace(TINY, editor=editor)  # type: ignore[arg-type]
+    whole, parts = (replace(config, out=tmp_path / name) for name in ("whole", "parts"))
+    Trainer(whole, draw).run()
+    # Stop in the first round, then in the second; what is learned after the checkpoint is lost, as in a kill.
+    Trainer(parts, draw).run(stop_at=3)
+    ahead = Trainer(parts, draw)
+    ahead.save = lambda: None  # type: ignore[method-assign]
+    ahead.run(stop_at=5)
+    Trainer(parts, draw).run(stop_at=10)
+    (parts.out / "samples" / "round.json").unlink()  # as if killed while rolling out
+    Trainer(parts, draw).run()
+    assert losses(whole.out) == losses(parts.out)
+    a, b = (torch.load(c.out / "checkpoint.pt", weights_only=True) for c in (whole, parts))
+    assert all(torch.equal(a["net"][name], b["net"][name]) for name in a["net"])
+    assert list((whole.out / "pictures").glob("*.png"))
+
+
+def test_mirrored_and_turned_samples_teach_the_same(tmp_path: Path) -> None:
+    editor = AlignedEditor()
+    store = SampleStore(tmp_path / "s", layout(32, 64, 64, 2, 2), 4, create=True)
+    with torch.inference_mode():
+        for index, sample in zip(range(4), rollout(editor, draw(np.random.default_rng(0)), 1, 2, 32), strict=False):
+            store.write(index, sample)
+    indices = np.arange(2)
+    errors = []
+    for flips in ([0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]):
+        lesson = store.read(indices, np.array([flips] * 2, bool))
+        with torch.no_grad():
+            fusion = editor.net(lesson.views)
+        gap = (fusion.flows - lesson.teacher).norm(dim=2)
+        errors.append([(fusion.image - lesson.truth).square().mean().item(), gap.mean().item()])
+    # Untrained, the network is a rule that knows no direction.
+    assert np.allclose(errors, errors[0], rtol=1e-3)
+
+
+def test_drawn_contexts_are_others_and_distinct() -> None:
+    masks = torch.ones(6, 1, 16, 16, dtype=torch.bool)
+    state = RepairState.begin(torch.zeros(6, 3, 16, 16, dtype=torch.uint8), masks)
+    for seed in range(30):
+        chance = np.random.default_rng(seed)
+        picked = draw_contexts(state, 2, 3, chance)
+        assert len(set(picked)) == 3
+        assert 2 not in picked
+
+
+def test_training_on_one_batch_lowers_its_loss(tmp_path: Path) -> None:
+    trainer = Trainer(replace(TINY, out=tmp_path, lr=2e-3, steps=60), draw)
+    store = trainer._open_round(0)
+    lesson = store.read(np.arange(4), np.zeros((4, 3), bool))
+    figures = [trainer.learn(lesson) for trainer.step in range(40)]
+    assert figures[-1]["mse"] < 0.8 * figures[0]["mse"]

@@ -1,0 +1,128 @@
+import pytest
+import torch
+
+from rovr.blocks import BlockRepairer, Item, block_size
+from rovr.editor.base import Editor, Prepared, Repair, paste
+from rovr.repair import Repairer
+from rovr.select.base import Selector
+from rovr.types import Edit
+
+
+class Paint(Editor):
+    """Fills holes with white and remembers whom it was called on, by the red of the top left pixel."""
+
+    name = "paint"
+
+    def __init__(self):
+        self.seen = []
+
+    def prepare(self, frame, doubt):
+        return Prepared(frame, doubt)
+
+    def edit(self, target, mask, contexts):
+        index = [round(float(frame.frame[0, 0, 0]) * 255) for frame in (target, *contexts)]
+        self.seen.append((index, [float(c.doubt.max()) for c in contexts]))
+        return Repair(paste(target.frame, torch.ones_like(target.frame), mask), mask.float() * 0.5)
+
+
+class Neighbours(Selector):
+    """The first pending frame and the frames beside it."""
+
+    name = "neighbours"
+
+    def select(self, state):
+        frame = int(state.pending.nonzero()[0])
+        beside = sorted((i for i in range(state.length) if i != frame), key=lambda i: abs(i - frame))
+        return Edit(frame, tuple(beside[: self.contexts]))
+
+
+def items(count, damaged):
+    made = []
+    for index in range(count):
+        frame = torch.zeros(3, 6, 8, dtype=torch.uint8)
+        frame[:, 0, 0] = index
+        mask = torch.zeros(1, 6, 8, dtype=torch.bool)
+        mask[:, 2:4, 2:4] = index in damaged
+        made.append(Item(frame, mask, f"native {index}", index in damaged))
+    return made
+
+
+def run(count, damaged, window, margin):
+    editor = Paint()
+    blocks = BlockRepairer(Repairer(editor, Neighbours(), 2), window, margin)
+    given = items(count, damaged)
+    out = []
+    for item in blocks.run(iter(given), torch.Generator()):
+        out.append((int(item.frame[0, 0, 0]), item.payload, int(item.frame[0, 2, 2]), item.edit))
+    return editor, out
+
+
+@pytest.mark.parametrize(("window", "margin"), [(5, 2), (4, 4), (1, 0), (3, 1), (50, 25), (7, 3)])
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 23])
+def test_every_frame_comes_back_in_order(count, window, margin):
+    damaged = {i for i in range(count) if i % 3 != 1}
+    editor, out = run(count, damaged, window, margin)
+    assert [frame for frame, *_ in out] == list(range(count))
+    assert [payload for _, payload, *_ in out] == [f"native {i}" for i in range(count)]
+    assert [white for *_, white, _ in out] == [255 * (i in damaged) for i in range(count)]
+    assert sorted(index[0] for index, _ in editor.seen) == sorted(damaged)
+    for index, (*_, edit) in enumerate(out):
+        assert (edit is None) == (index not in damaged)
+        if edit:
+            assert edit.frame == index
+
+
+def test_edits_count_from_the_start_of_the_video():
+    editor, out = run(30, set(range(30)), 5, 2)
+    assert [[e.frame, *e.contexts] for *_, e in out] == [index for index, _ in editor.seen]
+
+
+def test_repaired_frames_keep_their_doubt_for_the_next_block():
+    editor, _ = run(12, set(range(12)), 4, 2)
+    at_border = next(doubts for index, doubts in editor.seen if index[0] == 4)
+    assert min(at_border) == pytest.approx(0.5, abs=0.01)
+    assert max(at_border) <= 1
+
+
+def test_blocks_without_a_hole_are_skipped():
+    editor, out = run(40, {20}, 5, 2)
+    assert len(editor.seen) == 1
+    assert len(out) == 40
+
+
+def test_short_clips_are_one_block():
+    calls = []
+
+    class Counting(Neighbours):
+        def reset(self, state, generator, contexts=2):
+            calls.append(state.length)
+            super().reset(state, generator, contexts)
+
+    blocks = BlockRepairer(Repairer(Paint(), Counting(), 2), 5, 3)
+    assert len(list(blocks.run(items(8, {0, 7}), torch.Generator()))) == 8
+    assert calls == [8]
+    calls.clear()
+    assert len(list(blocks.run(items(9, {0, 8}), torch.Generator()))) == 9
+    # The second block: three repaired before, four left.
+    assert calls == [8, 7]
+
+
+def test_starts_count_from_the_start_of_the_video():
+    starts = []
+
+    class Noting(Neighbours):
+        def reset(self, state, generator, contexts=2):
+            starts.append(state.start)
+            super().reset(state, generator, contexts)
+
+    blocks = BlockRepairer(Repairer(Paint(), Noting(), 2), 5, 3)
+    list(blocks.run(items(20, set(range(20))), torch.Generator()))
+    assert starts == [0, 2, 7, 12]
+
+
+def test_large_frames_get_small_blocks():
+    assert block_size(640 * 360, 50, 25) == (50, 25)
+    window, margin = block_size(1920 * 1080, 50, 25)
+    assert 4 <= window < 50
+    assert (window + 2 * margin) * 1920 * 1080 * 24 <= 2 << 30
+    assert block_size(7680 * 4320, 50, 25) == (4, 2)

@@ -1,0 +1,247 @@
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+from conftest import moving_texture, rgb_frames, write_video
+
+import rovr
+from rovr.cli import main
+
+FAST = ["--editor", "telea", "--selector", "nearest", "--device", "cpu"]
+
+
+def left_behind(folder):
+    return [p.name for p in folder.iterdir() if "partial" in p.name or p.name.startswith("out")]
+
+
+def refuse(capsys, folder, *args, says):
+    """Exit 2, one line, nothing written."""
+    assert main([*map(str, args)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    lines = [line for line in told.err.splitlines() if line.startswith("rovr: ")]
+    assert len(lines) == 1
+    assert told.err.splitlines()[-1] == lines[0]
+    assert "Traceback" not in told.err
+    assert says in lines[0]
+    assert not left_behind(folder)
+
+
+def test_version_and_help(capsys):
+    assert main(["--version"]) == 0
+    assert rovr.__version__ in capsys.readouterr().out
+    with pytest.raises(SystemExit) as leaving:
+        main(["restore", "--help"])
+    assert leaving.value.code == 0
+    told = capsys.readouterr().out
+    for option in ("--mask", "--box", "-o", "--dilate", "--lossless", "--selector", "--json"):
+        assert option in told
+
+
+def test_help_is_fast_and_light():
+    code = "import sys; from rovr.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code += "print(sorted({'torch', 'av', 'cv2', 'numpy'} & set(sys.modules)))"
+    began = time.perf_counter()
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[-1] == "[]"
+    assert time.perf_counter() - began < 5
+
+
+def test_main_job(video, hole, tmp_path, capsys):
+    path, out = video(audio=0.4), tmp_path / "out.mp4"
+    assert main(["restore", str(path), "--mask", str(hole), "-o", str(out), *FAST]) == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "cpu" in told.err.splitlines()[0]
+    assert "12 of 12 frames repaired" in told.err.splitlines()[-1]
+    assert str(out) in told.err.splitlines()[-1]
+    assert len(rgb_frames(out)) == 12
+
+
+def test_json_is_alone_on_stdout(video, tmp_path, capsys):
+    args = ["restore", str(video()), "--box", "1,1,8,8", "--box", "30,30,8,40", "-o", str(tmp_path / "out"), *FAST]
+    assert main([*args, "--json"]) == 0
+    told = capsys.readouterr()
+    summary = json.loads(told.out)
+    assert summary["repaired"] == 12
+    assert any("clipped" in note for note in summary["notes"])
+    assert "clipped" in told.err
+    assert len(list((tmp_path / "out").iterdir())) == 12
+
+
+def test_quiet(video, hole, tmp_path, capsys):
+    assert main(["restore", str(video()), "--mask", str(hole), "-o", str(tmp_path / "out.mp4"), "--quiet", *FAST]) == 0
+    told = capsys.readouterr()
+    assert told.out == told.err == ""
+    assert main(["restore", "missing.mp4", "-o", "x.mp4", "--quiet"]) == 2
+    assert "missing.mp4" in capsys.readouterr().err
+
+
+def test_options_reach_the_job(video, hole, tmp_path, capsys):
+    path = video("in.mkv", codec="ffv1", pix_fmt="yuv444p10le")
+    out = tmp_path / "out.mkv"
+    args = ["restore", str(path), "--mask", str(hole), "-o", str(out), "--lossless", "--dilate", "3", "--contexts", "1"]
+    assert main([*args, "--seed", "5", "--json", *FAST]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["contexts"], summary["seed"]) == (1, 5)
+    assert summary["hole_share"] > 600 / (48 * 64)
+    assert main([*args, *FAST]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*args, "--overwrite", *FAST]) == 0
+
+
+def test_info(video, capsys):
+    path = video(rotation=270, audio=0.3)
+    assert main(["info", str(path)]) == 0
+    assert "90°" in capsys.readouterr().out
+    assert main(["info", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["frames"] == 12
+
+
+@pytest.mark.parametrize(
+    "args",
+    ["", "unheard-of", "restore", "restore a.mp4", "restore a.mp4 -o b.mp4 --nonsense", "restore a -o b --crf x"],
+)
+def test_wrong_arguments_exit_with_2(args, capsys):
+    with pytest.raises(SystemExit) as leaving:
+        main(args.split())
+    assert leaving.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_inputs_that_are_refused(video, hole, tmp_path, capsys):
+    good, out = video(), tmp_path / "out.mp4"
+    (tmp_path / "text.mp4").write_text("no video " * 99)
+    (tmp_path / "cut.mp4").write_bytes(good.read_bytes()[:900])
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "folder").mkdir()
+    for name in ["missing.mp4", "text.mp4", "cut.mp4", "empty.mp4", "folder"]:
+        refuse(capsys, tmp_path, "restore", tmp_path / name, "--mask", hole, "-o", out, *FAST, says=name)
+
+
+def test_zero_frames(tmp_path, hole, capsys):
+    import av
+
+    with av.open(str(tmp_path / "none.mkv"), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        output.start_encoding()
+    refuse(
+        capsys, tmp_path, "restore", tmp_path / "none.mkv", "--mask", hole, "-o", tmp_path / "out.mp4", says="none.mkv"
+    )
+
+
+def test_jobs_that_are_refused(video, hole, tmp_path, capsys):
+    good, out = video(), tmp_path / "out.mp4"
+    short = write_video(tmp_path / "short.mp4", np.zeros((7, 48, 64, 3), np.uint8))
+    full = tmp_path / "full.png"
+    cv2.imwrite(str(full), np.full((48, 64), 255, np.uint8))
+    start = ["restore", good, "-o", out, *FAST]
+    for args, says in [
+        ([], "--mask or --box"),
+        (["--mask", short], "12 frames, but there are 7 masks"),
+        (["--mask", full], "covers every pixel"),
+        (["--mask", tmp_path / "no.png"], "no.png"),
+        (["--box", "1,2"], "--box"),
+        (["--box", "100,0,5,5"], "outside"),
+        (["--mask", hole, "--dilate", "-1"], "--dilate"),
+        (["--mask", hole, "--crf", "99"], "--crf"),
+        (["--mask", hole, "--contexts", "0"], "contexts"),
+        (["--mask", hole, "--device", "tpu"], "tpu"),
+        (["--mask", hole, "--lossless"], ".mkv"),
+        (["--mask", hole, "--rate", "0"], "--rate"),
+        (["--mask", hole, "--selector", "nonsense"], "nonsense"),
+        (["--mask", hole, "--editor", "nonsense"], "nonsense"),
+    ]:
+        refuse(capsys, tmp_path, *start, *args, says=says)
+
+
+def test_unwritable_output(video, hole, capsys, tmp_path):
+    refuse(capsys, tmp_path, "restore", video(), "--mask", hole, "-o", tmp_path / "no" / "x.mp4", says="does not exist")
+    if os.path.isdir("/proc/self"):
+        refuse(capsys, tmp_path, "restore", video(), "--mask", hole, "-o", "/proc/self/x.mp4", says="written")
+
+
+def test_damaged_weights(video, hole, tmp_path, capsys):
+    (tmp_path / "w.safetensors").write_bytes(b"\0" * 100)
+    args = ["restore", video(), "--mask", hole, "-o", tmp_path / "out.mp4", "--weights", tmp_path / "w.safetensors"]
+    refuse(capsys, tmp_path, *args, "--device", "cpu", says="w.safetensors")
+
+
+def test_our_own_faults_are_told_apart(video, hole, tmp_path, capsys, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("something broke\nbadly")
+
+    monkeypatch.setattr("rovr.restore.restore_video", fail)
+    monkeypatch.delenv("ROVR_DEBUG", raising=False)
+    args = ["restore", str(video()), "--mask", str(hole), "-o", str(tmp_path / "out.mp4")]
+    assert main(args) == 1
+    told = capsys.readouterr().err
+    assert "report" in told
+    assert len(told.splitlines()) == 1
+    with pytest.raises(RuntimeError):
+        main([*args, "--debug"])
+
+
+def start(folder, *args, count=240, **options):
+    """The command in a process of its own, on a job that takes a while."""
+    noise = np.random.default_rng(0).integers(0, 256, (count, 96, 128, 3), dtype=np.uint8)
+    path = write_video(folder / "long.mp4", noise, options={"preset": "ultrafast"})
+    command = [sys.executable, "-m", "rovr", "restore", str(path), "--box", "10,10,100,70", *FAST, *args]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("out", ["out.mp4", "out"])
+def test_interrupted(tmp_path, number, code, out):
+    process = start(tmp_path, "-o", str(tmp_path / out))
+    deadline = time.monotonic() + 30
+    while not any("partial" in p.name for p in tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.5)
+    process.send_signal(number)
+    told = process.communicate(timeout=30)[1]
+    assert process.returncode == code, told
+    assert "Traceback" not in told
+    assert not left_behind(tmp_path)
+
+
+def test_full_disk(tmp_path):
+    # A limit on the size of files stands in for a disk that fills up.
+    process = start(
+        tmp_path, "-o", str(tmp_path / "out.mp4"), count=20,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
+    )  # fmt: skip
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == 2, told
+    assert "disk ran full" in told.splitlines()[-1]
+    assert not left_behind(tmp_path)
+
+
+def test_frames_as_folder(tmp_path, hole):
+    (tmp_path / "in").mkdir()
+    for index, frame in enumerate(moving_texture(6)):
+        cv2.imwrite(str(tmp_path / "in" / f"{index}.png"), frame[..., ::-1])
+    args = [
+        "restore",
+        str(tmp_path / "in"),
+        "--mask",
+        str(hole),
+        "-o",
+        str(tmp_path / "out.mp4"),
+        "--rate",
+        "29.97",
+        *FAST,
+    ]
+    assert main(args) == 0
+    from rovr.video import open_source
+
+    with open_source(tmp_path / "out.mp4") as source:
+        assert float(source.info.rate) == pytest.approx(30000 / 1001, abs=0.01)

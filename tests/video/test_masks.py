@@ -1,0 +1,156 @@
+import cv2
+import numpy as np
+import pytest
+from conftest import write_video
+
+from rovr.errors import UserError
+from rovr.video import open_masks, open_source, parse_box
+
+
+@pytest.fixture
+def info(video):
+    with open_source(video()) as source:
+        return source.info
+
+
+def first(masks):
+    return next(iter(masks))
+
+
+def save(path, array):
+    cv2.imwrite(str(path), array)
+    return path
+
+
+def test_one_picture_serves_all_frames(info, hole):
+    masks = open_masks(info, hole)
+    assert masks.static
+    for mask, _ in zip(masks, range(30), strict=False):
+        assert mask.dtype == bool
+        assert mask.sum() == 400
+        assert mask[12:32, 20:40].all()
+
+
+@pytest.mark.parametrize("value", [127, 128])
+def test_threshold(info, tmp_path, value):
+    mask = np.zeros((48, 64), np.uint8)
+    mask[3, 4] = value
+    assert first(open_masks(info, save(tmp_path / "m.png", mask))).any() == (value > 127)
+
+
+def test_alpha_of_a_drawing(info, tmp_path):
+    drawing = np.full((48, 64, 4), 255, np.uint8)
+    drawing[..., 3] = 0
+    drawing[5:9, 5:9, 3] = 255
+    said = []
+    mask = first(open_masks(info, save(tmp_path / "m.png", drawing), say=said.append))
+    assert mask.sum() == 16
+    assert "alpha" in said[0]
+
+
+def test_opaque_picture_is_read_by_its_grey(info, tmp_path):
+    drawing = np.zeros((48, 64, 4), np.uint8)
+    drawing[..., 3] = 255
+    drawing[5:9, 5:9, :3] = 255
+    assert first(open_masks(info, save(tmp_path / "m.png", drawing))).sum() == 16
+
+
+def test_other_sizes_are_resized_aloud_and_once(info, tmp_path):
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for index in range(12):
+        mask = np.zeros((24, 32), np.uint8)
+        mask[2:4, index : index + 2] = 255
+        save(folder / f"{index}.png", mask)
+    said = []
+    masks = list(open_masks(info, folder, say=said.append))
+    assert [m.sum() for m in masks] == [16] * 12
+    assert masks[3][4:8, 6:10].all()
+    assert len(said) == 1
+    assert "32×24" in said[0]
+
+
+def test_mask_video(info, tmp_path):
+    frames = np.zeros((12, 48, 64, 3), np.uint8)
+    for index in range(12):
+        frames[index, 8:24, 2 * index : 2 * index + 16] = 255
+    masks = list(open_masks(info, write_video(tmp_path / "m.mp4", frames)))
+    assert len(masks) == 12
+    for mask, frame in zip(masks, frames, strict=True):
+        assert (mask != (frame[..., 0] > 127)).mean() < 0.01
+
+
+def test_boxes(info):
+    said = []
+    mask = first(open_masks(info, boxes=["1,2,3,4", (60, 40, 10, 20)], say=said.append))
+    assert mask.sum() == 12 + 4 * 8
+    assert mask[2:6, 1:4].all()
+    assert "clipped" in said[0]
+
+
+def test_boxes_join_the_mask(info, hole):
+    assert first(open_masks(info, hole, ["0,0,2,2"])).sum() == 404
+
+
+def test_boxes_follow_the_rotation(video):
+    with open_source(video(rotation=270)) as source:
+        info = source.info
+    assert info.shown_size == (48, 64)
+    mask = first(open_masks(info, boxes=["0,0,10,3"]))
+    assert mask.shape == (48, 64)
+    # A quarter turn clockwise shows the stored left edge at the top.
+    assert mask[38:48, 0:3].all() or mask[0:10, 0:3].all()
+    assert info.orientation.to_shown(mask)[:3, :10].all()
+
+
+def test_masks_in_stored_orientation_are_recognised(video, hole):
+    with open_source(video(rotation=270)) as source:
+        info = source.info
+    said = []
+    mask = first(open_masks(info, hole, say=said.append))
+    assert mask[12:32, 20:40].all()
+    assert "stored" in said[0]
+
+
+def test_dilate(info, tmp_path):
+    mask = np.zeros((48, 64), np.uint8)
+    mask[20, 30] = 255
+    path = save(tmp_path / "m.png", mask)
+    grown = first(open_masks(info, path, dilate=2))
+    assert grown[18:23, 30].all()
+    assert grown[20, 28:33].all()
+    assert not grown[18, 28]
+    assert grown.sum() < 25
+
+
+@pytest.mark.parametrize("text", ["1,2,3", "a,b,c,d", "1,2,0,4", "1,2,3,-4", ""])
+def test_bad_boxes(text):
+    with pytest.raises(UserError, match="--box"):
+        parse_box(text)
+
+
+def test_box_outside(info):
+    with pytest.raises(UserError, match="outside the 64×48"):
+        open_masks(info, boxes=["64,0,5,5"])
+
+
+def test_nothing_to_repair_named(info):
+    with pytest.raises(UserError, match="--mask or --box"):
+        open_masks(info)
+
+
+def test_everything_masked(info):
+    with pytest.raises(UserError, match="covers every pixel"):
+        open_masks(info, boxes=["0,0,64,48"])
+
+
+def test_missing_mask(info, tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        open_masks(info, tmp_path / "no.png")
+
+
+@pytest.mark.parametrize("count", [11, 13])
+def test_other_number_of_masks(info, tmp_path, count):
+    path = write_video(tmp_path / "m.mp4", np.zeros((count, 48, 64, 3), np.uint8))
+    with pytest.raises(UserError, match=f"12 frames.*{count} masks"):
+        open_masks(info, path).check_length()

@@ -1,0 +1,129 @@
+import av
+import numpy as np
+import pytest
+from conftest import moving_texture
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rovr.video import pixels
+from rovr.video.colour import Colour, Frame
+
+FORMATS = [
+    "yuv420p", "yuvj420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p", "yuva420p", "nv12", "nv21", "nv16", "gray",
+    "yuv420p10le", "yuv422p10le", "yuv444p10le", "p010le", "gray10le", "yuv420p12le",
+    "gbrp", "gbrp10le", "gbrap", "rgb24", "bgr24", "rgba", "argb", "bgr0", "rgb48le",
+]  # fmt: skip
+
+
+def random_native(pix_fmt: str, height: int, width: int, seed: int = 0) -> av.VideoFrame:
+    """Every sample drawn at random, so that each bit counts."""
+    frame = av.VideoFrame(width, height, pix_fmt)
+    rng = np.random.default_rng(seed)
+    bits = frame.format.components[0].bits
+    for plane in pixels.planes(frame):
+        values = rng.integers(0, 1 << bits, plane.shape).astype(plane.dtype)
+        plane[:] = values << 6 if pix_fmt.startswith("p0") else values
+    frame.pts = 7
+    return frame
+
+
+def covered(mask: np.ndarray, plane: np.ndarray) -> np.ndarray:
+    """Which samples of a plane may change, the slow way."""
+    down, across = round(mask.shape[0] / plane.shape[0]), round(mask.shape[1] / plane.shape[1])
+    may = np.zeros(plane.shape[:2], bool)
+    for y in range(plane.shape[0]):
+        for x in range(plane.shape[1]):
+            may[y, x] = mask[y * down : (y + 1) * down, x * across : (x + 1) * across].all()
+    return may
+
+
+@pytest.mark.parametrize("size", [(32, 48), (31, 47)])
+@pytest.mark.parametrize("pix_fmt", FORMATS)
+def test_only_samples_wholly_in_the_hole_change(pix_fmt, size):
+    native = random_native(pix_fmt, *size)
+    before = [plane.copy() for plane in pixels.planes(native)]
+    mask = np.random.default_rng(1).random(size) < 0.1
+    mask[5:20, 9:30] = True
+    frame = Frame(native, Colour.of(native))
+    pasted = frame.pasted(255 - frame.rgb, mask).native
+    assert pasted.format.name == pix_fmt
+    assert pasted.pts == 7
+    changed = 0
+    for old, new in zip(before, pixels.planes(pasted), strict=True):
+        differs = (old != new).any(-1)
+        assert not (differs & ~covered(mask, old)).any()
+        changed += differs.sum()
+    assert changed > 100
+    for old, now in zip(before, pixels.planes(native), strict=True):
+        np.testing.assert_array_equal(old, now)
+
+
+@pytest.mark.parametrize(("pix_fmt", "channel"), [("rgba", 3), ("argb", 0)])
+def test_alpha_is_kept(pix_fmt, channel):
+    native = random_native(pix_fmt, 16, 16)
+    frame = Frame(native, Colour.of(native))
+    pasted = frame.pasted(255 - frame.rgb, np.ones((16, 16), bool)).native
+    old, new = pixels.planes(native)[0], pixels.planes(pasted)[0]
+    np.testing.assert_array_equal(old[..., channel], new[..., channel])
+    np.testing.assert_array_equal(255 - old[..., 1], new[..., 1]) if pix_fmt == "rgba" else None
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 2), st.integers(0, 2), st.integers(0, 99))
+def test_chroma_mask_never_covers_a_kept_pixel(height, width, across, down, seed):
+    mask = np.random.default_rng(seed).random((height, width)) < 0.7
+    small = pixels.plane_mask(mask, across, down)
+    grown = small.repeat(1 << down, 0).repeat(1 << across, 1)[:height, :width]
+    assert not (grown & ~mask).any()
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("matrix", [1, 5, 9])
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv444p", "yuv422p10le", "nv12"])
+def test_round_trip_keeps_colours(pix_fmt, matrix, full):
+    colour = Colour(matrix, full)
+    for value in [(0, 0, 0), (255, 255, 255), (200, 30, 60), (10, 180, 90), (128, 128, 128), (30, 60, 220)]:
+        rgb = np.full((16, 16, 3), value, np.uint8)
+        back = colour.rgb(colour.native(rgb, pix_fmt)).astype(int)
+        assert np.abs(back - rgb).max() <= 2
+    texture = moving_texture(1)[0]
+    back = colour.rgb(colour.native(texture, pix_fmt)).astype(int)
+    assert np.abs((back - texture).mean((0, 1))).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("tag", "range_", "matrix", "full"), [(1, 1, 1, False), (6, 1, 5, False), (9, 2, 9, True), (2, 0, 5, False)]
+)
+def test_rule_is_read_off_the_tags(tag, range_, matrix, full):
+    frame = av.VideoFrame(64, 48, "yuv420p")
+    frame.colorspace, frame.color_range = tag, range_
+    colour = Colour.of(frame)
+    assert (colour.matrix, colour.full_range) == (matrix, full)
+
+
+def test_untagged_large_pictures_are_bt709():
+    frame = av.VideoFrame(1280, 720, "yuv420p")
+    frame.colorspace = 2
+    assert Colour.of(frame).matrix == 1
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "substitute"),
+    [
+        ("yuyv422", "yuv422p"),
+        ("pal8", "rgb24"),
+        ("yuv420p10be", "yuv420p10le"),
+        ("gbrpf32le", "rgb48le"),
+        ("monob", "gray"),
+    ],
+)
+def test_other_formats_have_a_substitute(pix_fmt, substitute):
+    assert not pixels.is_plain(pix_fmt)
+    assert pixels.plain_substitute(pix_fmt) == substitute
+    assert pixels.is_plain(substitute)
+
+
+def test_relabel_keeps_samples():
+    native = random_native("yuvj420p", 16, 16)
+    new = pixels.relabel(native, "yuv420p")
+    for old, now in zip(pixels.planes(native), pixels.planes(new), strict=True):
+        np.testing.assert_array_equal(old, now)
