@@ -1,15 +1,13 @@
 """The decision process in inference: select, edit, record, until every damaged frame is repaired."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 
 import torch
 
-from rovr.editor.base import Editor, Prepared
+from rovr.editor.base import Editor
 from rovr.mdp.state import RepairState
 from rovr.select.base import Selector
 from rovr.types import Edit
-
 
 CACHE_PIXELS = 16 * 2**20
 """Pixels of frames that are kept as the editor prepared them, about 32 bytes each."""
@@ -40,23 +38,14 @@ class Repairer:
             generator: source of chance for selectors that sample.
             on_edit: called after each edit, for progress.
         """
-        prepared: OrderedDict[int, Prepared] = OrderedDict()
         room = max(self.contexts + 1, CACHE_PIXELS // state.frames[0, 0].numel())
-
-        def look(index: int) -> Prepared:
-            if index not in prepared:
-                prepared[index] = self.editor.prepare(state.frames[index] / 255, state.doubt[index] / 255)
-                while len(prepared) > room:
-                    prepared.popitem(last=False)
-            prepared.move_to_end(index)
-            return prepared[index]
-
+        session = self.editor.session(lambda i: (state.frames[i] / 255, state.doubt[i] / 255), room)
         self.selector.reset(state, generator, self.contexts)
         while not state.done:
             edit = self.selector.select(state)
-            repair = self.editor.edit(look(edit.frame), state.masks[edit.frame], [look(c) for c in edit.contexts])
+            repair = session.edit(edit.frame, state.masks[edit.frame], edit.contexts)
             state.record(edit, repair.frame, repair.doubt)
-            prepared.pop(edit.frame, None)
+            session.forget(edit.frame)
             if on_edit is not None:
                 on_edit(edit)
         return state

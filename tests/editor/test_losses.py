@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -13,7 +14,7 @@ def test_perceptual_weight_grows_from_zero_to_its_end() -> None:
     assert weights == sorted(weights)
     assert weights[50] == pytest.approx(0.9 * (math.exp(2.5) - 1) / (math.exp(5) - 1))
     # Exponential: each increment is the one before times the same factor.
-    steps = [b - a for a, b in zip(weights, weights[1:], strict=False)]
+    steps = [b - a for a, b in itertools.pairwise(weights)]
     assert steps[40] / steps[39] == pytest.approx(math.exp(0.05))
     assert perceptual_weight(200, 100) == pytest.approx(0.9)
 
@@ -48,4 +49,4 @@ def test_perceptual_loss_is_zero_for_the_truth_and_passes_gradient(pool: str) ->
     assert distance.item() > 0.01
     assert image.grad is not None
     assert image.grad.abs().sum() > 0
-    assert not list(loss.parameters())[0].requires_grad
+    assert not next(iter(loss.parameters())).requires_grad

@@ -15,9 +15,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rovr.editor.aligned_net import AlignNet
-from rovr.editor.alignment import Aligner, Look, look
-from rovr.editor.base import Prepared
-from rovr.editor.learned import LearnedEditor
+from rovr.editor.alignment import Aligner, Look, Motion, look
+from rovr.editor.base import Fetch, Prepared
+from rovr.editor.chaining import Chain
+from rovr.editor.learned import LearnedEditor, LearnedSession
 from rovr.editor.sampling import sample
 from rovr.editor.views import Fusion
 from rovr.editor.window import Window, read, scales
@@ -43,11 +44,22 @@ class AlignedEditor(LearnedEditor):
         gray = cv2.cvtColor((tiny[:3] * 255).round().astype(np.uint8).transpose(1, 2, 0), cv2.COLOR_RGB2GRAY)
         return look(np.asarray(gray, np.uint8), tiny[3])
 
-    def flows(self, target: Prepared, contexts: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
-        """Direct flow and flow via a plane."""
-        pairs = [self.aligner.candidates(target.cache.look, context.cache.look) for context in contexts]
-        flows = torch.from_numpy(np.stack([flow for flow, _ in pairs])).permute(0, 1, 4, 2, 3)
-        return flows, torch.from_numpy(np.stack([trust for _, trust in pairs]))[:, :, None]
+    def flows(
+        self, target: Prepared, contexts: Sequence[Prepared], chains: Sequence[Motion] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Direct flow, flow via a plane, and chained flow; the direct one twice where no chain is known."""
+        flows, trusts = [], []
+        for k, context in enumerate(contexts):
+            flow, trust = self.aligner.candidates(target.cache.look, context.cache.look)
+            chain = (flow[0], trust[0]) if chains is None else chains[k]
+            flows.append(np.concatenate([flow, chain[0][None]]))
+            trusts.append(np.concatenate([trust, chain[1][None]]))
+        stacked = torch.from_numpy(np.stack(flows)).permute(0, 1, 4, 2, 3)
+        return stacked, torch.from_numpy(np.stack(trusts))[:, :, None]
+
+    def session(self, fetch: Fetch, room: int) -> LearnedSession:
+        """A session that chains flow through the frames between target and context."""
+        return AlignedSession(self, fetch, room)
 
     def enlarge(
         self, target: Prepared, mask: Tensor, contexts: Sequence[Prepared], window: Window, fusion: Fusion
@@ -69,3 +81,17 @@ class AlignedEditor(LearnedEditor):
         inside = (weights[:count] - lost) * fetched[:, :3] / known.clamp(min=1e-3)
         image = inside.sum(0, keepdim=True) + (weights[count:] + lost.sum(0)) * base + residual
         return image, 1 - (weights[:count] * known).sum(0, keepdim=True), place
+
+
+class AlignedSession(LearnedSession):
+    """Keeps the flow between neighbours, from which flow to any context is chained."""
+
+    def __init__(self, editor: AlignedEditor, fetch: Fetch, room: int) -> None:
+        super().__init__(editor, fetch, room)
+        self.aligned = editor
+        self.chain = Chain(editor.aligner, lambda index: self.look(index).cache.look)
+
+    def flows(self, frame: int, contexts: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Candidate flows of a frame; see :meth:`AlignedEditor.flows`."""
+        chains = [self.chain.flow(frame, c) for c in contexts]
+        return self.aligned.flows(self.look(frame), [self.look(c) for c in contexts], chains)

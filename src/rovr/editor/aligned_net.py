@@ -49,7 +49,7 @@ class AlignNet(nn.Module):
         super().__init__()
         ways = CANDIDATES + 1  # and the context as it is, unmoved
         self.align = UNet(4 + CANDIDATES * 7 + 4, ways + 3, align)
-        zero_init(self.align.head, [2.0, 1.0, *[-4.0] * (ways - 2), 0.0, 0.0, 0.0])
+        zero_init(self.align.head, [2.0, *[1.0] * (ways - 2), -4.0, 0.0, 0.0, 0.0])
         self.refine = UNet(14, 3, refine)
         zero_init(self.refine.head)
         self.fuse = UNet(4 * 8 + 1, 0, fuse)

@@ -1,9 +1,10 @@
 """Where a target's pixels lie in a context: classical candidates that a network then weighs and refines.
 
-Two candidates a pair, because they fail in different places. *Direct*: dense inverse search flow (DIS, Kroeger et
-al. 2016), exact for small motion. *Via a plane*: a homography from SIFT matches (Lowe 2004, MAGSAC), which survives
-distance in time, then DIS on what the homography leaves over. Both are trusted only where forward and backward flow
-agree and both frames were seen; elsewhere, the hole included, they are continued smoothly from trusted places.
+Two candidates a pair are found here, because they fail in different places; :mod:`rovr.editor.chaining` adds a third.
+*Direct*: dense inverse search flow (DIS, Kroeger et al. 2016), exact for small motion. *Via a plane*: a homography
+from SIFT matches (Lowe 2004, MAGSAC), which survives distance in time, then DIS on what the homography leaves over.
+Both are trusted only where forward and backward flow agree and both frames were seen; elsewhere, the hole included,
+they are continued smoothly from trusted places.
 
 Everything works on frames of half the editor's size: flow is smooth, and it costs a quarter.
 """
@@ -18,11 +19,14 @@ from numpy.typing import NDArray
 
 from rovr.editor.sampling import push_pull
 
-CANDIDATES = 2
+CANDIDATES = 3
+"""Flows that a network chooses from: direct, via a plane, and chained from frame to frame."""
 MIN_INLIERS = 10
 """Fewer matches than this do not make a homography worth following."""
 
 FloatArray = NDArray[np.float32]
+Motion = tuple[FloatArray, FloatArray]
+"""Flow (h, w, 2) and trust (h, w)."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +103,19 @@ class Aligner:
 
     def dense(self, source: NDArray[np.uint8], goal: NDArray[np.uint8]) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Flow from source to goal, (h, w, 2), and where the way back agrees, (h, w)."""
+        forward, _, ahead, _ = self.both(source, goal)
+        return forward, ahead
+
+    def both(
+        self, source: NDArray[np.uint8], goal: NDArray[np.uint8]
+    ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_], NDArray[np.bool_]]:
+        """Flow there and back, and where each is confirmed by the other."""
         if min(source.shape) < 16:  # DIS asserts on pictures smaller than its patches
-            return np.zeros((*source.shape, 2), np.float32), np.ones(source.shape, bool)
+            still, sure = np.zeros((*source.shape, 2), np.float32), np.ones(source.shape, bool)
+            return still, still, sure, sure
         forward = self.dis.calc(source, goal, None)
         backward = self.dis.calc(goal, source, None)
-        gap = np.linalg.norm(forward + _warp(backward, forward), axis=-1)
-        return forward, gap < 0.75 + 0.05 * np.linalg.norm(forward, axis=-1)
+        return forward, backward, _confirmed(forward, backward), _confirmed(backward, forward)
 
     def candidates(self, target: Look, context: Look) -> tuple[FloatArray, FloatArray]:
         """Flows from target to context.
@@ -116,25 +127,31 @@ class Aligner:
         """
         direct, agree = self.dense(target.gray, context.gray)
         flows = [direct]
-        trusts = [agree * target.known * (_warp(context.known, direct, 0) > 0.99)]
+        trusts = [agree * target.known * (follow(context.known, direct, 0) > 0.99)]
         matrix = homography(target, context)
         if matrix is not None:
             plane = plane_flow(matrix, *target.gray.shape)
-            rest, agree = self.dense(target.gray, _warp(context.gray, plane))
+            rest, agree = self.dense(target.gray, follow(context.gray, plane))
             # The rest is measured on the warped context: the plane's flow has to be read where the rest points.
-            total = rest + _warp(plane, rest)
-            trusts.append(agree * target.known * (_warp(context.known, total, 0) > 0.99))
+            total = rest + follow(plane, rest)
+            trusts.append(agree * target.known * (follow(context.known, total, 0) > 0.99))
             flows.append(rest)
         trust = np.stack(trusts).astype(np.float32)
         trust[trust < 0.99] = 0
-        completed = _complete(np.stack(flows), trust)
+        completed = complete(np.stack(flows), trust)
         if matrix is None:
             return np.repeat(completed, 2, 0), np.repeat(trust, 2, 0)
-        completed[1] += _warp(plane, completed[1])
+        completed[1] += follow(plane, completed[1])
         return completed, trust
 
 
-def _complete(flows: FloatArray, trust: FloatArray) -> FloatArray:
+def _confirmed(flow: FloatArray, back: FloatArray) -> NDArray[np.bool_]:
+    gap = np.linalg.norm(flow + follow(back, flow), axis=-1)
+    return np.asarray(gap < 0.75 + 0.05 * np.linalg.norm(flow, axis=-1))
+
+
+def complete(flows: FloatArray, trust: FloatArray) -> FloatArray:
+    """Continue flows (N, h, w, 2) smoothly from where they are trusted, (N, h, w)."""
     filled = push_pull(torch.from_numpy(flows).permute(0, 3, 1, 2), torch.from_numpy(trust)[:, None])
     return filled.permute(0, 2, 3, 1).contiguous().numpy()
 
@@ -144,7 +161,8 @@ def _grid(height: int, width: int) -> FloatArray:
     return np.stack([xs, ys], -1)
 
 
-def _warp(image: NDArray[Any], flow: FloatArray, outside: float | None = None) -> NDArray[Any]:
+def follow(image: NDArray[Any], flow: FloatArray, outside: float | None = None) -> NDArray[Any]:
+    """Fetch image (h, w) or (h, w, C) where flow (h, w, 2) points to; beyond the edge its nearest pixel, or a value."""
     place = _grid(*flow.shape[:2]) + flow
     border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
     return cv2.remap(image, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=border, borderValue=outside or 0)

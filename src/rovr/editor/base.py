@@ -5,7 +5,8 @@ depends on one frame alone be computed once a frame and kept, so that looking at
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +66,45 @@ class Editor(ABC):
             mask: (1, H, W) bool, the pixels to fill.
             contexts: the frames to look at, in any number and order.
         """
+
+    def session(self, fetch: "Fetch", room: int) -> "Session":
+        """Begin on a clip; see :class:`Session`."""
+        return Session(self, fetch, room)
+
+
+Fetch = Callable[[int], tuple[Tensor, Tensor]]
+"""Frame (3, H, W) and doubt (1, H, W) of an index, as they stand."""
+
+
+class Session:
+    """One editor at work on one clip, keeping what it prepared.
+
+    Args:
+        editor: Γ.
+        fetch: the clip as it stands.
+        room: frames that are kept prepared; the least recently seen gives way.
+    """
+
+    def __init__(self, editor: Editor, fetch: Fetch, room: int) -> None:
+        self.editor, self.fetch, self.room = editor, fetch, room
+        self.prepared: OrderedDict[int, Prepared] = OrderedDict()
+
+    def look(self, index: int) -> Prepared:
+        """A frame as the editor wants to see it."""
+        if index not in self.prepared:
+            self.prepared[index] = self.editor.prepare(*self.fetch(index))
+            while len(self.prepared) > self.room:
+                self.prepared.popitem(last=False)
+        self.prepared.move_to_end(index)
+        return self.prepared[index]
+
+    def edit(self, frame: int, mask: Tensor, contexts: Sequence[int]) -> Repair:
+        """Repair a frame; see :meth:`Editor.edit`."""
+        return self.editor.edit(self.look(frame), mask, [self.look(c) for c in contexts])
+
+    def forget(self, index: int) -> None:
+        """A frame has changed: look at it anew when next asked."""
+        self.prepared.pop(index, None)
 
 
 def paste(frame: Tensor, filled: Tensor, mask: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rovr.editor.alignment import Look
-from rovr.editor.base import Editor, Prepared, Repair, paste
+from rovr.editor.base import Editor, Fetch, Prepared, Repair, Session, paste
 from rovr.editor.sampling import push_pull
 from rovr.editor.views import Fusion, Views
 from rovr.editor.window import Window, around, even, fit, shrink
@@ -63,6 +63,10 @@ class LearnedEditor(Editor):
             Image (1, 3, h, w) and doubt (1, 1, h, w) of a full-size window, and that window.
         """
 
+    def session(self, fetch: Fetch, room: int) -> "LearnedSession":
+        """A session that says along which flows a frame would be repaired."""
+        return LearnedSession(self, fetch, room)
+
     def look(self, small: Tensor) -> Look | None:
         """What aligning needs to know of a frame (1, 4, h, w) at working size."""
         return None
@@ -77,12 +81,22 @@ class LearnedEditor(Editor):
 
     def edit(self, target: Prepared, mask: Tensor, contexts: Sequence[Prepared]) -> Repair:
         """Repair the hole; without contexts it is filled smoothly."""
+        return self.fuse(target, mask, contexts, self.flows(target, contexts) if contexts else None)
+
+    def fuse(
+        self,
+        target: Prepared,
+        mask: Tensor,
+        contexts: Sequence[Prepared],
+        flows: tuple[Tensor, Tensor] | None,
+    ) -> Repair:
+        """Repair along candidate flows, as :meth:`flows` gives them."""
         mask = mask.to(self.device)
-        if not mask.any() or not contexts:
+        if flows is None or not mask.any():
             return Repair(paste(target.frame, target.cache.filled[0], mask), mask.to(target.frame))
         hole = even(shrink(mask[None].to(target.frame)))
         window = around(hole[0, 0] > 0, MARGIN)
-        fusion = self.net(self.views(target, hole, contexts, window, self.flows(target, contexts)))
+        fusion = self.net(self.views(target, hole, contexts, window, flows))
         if target.cache.small.shape[-2:] == target.frame.shape[-2:]:
             image, doubt, place = fusion.image, fusion.doubt, window
         else:
@@ -120,3 +134,20 @@ class LearnedEditor(Editor):
             trust=window.half().crop(flows[1])[None].to(self.device),
             origin=torch.tensor([[window.x, window.y]], device=self.device),
         )
+
+
+class LearnedSession(Session):
+    """A session of a learned editor; one that knows more of the clip than two frames overrides :meth:`flows`."""
+
+    def __init__(self, editor: LearnedEditor, fetch: Fetch, room: int) -> None:
+        super().__init__(editor, fetch, room)
+        self.learned = editor
+
+    def flows(self, frame: int, contexts: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Candidate flows of a frame; see :meth:`LearnedEditor.flows`."""
+        return self.learned.flows(self.look(frame), [self.look(c) for c in contexts])
+
+    def edit(self, frame: int, mask: Tensor, contexts: Sequence[int]) -> Repair:
+        """Repair a frame."""
+        flows = self.flows(frame, contexts) if contexts else None
+        return self.learned.fuse(self.look(frame), mask, [self.look(c) for c in contexts], flows)

@@ -44,7 +44,9 @@ class TrainLog:
         means = {name: float(np.mean(values)) for name, values in self.sums.items()}
         self.sums.clear()
         self.write(step, means)
-        said = "  ".join(f"{name} {means[name]:.4g}" for name in ("loss", "psnr", "mse", "flow") if name in means)
+        said = "  ".join(
+            f"{name} {means[name]:.4g}" for name in ("loss", "psnr", "flow", "perceptual") if name in means
+        )
         print(f"step {step}/{total}  {said}  {time.monotonic() - self.began:.0f} s", flush=True)
 
     def write(self, step: int, figures: dict[str, float]) -> None:

@@ -17,8 +17,8 @@ VGG16 = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512)
 TAPS = (3, 8, 15, 22)
 """torchvision's indices of relu1_2, relu2_2, relu3_3, relu4_3."""
 
-EASY = 0.003
-"""Squared error below which a clip counts as easy; keeps still, flat clips from outweighing the rest."""
+EASY = 3e-4
+"""Squared error (35 dB) below which a sample is good enough; keeps still, flat clips from outweighing the rest."""
 
 
 def perceptual_weight(step: int, total: int, final: float = 0.9, steepness: float = 5.0) -> float:
@@ -108,8 +108,9 @@ def lesson_losses(
 ) -> dict[str, Tensor]:
     """Named terms of the training loss, each a mean over the batch.
 
-    The squared error of a sample is divided by what smooth filling would leave, which makes a decibel worth the same
-    in every clip; ``psnr`` is for the log alone.
+    The squared error enters by its logarithm, sample by sample, so that a decibel is worth the same in every clip.
+    Its plain mean is ruled by the samples that nobody can repair: there it pays to hedge, and the network unlearns to
+    trust a good match. ``psnr`` is for the log alone.
 
     Args:
         image: (B, 3, 2h, 2w) the network's repair.
@@ -119,15 +120,14 @@ def lesson_losses(
         perceptual: None leaves the perceptual term away.
     """
     mask, truth = lesson.views.mask, lesson.truth
-    floor = hole_error(lesson.views.base, truth, mask) + EASY
     error = hole_error(image, truth, mask)
     small_mask = F.avg_pool2d(mask, 2)
     small_error = hole_error(consensus, F.avg_pool2d(truth, 2), small_mask)
     where = lesson.agree * (0.1 + small_mask[:, None])
     gap = ((flows - lesson.teacher).square().sum(2, keepdim=True) + 0.01).sqrt().clamp(max=30)
     losses = {
-        "mse": (error / floor).mean(),
-        "consensus": (small_error / floor).mean(),
+        "log_mse": torch.log(error + EASY).mean(),
+        "consensus": torch.log(small_error + EASY).mean(),
         "flow": (gap * where).sum() / where.sum().clamp(min=1),
         "psnr": -10 * torch.log10(error.detach().clamp(min=1e-8)).mean(),
     }

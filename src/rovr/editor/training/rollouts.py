@@ -13,10 +13,9 @@ from torch import Tensor
 
 from rovr.data.corrupt import make_masks
 from rovr.editor.alignment import Aligner
-from rovr.editor.base import Prepared, paste
-from rovr.editor.learned import MARGIN, LearnedEditor
+from rovr.editor.learned import LearnedEditor
 from rovr.editor.training.samples import Arrays
-from rovr.editor.window import Window, around
+from rovr.editor.window import Window
 from rovr.mdp.state import RepairState
 from rovr.types import Edit
 
@@ -63,18 +62,13 @@ def rollout(
     if chance.random() < 0.5:
         order = order[: max(1, len(order) // 3)]
     teacher = Teacher(truth)
-    prepared: dict[int, Prepared] = {}
-
-    def prepare(index: int) -> Prepared:
-        if index not in prepared:
-            prepared[index] = editor.prepare(state.frames[index] / 255, state.doubt[index] / 255)
-        return prepared[index]
+    session = editor.session(lambda k: (state.frames[k] / 255, state.doubt[k] / 255), len(truth))
 
     for i in map(int, order):
         edit = Edit(i, draw_contexts(state, i, contexts, chance))
-        target, others = prepare(i), [prepare(c) for c in edit.contexts]
+        target, others = session.look(i), [session.look(c) for c in edit.contexts]
         hole = state.masks[i][None].float()
-        flows = editor.flows(target, others)
+        flows = session.flows(i, edit.contexts)
         place = _window_on(hole, window, chance)
         views = editor.views(target, hole, others, place, flows)
         sample = {name: getattr(views, name)[0].cpu().numpy() for name in vars(views)}
@@ -84,15 +78,9 @@ def rollout(
         sample["agree"] = np.stack([place.half().crop(agree).numpy() for _, agree in guide])
         yield sample
 
-        natural = around(hole[0, 0] > 0, MARGIN)
-        fusion = editor.net(editor.views(target, hole, others, natural, flows))
-        frame, doubt = target.frame.clone(), torch.zeros_like(target.doubt)
-        inside = natural.crop(state.masks[i])
-        natural.crop(frame).copy_(paste(natural.crop(target.frame), fusion.image[0], inside))
-        natural.crop(doubt).copy_(fusion.doubt[0] * inside)
-        state.record(edit, frame, doubt)
-        # What was found of the frame's key points holds on: they lie outside the hole.
-        prepared.pop(i)
+        repair = editor.fuse(target, state.masks[i], others, flows)
+        state.record(edit, repair.frame, repair.doubt)
+        session.forget(i)
 
 
 class Teacher:

@@ -106,7 +106,7 @@ class Trainer:
             fusion = self.net(lesson.views)
             terms = lesson_losses(fusion.image, fusion.consensus, fusion.flows, lesson, self.perceptual)
         weights = {
-            "mse": 1 - share,
+            "log_mse": 1 - share,
             "perceptual": share,
             "consensus": config.consensus_weight,
             "flow": config.flow_weight,

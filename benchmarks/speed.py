@@ -1,0 +1,136 @@
+"""How long a repair takes and where the time goes: python benchmarks/speed.py [--out results/speed.json].
+
+One clip of 25 frames at 256×256, damaged with ``shift``, repaired end to end on tensors (no files). The floor is what
+the network's multiply-adds would take at the rate this machine reaches on a large convolution, measured in the same
+run with the same threads and number format.
+"""
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from _common import ROOT, commit, machine, write
+from torch.utils.flop_counter import FlopCounterMode
+
+from rovr.data.corrupt import damage, make_masks
+from rovr.editor.aligned import AlignedEditor
+from rovr.editor.loading import load_editor
+from rovr.mdp.state import RepairState
+from rovr.repair import Repairer
+from rovr.select import load_selector
+
+LENGTH, SIZE = 25, 256
+TARGET = 0.15
+
+
+def convolution_rate(repeats: int = 10) -> float:
+    """Multiply-adds a second of a 3×3 convolution with 64 channels on 128×128."""
+    layer = torch.nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
+    x = torch.randn(4, 64, 128, 128).contiguous(memory_format=torch.channels_last)
+    layer(x)
+    best = np.inf
+    for _ in range(repeats):
+        began = time.perf_counter()
+        layer(x)
+        best = min(best, time.perf_counter() - began)
+    return 4 * 64 * 64 * 9 * 128 * 128 / best
+
+
+def timed(spent: Counter[str], name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    """A callable that adds the time it takes to a counter."""
+
+    def run(*args: Any, **options: Any) -> Any:
+        began = time.perf_counter()
+        result = call(*args, **options)
+        spent[name] += time.perf_counter() - began
+        return result
+
+    return run
+
+
+def clip(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """A smooth texture under a pan, and masks; what is in the picture does not change the cost."""
+    generator = torch.Generator().manual_seed(seed)
+    wall = torch.rand(1, 3, SIZE + 16, SIZE + 16 + 3 * LENGTH, generator=generator)
+    wall = torch.nn.functional.avg_pool2d(wall, 17, stride=1)
+    wall = (wall - wall.min()) / (wall.max() - wall.min()) * 255
+    frames = torch.stack([wall[0, :, :, 3 * k : 3 * k + SIZE] for k in range(LENGTH)]).to(torch.uint8)
+    return frames, make_masks("shift", LENGTH, SIZE, SIZE, seed)
+
+
+@torch.inference_mode()
+def main() -> None:
+    """Run and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=6, help="clips, each with its own damage")
+    parser.add_argument("--selector", default="coverage")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "speed.json")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    editor = load_editor("aligned")
+    assert isinstance(editor, AlignedEditor)
+    selector = load_selector(args.selector)
+    spent: Counter[str] = Counter()
+    work = Counter[str]()
+
+    network = editor.net.forward
+
+    def counted(*inputs: Any) -> Any:
+        with FlopCounterMode(display=False) as counter:
+            result = network(*inputs)
+        work["multiply_adds"] += counter.get_total_flops() / 2
+        return result
+
+    totals = []
+    for run in range(args.runs + 2):
+        if run == 0:
+            editor.net.forward = counted  # counting slows it down, so it has a run of its own
+        elif run == 1:
+            editor.net.forward = timed(spent, "network", network)
+            editor.prepare = timed(spent, "prepare frames", editor.prepare)  # type: ignore[method-assign]
+            editor.flows = timed(spent, "candidate flows", editor.flows)  # type: ignore[method-assign]
+            selector.select = timed(spent, "choose", selector.select)  # type: ignore[method-assign]
+            selector.reset = timed(spent, "choose", selector.reset)  # type: ignore[method-assign]
+        if run == 2:
+            spent.clear()
+        frames, masks = clip(0 if run == 0 else run)
+        state = RepairState.begin(damage(frames, masks), masks)
+        began = time.perf_counter()
+        Repairer(editor, selector).run(state, torch.Generator().manual_seed(0))
+        if run >= 2:
+            totals.append((time.perf_counter() - began) / LENGTH)
+    frame = float(np.mean(totals))
+    rate = convolution_rate()
+    floor = work["multiply_adds"] / LENGTH / rate
+    stages = {name: seconds / LENGTH / args.runs for name, seconds in spent.items()}
+    stages["everything else"] = frame - sum(stages.values())
+    rows = [{"stage": name, "ms_a_frame": 1000 * seconds, "share": seconds / frame} for name, seconds in stages.items()]
+    rows.append({"stage": "all", "ms_a_frame": 1000 * frame, "share": 1.0})
+    report = {
+        "commit": commit(),
+        "seed": f"2–{args.runs + 1}",
+        "machine": machine(args.threads),
+        "rows": rows,
+        "seconds_a_frame": frame,
+        "median_seconds_a_frame": float(np.median(totals)),
+        "target": TARGET,
+        "met": frame <= TARGET,
+        "network_multiply_adds_a_frame": work["multiply_adds"] / LENGTH,
+        "convolution_multiply_adds_a_second": rate,
+        "network_floor_seconds": floor,
+        "network_share_of_floor": floor / stages["network"],
+    }
+    write(args.out, report)
+    for row in rows:
+        print("{stage:<18}{ms_a_frame:8.1f} ms {share:6.1%}".format(**row))
+    print(f"network: {work['multiply_adds'] / LENGTH / 1e9:.2f} G multiply-adds, floor {1000 * floor:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
