@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from _common import commit, machine
 
 TARGET_MB = 300
 """How much more the long video may take than the short one."""
@@ -57,18 +57,6 @@ def run(command: list[str]) -> tuple[float, float]:
     return usage.ru_maxrss / unit, time.perf_counter() - began
 
 
-def machine() -> dict[str, object]:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return {"cpu": names[0] if names else platform.processor(), "cores": os.cpu_count()}
-
-
-def commit() -> str:
-    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    where = Path(__file__).parent
-    return subprocess.run(asked, capture_output=True, text=True, cwd=where, check=False).stdout.strip()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", nargs=2, type=int, default=[100, 2000])
@@ -96,7 +84,7 @@ def main() -> None:
     report = {
         "commit": commit(),
         "seed": args.seed,
-        "machine": machine(),
+        "machine": machine(os.cpu_count() or 1),
         "size": args.size,
         "hole_every": args.every,
         "editor": args.editor,

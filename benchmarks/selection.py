@@ -2,14 +2,12 @@
 
 import argparse
 import json
-import os
-import platform
-import subprocess
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from _common import commit, machine
 
 from rovr.data.corrupt import shift_masks
 from rovr.mdp.state import RepairState
@@ -43,18 +41,6 @@ def slope(lengths: list[int], values: list[float]) -> float:
     return float(np.polyfit(np.log(lengths), np.log(values), 1)[0])
 
 
-def machine() -> dict[str, object]:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return {"cpu": names[0] if names else platform.processor(), "cores": os.cpu_count(), "threads": 1}
-
-
-def commit() -> str:
-    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    where = Path(__file__).parent
-    return subprocess.run(asked, capture_output=True, text=True, cwd=where, check=False).stdout.strip()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--selectors", nargs="+", default=[*SELECTORS, "coverage:easiest"])
@@ -84,7 +70,7 @@ def main() -> None:
     report = {
         "commit": commit(),
         "seed": args.seed,
-        "machine": machine(),
+        "machine": machine(1),
         "side": SIDE,
         "rows": rows,
         "slope": slopes,

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import rovr
-from rovr.cli import VERBS
+from rovr.cli import verbs
 from rovr.mdp.state import RepairState
 from rovr.select.base import Selector
 
@@ -106,10 +106,10 @@ def commands(path: Path) -> list[str]:
 def test_commands_are_known_to_the_command_line(path, command):
     words = shlex.split(command, comments=True)[1:]
     verb: list[str] = []
-    verbs: object = VERBS
-    while isinstance(verbs, dict) and not words[len(verb)].startswith("-"):
-        assert words[len(verb)] in verbs, f"rovr knows no such verb: {command}"
-        verbs = verbs[words[len(verb)]]
+    branch: object = verbs()
+    while isinstance(branch, dict) and not words[len(verb)].startswith("-"):
+        assert words[len(verb)] in branch, f"rovr knows no such verb: {command}"
+        branch = branch[words[len(verb)]]
         verb.append(words[len(verb)])
     flags = {word.split("=")[0] for word in words if re.match(r"-+[a-zA-Z]", word)}
     known = set(re.findall(r"(?<![\w-])-{1,2}[a-zA-Z][\w-]*", help_of(*verb)))

@@ -1,4 +1,4 @@
-"""The ``rovr`` command. Each verb is a frozen dataclass in a module of its own, listed in :data:`VERBS`.
+"""The ``rovr`` command. Each verb is a frozen dataclass in a module of its own, listed in :func:`verbs`.
 
 The fields of the dataclass are the arguments, their docstrings the help, and ``run`` does the work. Heavy imports
 belong into ``run``, so that asking for help takes no time.
@@ -11,23 +11,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from rovr._version import __version__
-from rovr.cli.corrupt import Corrupt
-from rovr.cli.demo import Demo
-from rovr.cli.info import Info
-from rovr.cli.restore import Restore
-from rovr.cli.train import TrainEditor
 from rovr.errors import UserError
 
-VERBS: dict[str, Any] = {
-    "restore": Restore,
-    "corrupt": Corrupt,
-    "info": Info,
-    "demo": Demo,
-    "train": {"editor": TrainEditor},
-}
-"""Verb → its dataclass, or a dict of such for verbs in two words."""
-
 _ABOUT = "Repair the holes in a video. Also: --version, and --debug for a traceback where ROVR itself fails."
+
+
+def verbs() -> dict[str, Any]:
+    """Verb → its dataclass, or a dict of such for verbs in two words."""
+    from rovr.cli.corrupt import Corrupt
+    from rovr.cli.demo import Demo
+    from rovr.cli.info import Info
+    from rovr.cli.restore import Restore
+    from rovr.cli.train import TrainEditor
+
+    return {"restore": Restore, "corrupt": Corrupt, "info": Info, "demo": Demo, "train": {"editor": TrainEditor}}
 
 
 def _app(verbs: dict[str, Any]) -> Any:
@@ -63,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from tyro.conf import FlagCreatePairsOff
 
-        verb = _app(VERBS).cli(prog="rovr", description=_ABOUT, args=args, config=(FlagCreatePairsOff,))
+        verb = _app(verbs()).cli(prog="rovr", description=_ABOUT, args=args, config=(FlagCreatePairsOff,))
         verb.run()
     except UserError as error:
         print(f"rovr: {error}", file=sys.stderr)

@@ -89,7 +89,19 @@ class AlignedSession(LearnedSession):
     def __init__(self, editor: AlignedEditor, fetch: Fetch, room: int) -> None:
         super().__init__(editor, fetch, room)
         self.aligned = editor
-        self.chain = Chain(editor.aligner, lambda index: self.look(index).cache.look)
+        self.looks: dict[int, Look] = {}
+        self.chain = Chain(editor.aligner, self._look)
+
+    def _look(self, index: int) -> Look:
+        # Kept apart from the prepared frames: looks are small, and chains pass through many frames.
+        if index not in self.looks:
+            self.looks[index] = self.look(index).cache.look
+        return self.looks[index]
+
+    def forget(self, index: int) -> None:
+        """A frame has changed."""
+        super().forget(index)
+        self.looks.pop(index, None)
 
     def flows(self, frame: int, contexts: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Candidate flows of a frame; see :meth:`AlignedEditor.flows`."""

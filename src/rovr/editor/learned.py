@@ -37,16 +37,29 @@ class Work:
     look: Look | None
 
 
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 by itself, and not by way of float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
+        able = torch.cpu.get_capabilities()
+        return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    return False
+
+
 class LearnedEditor(Editor):
     """Runs a network that turns :class:`Views` into a :class:`Fusion`.
 
     Args:
         net: the network.
         device: where it runs.
+        bf16: whether it computes in bfloat16; by default where the device has instructions for it. Flow, warping and
+            the final sum stay in full precision.
     """
 
-    def __init__(self, net: nn.Module, device: torch.device | str = "cpu") -> None:
+    def __init__(self, net: nn.Module, device: torch.device | str = "cpu", bf16: bool | None = None) -> None:
         self.device = torch.device(device)
+        self.bf16 = has_bf16(self.device) if bf16 is None else bf16
         self.net = net.to(self.device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
     @abstractmethod
@@ -96,7 +109,8 @@ class LearnedEditor(Editor):
             return Repair(paste(target.frame, target.cache.filled[0], mask), mask.to(target.frame))
         hole = even(shrink(mask[None].to(target.frame)))
         window = around(hole[0, 0] > 0, MARGIN)
-        fusion = self.net(self.views(target, hole, contexts, window, flows))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            fusion = self.net(self.views(target, hole, contexts, window, flows))
         if target.cache.small.shape[-2:] == target.frame.shape[-2:]:
             image, doubt, place = fusion.image, fusion.doubt, window
         else:

@@ -64,8 +64,8 @@ def validation_psnr(config: TrainConfig, weights: Path, clips: list[Tensor]) -> 
     """Mean hole-PSNR over clips, each repaired whole under fixed damage, in decibels."""
     editor = load_editor(config.editor, config.device, weights)
     scores = []
-    for truth in clips:
-        masks = make_masks(config.damage, len(truth), truth.shape[-2], truth.shape[-1], VALIDATION_SEED)
+    for seed, truth in enumerate(clips, VALIDATION_SEED):
+        masks = make_masks(config.damage, len(truth), truth.shape[-2], truth.shape[-1], seed)
         state = RepairState.begin(damage(truth, masks), masks)
         generator = torch.Generator().manual_seed(VALIDATION_SEED)
         Repairer(editor, load_selector("coverage"), config.contexts).run(state, generator)
