@@ -98,3 +98,12 @@ def test_training_on_one_batch_lowers_its_loss(tmp_path: Path) -> None:
     lesson = store.read(np.arange(4), np.zeros((4, 3), bool))
     figures = [trainer.learn(lesson) for trainer.step in range(40)]
     assert figures[-1]["log_mse"] < figures[0]["log_mse"] - 0.2
+
+
+@pytest.mark.timeout(300)
+def test_processes_that_roll_out_change_nothing(tmp_path: Path) -> None:
+    # Two rounds: the second starts its processes after this one has computed in threads.
+    alone, together = (replace(TINY, out=tmp_path / str(n), workers=n, threads=2) for n in (1, 2))
+    for config in (alone, together):
+        Trainer(config, draw).run()
+    assert losses(alone.out) == losses(together.out)

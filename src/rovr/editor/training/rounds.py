@@ -18,7 +18,7 @@ from rovr.editor.training.rollouts import rollout
 from rovr.editor.training.samples import SampleStore, layout
 
 Draw = Callable[[np.random.Generator], Tensor]
-"""Draws an undamaged clip, (T, 3, H, W) uint8."""
+"""Draws an undamaged clip, (T, 3, H, W) uint8; must survive pickling where there are several workers."""
 
 
 def open_round(config: TrainConfig, index: int, weights: Path, draw: Draw) -> SampleStore:
@@ -48,7 +48,8 @@ def open_round(config: TrainConfig, index: int, weights: Path, draw: Draw) -> Sa
         for task in tasks:
             _fill(draw, task)
     else:
-        context = multiprocessing.get_context("fork" if config.device == "cpu" else "spawn")
+        # Not fork: a process that has computed in several threads leaves a child without them, waiting forever.
+        context = multiprocessing.get_context("spawn")
         with context.Pool(config.workers, _start, (draw,)) as pool:
             for _ in pool.imap_unordered(_fill_shared, tasks):
                 pass
@@ -68,7 +69,7 @@ _shared: dict[str, Draw] = {}
 def _start(draw: Draw) -> None:
     _shared["draw"] = draw
     torch.set_num_threads(1)
-    cv2.setNumThreads(1)  # its pool of threads does not survive a fork
+    cv2.setNumThreads(1)
 
 
 def _fill_shared(task: Task) -> None:

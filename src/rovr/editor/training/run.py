@@ -1,6 +1,7 @@
 """``rovr train editor``: put data, trainer and validation together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,18 +33,12 @@ def train_editor(config: TrainConfig, say: Callable[[str], None] = print) -> Pat
     if config.round_samples % config.batch:
         raise UserError(f"--round-samples {config.round_samples} must be a multiple of --batch {config.batch}")
     sources = [[_source(folder, config, stride) for folder in config.data] for stride in (1, 2)]
-    pools = [source for source in sources if all(source)] or sources[:1]
-    count = sum(len(source.sequences) for source in sources[0] if source)
+    pools = [[source for source in pool if source is not None] for pool in sources]
+    pools = [pool for pool in pools if pool]
+    count = sum(len(source.sequences) for source in pools[0])
     say(f"training '{config.editor}' on {count} sequences, on {config.device}, into {config.out}")
     if config.perceptual == "none":
         say("without the perceptual loss (λ = 0): give VGG-16 weights with --perceptual to have it")
-
-    def draw(chance: np.random.Generator) -> Tensor:
-        pool = pools[int(chance.integers(len(pools)))]
-        lengths = np.array([len(source.sequences) if source else 0 for source in pool])
-        source = pool[int(chance.choice(len(pool), p=lengths / lengths.sum()))]
-        assert source is not None
-        return source.sample(chance).frames
 
     validate = None
     if config.val is not None:
@@ -54,9 +49,26 @@ def train_editor(config: TrainConfig, say: Callable[[str], None] = print) -> Pat
             say("validation, hole-PSNR with 'coverage' contexts: {coverage:.2f} dB".format(**figures))
             return figures
 
-    trainer = Trainer(config, draw, validate)
+    trainer = Trainer(config, ClipDraw(pools), validate)
     trainer.run()
     return trainer.weights
+
+
+@dataclass(frozen=True)
+class ClipDraw:
+    """Draws training clips; a class and not a closure, because it travels to the processes that roll out.
+
+    Attributes:
+        pools: for each stride, the folders that have clips of it.
+    """
+
+    pools: Sequence[Sequence[ClipSource]]
+
+    def __call__(self, chance: np.random.Generator) -> Tensor:
+        """A clip, (T, 3, H, W) uint8; every sequence of a pool is as likely."""
+        pool = self.pools[int(chance.integers(len(self.pools)))]
+        counts = np.array([len(source.sequences) for source in pool])
+        return pool[int(chance.choice(len(pool), p=counts / counts.sum()))].sample(chance).frames
 
 
 @torch.inference_mode()
