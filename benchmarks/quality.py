@@ -131,7 +131,7 @@ def main() -> None:
     report = {
         "commit": commit(),
         "machine": machine(1),
-        "seed": f"0–{args.seeds - 1}",
+        "seed": f"0–{args.seeds - 1}" if args.seeds > 1 else "0",
         "clips": sorted(firsts),
         "frames": args.length,
         "size": args.size,
