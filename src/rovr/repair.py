@@ -9,8 +9,8 @@ from rovr.mdp.state import RepairState
 from rovr.select.base import Selector
 from rovr.types import Edit
 
-CACHE_PIXELS = 16 * 2**20
-"""Pixels of frames that are kept as the editor prepared them, about 32 bytes each."""
+CACHE_PIXELS = 4 * 2**20
+"""Pixels of frames that are kept as the editor prepared them, about 48 bytes each."""
 
 
 class Repairer:
