@@ -1,7 +1,6 @@
 """Peak memory of the main job on a short and a long video: python benchmarks/memory.py [--out FILE]."""
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from _common import commit, machine
+from _common import commit, machine, write
 
 TARGET_MB = 300
 """How much more the long video may take than the short one."""
@@ -95,8 +94,7 @@ def main() -> None:
         "target_mb": TARGET_MB,
         "met": more <= TARGET_MB,
     }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(report, indent=1) + "\n")
+    write(args.out, report)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """How the cost of choosing grows with the length of a video: python benchmarks/selection.py [--out FILE]."""
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from _common import commit, machine
+from _common import commit, machine, write
 
 from rovr.data.corrupt import shift_masks
 from rovr.mdp.state import RepairState
@@ -75,8 +74,7 @@ def main() -> None:
         "rows": rows,
         "slope": slopes,
     }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(report, indent=1) + "\n")
+    write(args.out, report)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from rovr.metrics import psnr
 from rovr.repair import Repairer
 from rovr.restore import Summary, restore_video
 from rovr.select import load_selector
+from rovr.video import open_source
 
 CLIP = "city.mp4"
 
@@ -88,9 +89,9 @@ def run_demo(
 
 def _read(path: Path) -> Tensor:
     """All frames of a short video, (T, 3, H, W) uint8."""
-    with av.open(str(path)) as container:
-        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).contiguous()
+    with open_source(path) as source:
+        frames = np.stack([frame.rgb for frame in source])
+    return torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous()
 
 
 def _still(frames: Tensor, holes: Tensor, name: str) -> Tensor:

@@ -86,9 +86,10 @@ class AlignedEditor(LearnedEditor):
 class AlignedSession(LearnedSession):
     """Keeps the flow between neighbours, from which flow to any context is chained."""
 
+    editor: AlignedEditor
+
     def __init__(self, editor: AlignedEditor, fetch: Fetch, room: int) -> None:
         super().__init__(editor, fetch, room)
-        self.aligned = editor
         self.looks: dict[int, Look] = {}
         self.chain = Chain(editor.aligner, self._look)
 
@@ -106,4 +107,4 @@ class AlignedSession(LearnedSession):
     def flows(self, frame: int, contexts: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Candidate flows of a frame; see :meth:`AlignedEditor.flows`."""
         chains = [self.chain.flow(frame, c) for c in contexts]
-        return self.aligned.flows(self.look(frame), [self.look(c) for c in contexts], chains)
+        return self.editor.flows(self.look(frame), [self.look(c) for c in contexts], chains)

@@ -153,15 +153,13 @@ class LearnedEditor(Editor):
 class LearnedSession(Session):
     """A session of a learned editor; one that knows more of the clip than two frames overrides :meth:`flows`."""
 
-    def __init__(self, editor: LearnedEditor, fetch: Fetch, room: int) -> None:
-        super().__init__(editor, fetch, room)
-        self.learned = editor
+    editor: LearnedEditor
 
     def flows(self, frame: int, contexts: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Candidate flows of a frame; see :meth:`LearnedEditor.flows`."""
-        return self.learned.flows(self.look(frame), [self.look(c) for c in contexts])
+        return self.editor.flows(self.look(frame), [self.look(c) for c in contexts])
 
     def edit(self, frame: int, mask: Tensor, contexts: Sequence[int]) -> Repair:
         """Repair a frame."""
         flows = self.flows(frame, contexts) if contexts else None
-        return self.learned.fuse(self.look(frame), mask, [self.look(c) for c in contexts], flows)
+        return self.editor.fuse(self.look(frame), mask, [self.look(c) for c in contexts], flows)

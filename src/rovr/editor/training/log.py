@@ -34,7 +34,7 @@ class TrainLog:
         self.sums: dict[str, list[float]] = defaultdict(list)
         self.board = _board(folder, step)
 
-    def add(self, step: int, figures: dict[str, float]) -> None:
+    def add(self, figures: dict[str, float]) -> None:
         """Remember one step's figures."""
         for name, value in figures.items():
             self.sums[name].append(value)

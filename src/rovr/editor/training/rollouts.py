@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rovr.data.corrupt import make_masks
+from rovr.data.corrupt import damage, make_masks
 from rovr.editor.alignment import Aligner
 from rovr.editor.learned import LearnedEditor
 from rovr.editor.training.samples import Arrays
@@ -40,7 +40,7 @@ def draw_contexts(state: RepairState, frame: int, count: int, chance: np.random.
 
 
 def rollout(
-    editor: LearnedEditor, truth: Tensor, seed: int, contexts: int, window: int, damage: str = "shift"
+    editor: LearnedEditor, truth: Tensor, seed: int, contexts: int, window: int, kind: str = "shift"
 ) -> Iterator[Arrays]:
     """Repair a clip with random choices and yield every edit as a sample.
 
@@ -50,11 +50,11 @@ def rollout(
         seed: decides damage, order, contexts and windows.
         contexts: K.
         window: side of the square window, in pixels, a multiple of 16.
-        damage: kind of masks.
+        kind: kind of masks.
     """
     chance = np.random.default_rng(seed)
-    masks = make_masks(damage, len(truth), truth.shape[-2], truth.shape[-1], int(chance.integers(2**31)))
-    state = RepairState.begin(torch.where(masks, torch.tensor(128, dtype=torch.uint8), truth), masks)
+    masks = make_masks(kind, len(truth), truth.shape[-2], truth.shape[-1], int(chance.integers(2**31)))
+    state = RepairState.begin(damage(truth, masks), masks)
     order = state.pending.nonzero().flatten().numpy()
     if chance.random() < 0.7:
         order = chance.permutation(order)

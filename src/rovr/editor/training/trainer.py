@@ -78,7 +78,7 @@ class Trainer:
             for at in range(first, min(self.config.round_steps, first + end - self.step)):
                 lesson = self._lesson(store, index, at)
                 figures = self.learn(lesson)
-                log.add(self.step, figures)
+                log.add(figures)
                 self.step += 1
                 if self.step % self.config.log_every == 0:
                     log.flush(self.step, self.config.steps)
