@@ -7,6 +7,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
+from rovr.data.folders import open_dataset
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -24,6 +28,15 @@ def commit() -> str:
     changed = ["git", "status", "--porcelain", "--untracked-files=no", "src", "benchmarks"]
     dirty = subprocess.run(changed, capture_output=True, text=True, cwd=ROOT, check=False).stdout.strip()
     return name + ("-dirty" if dirty else "")
+
+
+def first_clips(folder: Path, length: int, size: int) -> dict[str, Tensor]:
+    """The first clip (length, 3, size, size) uint8 of every video of a folder, by name."""
+    if not folder.is_dir():
+        raise SystemExit("give a folder of clips with --clips, or set ROVR_DATA")
+    clips = reversed(list(open_dataset(folder, length=length, size=size)))
+    firsts = {clip.name.split("@")[0]: clip.frames for clip in clips}
+    return {name: firsts[name] for name in sorted(firsts)}
 
 
 def write(path: Path, report: dict[str, Any]) -> None:

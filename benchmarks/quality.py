@@ -3,9 +3,8 @@
     python benchmarks/quality.py --clips DIR [--seeds 4] [--out results/quality.json]
 
 Each clip's first 25 frames at 256×256 are damaged (``shift``), by each seed differently in every clip, and repaired by
-every method. PSNR is
-taken from the squared error pooled over a clip, and averaged over clips and seeds. Without ``--clips`` the folder
-``test`` of the variable ROVR_DATA is used.
+every method. PSNR is taken from the squared error pooled over a clip, and averaged over clips and seeds. Without
+``--clips`` the folder ``test`` of the variable ROVR_DATA is used.
 """
 
 import argparse
@@ -19,12 +18,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from _common import ROOT, commit, machine, write
+from _common import ROOT, commit, first_clips, machine, write
 from _propagation import chained
 from torch import Tensor
 
 from rovr.data.corrupt import damage, make_masks
-from rovr.data.folders import open_dataset
 from rovr.editor import load_editor
 from rovr.editor.loading import build_editor
 from rovr.mdp.state import RepairState
@@ -107,14 +105,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "quality.json")
     args = parser.parse_args()
-    folder = args.clips or Path(os.environ.get("ROVR_DATA", "")) / "test"
-    if not folder.is_dir():
-        raise SystemExit("give a folder of clips with --clips, or set ROVR_DATA")
-    firsts = {
-        clip.name.split("@")[0]: clip.frames
-        for clip in reversed(list(open_dataset(folder, length=args.length, size=args.size)))
-    }
-    tasks = [(args, name, firsts[name], seed) for name in sorted(firsts) for seed in range(args.seeds)]
+    firsts = first_clips(args.clips or Path(os.environ.get("ROVR_DATA", "")) / "test", args.length, args.size)
+    tasks = [(args, name, firsts[name], seed) for name in firsts for seed in range(args.seeds)]
     details: list[dict[str, Any]] = []
     with multiprocessing.get_context("spawn").Pool(args.workers) as pool:
         for done, rows in enumerate(pool.imap_unordered(measure, tasks), 1):

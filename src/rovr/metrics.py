@@ -68,6 +68,12 @@ def squared_error(restored: Tensor, truth: Tensor, masks: Tensor | None = None) 
     return Pooled(total, count)
 
 
+def hole_error(image: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared error inside the hole: (B, 3, H, W), (B, 3, H, W), (B, 1, H, W) → (B,)."""
+    squared = ((image - truth).square() * mask).flatten(1).sum(1)
+    return squared / (3 * mask.flatten(1).sum(1)).clamp(min=1)
+
+
 def psnr(restored: Tensor, truth: Tensor, masks: Tensor | None = None) -> float:
     """Peak signal-to-noise ratio in dB from the squared error pooled over the clip.
 

@@ -39,7 +39,7 @@ class Repairer:
             on_edit: called after each edit, for progress.
         """
         room = max(self.contexts + 1, CACHE_PIXELS // state.frames[0, 0].numel())
-        session = self.editor.session(lambda i: (state.frames[i] / 255, state.doubt[i] / 255), room)
+        session = self.editor.session(state, room)
         self.selector.reset(state, generator, self.contexts)
         while not state.done:
             edit = self.selector.select(state)

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rovr.editor.alignment import Aligner, Look, look, plane_flow
+from rovr.editor.alignment import Aligner, Look, Move, camera_motion, plane_flow
 
 
 def texture(seed: int, height: int = 160, width: int = 160) -> np.ndarray:
@@ -17,35 +17,49 @@ def seen(image: np.ndarray, hole: tuple[slice, slice] | None = None) -> Look:
     if hole is not None:
         known[hole] = 0
         image[hole] = int(image[known > 0].mean())
-    return look(image, known)
+    return Look(image, known)
 
 
 @pytest.mark.parametrize("shift", [(3, 1), (-2, 4)])
-def test_small_motion_is_continued_into_the_hole(shift: tuple[int, int]) -> None:
+def test_small_motion_is_measured_where_both_frames_were_seen(shift: tuple[int, int]) -> None:
     world = texture(0, 200, 200)
     target = world[20:148, 20:148]
     context = world[20 - shift[1] : 148 - shift[1], 20 - shift[0] : 148 - shift[0]]
     hole = (slice(40, 80), slice(50, 90))
-    flows, trust = Aligner().candidates(seen(target, hole), seen(context))
-    assert not trust[:, hole[0], hole[1]].any()
-    for flow in flows:
-        assert np.abs(flow[hole] - np.array(shift)).mean() < 0.5
+    there, back = Aligner().moves(seen(target, hole), seen(context))
+    assert not there.trust[hole].any()
+    assert there.trust.mean() > 0.7
+    assert np.abs(there.flow - np.array(shift))[there.trust > 0].mean() < 0.1
+    assert np.abs(back.flow + np.array(shift))[back.trust > 0].mean() < 0.1
+    # One plane explains a pan, inside the hole too.
+    assert np.abs(there.camera[hole] - np.array(shift)).max() < 0.2
 
 
-def test_the_plane_survives_motion_that_dense_flow_loses() -> None:
-    world = texture(1, 260, 260)
-    target, context = world[10:138, 10:138], world[10:138, 70:198]
-    flows, _ = Aligner().candidates(seen(target), seen(context))
-    shared = (slice(10, 118), slice(70, 120))
-    assert np.abs(flows[1][shared] - np.array([-60, 0])).mean() < 0.5
+def test_flow_is_found_to_a_fraction_of_a_pixel() -> None:
+    world = cv2.GaussianBlur(texture(1, 300, 300), (0, 0), 1.5)
+    target = cv2.resize(world, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    context = cv2.resize(np.roll(world, 5, 1), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    forward, _, agree, _ = Aligner().both(target, context)
+    assert np.abs(forward[10:140, 10:140] - np.array([2.5, 0]))[agree[10:140, 10:140]].mean() < 0.1
 
 
-def test_nothing_in_common_gives_two_finite_candidates() -> None:
-    flat = np.full((64, 64), 90, np.uint8)
-    flows, trust = Aligner().candidates(seen(flat), seen(texture(2, 64, 64)))
-    assert flows.shape == (2, 64, 64, 2)
-    assert trust.shape == (2, 64, 64)
-    assert np.isfinite(flows).all()
+def test_nothing_in_common_is_not_trusted() -> None:
+    there, _ = Aligner().moves(seen(texture(2, 64, 64)), seen(texture(3, 64, 64)))
+    assert there.trust.mean() < 0.3
+    assert np.isfinite(there.camera).all()
+
+
+def test_tiny_frames_do_not_move() -> None:
+    there, back = Aligner().moves(seen(texture(2, 8, 9)), seen(texture(3, 8, 9)))
+    assert not there.flow.any()
+    assert back.camera.shape == (8, 9, 2)
+    assert not Move.none(8, 9).trust.any()
+
+
+def test_the_camera_is_found_among_things_that_move_otherwise() -> None:
+    flow = np.tile(np.float32([4, -1]), (64, 64, 1))
+    flow[20:44, 20:44] = [-6, 3]
+    assert np.allclose(plane_flow(camera_motion(flow, np.ones((64, 64), np.float32)), 64, 64), [4, -1], atol=0.05)
 
 
 def test_plane_flow_of_a_translation() -> None:

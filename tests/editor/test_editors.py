@@ -62,7 +62,7 @@ def test_untrained_aligned_follows_the_camera_at_any_size(size: tuple[int, int])
     smooth = push_pull(frames[1][None], 1 - mask[None].float())[0]
     error, floor = (((image - frames[1])[:, mask[0]]).square().mean() for image in (repair.frame, smooth))
     assert error < 0.1 * floor
-    assert repair.doubt[mask].mean() < 0.2
+    assert repair.doubt[mask].mean() < 0.3
 
 
 @torch.inference_mode()

@@ -4,7 +4,9 @@ import math
 import pytest
 import torch
 
-from rovr.editor.training.losses import TAPS, VGG16, PerceptualLoss, hole_error, perceptual_weight
+from rovr.editor.training.losses import perceptual_weight
+from rovr.metrics import hole_error
+from rovr.perceptual import TAPS, VGG16, PerceptualLoss
 
 
 def test_perceptual_weight_grows_from_zero_to_its_end() -> None:

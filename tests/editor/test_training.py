@@ -1,5 +1,6 @@
 import csv
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,13 @@ import torch
 from torch import Tensor
 
 from rovr.editor.aligned import AlignedEditor
-from rovr.editor.alignment import CANDIDATES
 from rovr.editor.training.config import TrainConfig
-from rovr.editor.training.rollouts import draw_contexts, rollout
-from rovr.editor.training.samples import SampleStore, layout
+from rovr.editor.training.course import Course
+from rovr.editor.training.moving import Moving
+from rovr.editor.training.repairing import Repairing, draw_contexts
+from rovr.editor.training.samples import VECTORS, Arrays, SampleStore
 from rovr.editor.training.trainer import Trainer
+from rovr.editor.views import Views
 from rovr.mdp.state import RepairState
 
 TINY = TrainConfig(
@@ -45,9 +48,9 @@ def losses(folder: Path) -> list[tuple[str, str, str]]:
         return [(row["step"], row["name"], row["value"]) for row in csv.DictReader(file)]
 
 
-@pytest.mark.parametrize("editor", ["aligned", "concat"])
-def test_a_killed_run_goes_on_with_the_same_losses(tmp_path: Path, editor: str) -> None:
-    config = replace(TINY, editor=editor)  # type: ignore[arg-type]
+@pytest.mark.parametrize(("editor", "part"), [("aligned", "repair"), ("concat", "repair"), ("aligned", "motion")])
+def test_a_killed_run_goes_on_with_the_same_losses(tmp_path: Path, editor: str, part: str) -> None:
+    config = replace(TINY, editor=editor, part=part)  # type: ignore[arg-type]
     whole, parts = (replace(config, out=tmp_path / name) for name in ("whole", "parts"))
     Trainer(whole, draw).run()
     # Stop in the first round, then in the second; what is learned after the checkpoint is lost, as in a kill.
@@ -61,25 +64,49 @@ def test_a_killed_run_goes_on_with_the_same_losses(tmp_path: Path, editor: str) 
     assert losses(whole.out) == losses(parts.out)
     a, b = (torch.load(c.out / "checkpoint.pt", weights_only=True) for c in (whole, parts))
     assert all(torch.equal(a["net"][name], b["net"][name]) for name in a["net"])
-    assert list((whole.out / "pictures").glob("*.png"))
+    assert part == "motion" or list((whole.out / "pictures").glob("*.png"))
 
 
-def test_mirrored_and_turned_samples_teach_the_same(tmp_path: Path) -> None:
+FLIPS = ([1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1])
+
+
+def stored(folder: Path, course: Course) -> tuple[AlignedEditor, SampleStore]:
     editor = AlignedEditor()
-    store = SampleStore(tmp_path / "s", layout(32, 64, 64, 2, CANDIDATES), 4, create=True)
+    store = SampleStore(folder / "s", course.fields(TINY), 4, create=True)
     with torch.inference_mode():
-        for index, sample in zip(range(4), rollout(editor, draw(np.random.default_rng(0)), 1, 2, 32), strict=False):
+        samples: Iterator[Arrays] = course.samples(editor, draw(np.random.default_rng(0)), 1, TINY)
+        for index, sample in zip(range(4), samples, strict=False):
             store.write(index, sample)
-    indices = np.arange(2)
+    return editor, store
+
+
+def test_mirrored_and_turned_repairs_teach_the_same(tmp_path: Path) -> None:
+    editor, store = stored(tmp_path, Repairing())
     errors = []
-    for flips in ([0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]):
-        lesson = store.read(indices, np.array([flips] * 2, bool))
+    for flips in ([0, 0, 0], *FLIPS):
+        batch = store.read(np.arange(2), np.array([flips] * 2, bool))
         with torch.no_grad():
-            fusion = editor.net(lesson.views)
-        gap = (fusion.flows - lesson.teacher).norm(dim=2)
-        errors.append([(fusion.image - lesson.truth).square().mean().item(), gap.mean().item()])
+            fusion = editor.net(Views(**{f.name: batch[f.name] for f in fields(Views)}))
+        gap = (fusion.flows - batch["teacher"]).norm(dim=2)
+        errors.append([(fusion.image - batch["truth"]).square().mean().item(), gap.mean().item()])
     # Untrained, the network is a rule that knows no direction.
     assert np.allclose(errors, errors[0], rtol=1e-3)
+
+
+def test_mirrored_and_turned_motion_is_that_of_a_mirrored_clip(tmp_path: Path) -> None:
+    _, store = stored(tmp_path, Moving())
+    upright = store.read(np.arange(2), np.zeros((2, 3), bool))
+    for flips in FLIPS:
+        batch = store.read(np.arange(2), np.array([flips] * 2, bool))
+        for name, first in (("correction", 0), *(("clues", k) for k in VECTORS["clues"])):
+            back = batch[name][:, first : first + 2]
+            if flips[2]:
+                back = back.transpose(-1, -2).flip(1)
+            if flips[1]:
+                back = back.flip(-2) * torch.tensor([1.0, -1.0])[:, None, None]
+            if flips[0]:
+                back = back.flip(-1) * torch.tensor([-1.0, 1.0])[:, None, None]
+            assert torch.equal(back, upright[name][:, first : first + 2])
 
 
 def test_drawn_contexts_are_others_and_distinct() -> None:
@@ -95,9 +122,20 @@ def test_drawn_contexts_are_others_and_distinct() -> None:
 def test_training_on_one_batch_lowers_its_loss(tmp_path: Path) -> None:
     trainer = Trainer(replace(TINY, out=tmp_path, lr=2e-3, steps=60), draw)
     store = trainer._open_round(0)
-    lesson = store.read(np.arange(4), np.zeros((4, 3), bool))
-    figures = [trainer.learn(lesson) for trainer.step in range(40)]
+    batch = store.read(np.arange(4), np.zeros((4, 3), bool))
+    figures = [trainer.learn(batch) for trainer.step in range(40)]
     assert figures[-1]["log_mse"] < figures[0]["log_mse"] - 0.2
+
+
+def test_motion_learns_one_batch_and_touches_nothing_else(tmp_path: Path) -> None:
+    trainer = Trainer(replace(TINY, out=tmp_path, part="motion", lr=2e-3, steps=60), draw)
+    before = {name: tensor.clone() for name, tensor in trainer.net.state_dict().items()}
+    batch = trainer._open_round(0).read(np.arange(4), np.zeros((4, 3), bool))
+    figures = [trainer.learn(batch) for trainer.step in range(60)]
+    assert figures[-1]["motion"] < figures[0]["motion"] - 0.5
+    changed = {name for name, tensor in trainer.net.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert changed
+    assert all(name.startswith("motion.") for name in changed)
 
 
 @pytest.mark.timeout(300)

@@ -22,9 +22,10 @@ def verbs() -> dict[str, Any]:
     from rovr.cli.demo import Demo
     from rovr.cli.info import Info
     from rovr.cli.restore import Restore
-    from rovr.cli.train import TrainEditor
+    from rovr.cli.train import TrainAgents, TrainEditor
 
-    return {"restore": Restore, "corrupt": Corrupt, "info": Info, "demo": Demo, "train": {"editor": TrainEditor}}
+    train = {"editor": TrainEditor, "agents": TrainAgents}
+    return {"restore": Restore, "corrupt": Corrupt, "info": Info, "demo": Demo, "train": train}
 
 
 def _app(verbs: dict[str, Any]) -> Any:

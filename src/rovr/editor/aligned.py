@@ -1,9 +1,9 @@
-"""The ``aligned`` editor Γ: bring each context onto the target along completed flow, then fuse what is trusted.
+"""The ``aligned`` editor Γ: bring each context onto the target along completed flow, then fuse what can be trusted.
 
-Classical candidates (:mod:`rovr.editor.alignment`) make it work before any training, and a network
-(:mod:`rovr.editor.aligned_net`) weighs and refines them. Frames larger than the network was trained for are aligned
-at a working size, and the repair is then put together at full size from the contexts' own pixels, so that detail is
-not lost.
+Flow is chained from neighbour to neighbour (:mod:`rovr.editor.chaining`), and a network
+(:mod:`rovr.editor.aligned_net`) refines it and fuses. Before any training it is a hand-made rule already. Frames
+larger than the network was trained for are aligned at a working size, and the repair is then put together at full
+size from the contexts' own pixels, so that detail is not lost.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,13 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from rovr.editor.aligned_net import AlignNet
-from rovr.editor.alignment import Aligner, Look, Motion, look
-from rovr.editor.base import Fetch, Prepared
+from rovr.editor.alignment import Aligner, FloatArray, Look
+from rovr.editor.base import Clip, Prepared
 from rovr.editor.chaining import Chain
 from rovr.editor.learned import LearnedEditor, LearnedSession
 from rovr.editor.sampling import sample
@@ -38,28 +39,26 @@ class AlignedEditor(LearnedEditor):
         super().__init__(net or AlignNet(), device)
         self.aligner = Aligner()
 
+    net: AlignNet
+
     def look(self, small: Tensor) -> Look:
-        """Key points at half the working size."""
+        """A frame at half the working size."""
         tiny = F.avg_pool2d(small, 2)[0].cpu().numpy()
         gray = cv2.cvtColor((tiny[:3] * 255).round().astype(np.uint8).transpose(1, 2, 0), cv2.COLOR_RGB2GRAY)
-        return look(np.asarray(gray, np.uint8), tiny[3])
+        return Look(np.asarray(gray, np.uint8), tiny[3])
 
-    def flows(
-        self, target: Prepared, contexts: Sequence[Prepared], chains: Sequence[Motion] | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Direct flow, flow via a plane, and chained flow; the direct one twice where no chain is known."""
-        flows, trusts = [], []
-        for k, context in enumerate(contexts):
-            flow, trust = self.aligner.candidates(target.cache.look, context.cache.look)
-            chain = (flow[0], trust[0]) if chains is None else chains[k]
-            flows.append(np.concatenate([flow, chain[0][None]]))
-            trusts.append(np.concatenate([trust, chain[1][None]]))
-        stacked = torch.from_numpy(np.stack(flows)).permute(0, 1, 4, 2, 3)
-        return stacked, torch.from_numpy(np.stack(trusts))[:, :, None]
+    def flows(self, target: Prepared, contexts: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
+        """Each context as if it were the target's neighbour; a session knows more."""
+        pairs = [(target.cache.look, context.cache.look) for context in contexts]
+        return stack([self.chain(np.ones(2, bool)).flow(0, 1, pair.__getitem__) for pair in pairs])
 
-    def session(self, fetch: Fetch, room: int) -> LearnedSession:
+    def chain(self, holed: NDArray[np.bool_]) -> Chain:
+        """Flow along a clip, given which of its frames have holes."""
+        return Chain(self.aligner, self.net.motion, holed, self.bf16)
+
+    def session(self, clip: Clip, room: int) -> LearnedSession:
         """A session that chains flow through the frames between target and context."""
-        return AlignedSession(self, fetch, room)
+        return AlignedSession(self, clip, room)
 
     def enlarge(
         self, target: Prepared, mask: Tensor, contexts: Sequence[Prepared], window: Window, fusion: Fusion
@@ -84,14 +83,14 @@ class AlignedEditor(LearnedEditor):
 
 
 class AlignedSession(LearnedSession):
-    """Keeps the flow between neighbours, from which flow to any context is chained."""
+    """Chains flow through the frames between target and context."""
 
     editor: AlignedEditor
 
-    def __init__(self, editor: AlignedEditor, fetch: Fetch, room: int) -> None:
-        super().__init__(editor, fetch, room)
+    def __init__(self, editor: AlignedEditor, clip: Clip, room: int) -> None:
+        super().__init__(editor, clip, room)
         self.looks: dict[int, Look] = {}
-        self.chain = Chain(editor.aligner, self._look)
+        self.chain = editor.chain(clip.doubt.flatten(1).any(1).cpu().numpy())
 
     def _look(self, index: int) -> Look:
         # Kept apart from the prepared frames: looks are small, and chains pass through many frames.
@@ -104,7 +103,16 @@ class AlignedSession(LearnedSession):
         super().forget(index)
         self.looks.pop(index, None)
 
+    def step(self, frame: int, way: int) -> Tensor:
+        """Flow to the next (1) or previous (−1) frame with its expected error, (3, h, w)."""
+        return torch.from_numpy(self.chain.step(frame, way, self._look)).permute(2, 0, 1)
+
     def flows(self, frame: int, contexts: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Candidate flows of a frame; see :meth:`AlignedEditor.flows`."""
-        chains = [self.chain.flow(frame, c) for c in contexts]
-        return self.editor.flows(self.look(frame), [self.look(c) for c in contexts], chains)
+        """Chained flow; see :meth:`AlignedEditor.flows`."""
+        return stack([self.chain.flow(frame, c, self._look) for c in contexts])
+
+
+def stack(chained: Sequence[FloatArray]) -> tuple[Tensor, Tensor]:
+    """K arrays (h, w, 3) → flows (K, 2, h, w) and expected errors (K, 1, h, w)."""
+    both = torch.from_numpy(np.stack(chained)).permute(0, 3, 1, 2)
+    return both[:, :2], both[:, 2:]

@@ -1,21 +1,21 @@
-"""The learned half of the ``aligned`` editor: weigh the candidate flows, refine them, fuse, and synthesise the rest.
+"""The learned half of the ``aligned`` editor: refine the flow, fuse the contexts, and synthesise the rest.
 
-Three U-Nets, all at half the editor's size (full-size pixels are folded into channels, which a CPU likes better):
+Two U-Nets at half the editor's size (full-size pixels are folded into channels, which a CPU likes better):
 
-1. *align* looks at each context under every candidate flow, mixes the candidates pixel by pixel, and adds a correction;
-2. *refine* compares each warped context with the consensus of all of them and corrects its flow once more;
-3. *fuse* encodes each warped context beside the target, merges the encodings by attention over the contexts, and
+1. *refine* compares each context, warped along its flow, with the consensus of all of them, and corrects its flow;
+2. *fuse* encodes each warped context beside the target, merges the encodings by attention over the contexts, and
    decodes softmax weights over {contexts, smooth filling} and a residual for what no context saw.
 
-Every output layer starts at zero, so that an untrained network is the hand-made rule "mean of what is visible along
-the completed flow, smooth filling elsewhere", and training can only add to it. Any number of contexts K ≥ 1.
+Every output layer starts at zero, so that an untrained network is a hand-made rule: the mean of what is visible along
+the flow, weighed by its inverse expected variance, and smooth filling elsewhere. Training can only add to it. Any
+number of contexts K ≥ 1. A third one, :class:`MotionNet`, completes the flow before; its weights travel along.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rovr.editor.alignment import CANDIDATES
+from rovr.editor.motion import MotionNet
 from rovr.editor.sampling import sample
 from rovr.editor.views import Fusion, Views
 from rovr.unet import UNet, zero_init
@@ -23,8 +23,11 @@ from rovr.unet import UNet, zero_init
 FLOW_UNIT = 16.0
 """Pixels that count as 1 at the networks' inputs."""
 
-BASE_LOGIT = -3.0
+BASE_LOGIT = -6.0
 """Weight of the smooth filling before training: where any context saw the place, the contexts win."""
+
+SHAKY = 0.3
+"""Error, in half-size pixels, that costs a match little; also how fast trust is lost with error."""
 
 
 def fold(x: Tensor) -> Tensor:
@@ -42,14 +45,11 @@ class AlignNet(nn.Module):
 
     def __init__(
         self,
-        align: tuple[int, ...] = (32, 48, 80, 96),
         refine: tuple[int, ...] = (24, 40, 64),
         fuse: tuple[int, ...] = (40, 64, 96, 128),
     ) -> None:
         super().__init__()
-        ways = CANDIDATES + 1  # and the context as it is, unmoved
-        self.align = UNet(4 + CANDIDATES * 7 + 4, ways + 3, align)
-        zero_init(self.align.head, [2.0, *[1.0] * (ways - 2), -4.0, 0.0, 0.0, 0.0])
+        self.motion = MotionNet()
         self.refine = UNet(14, 3, refine)
         zero_init(self.refine.head)
         self.fuse = UNet(4 * 8 + 1, 0, fuse)
@@ -58,22 +58,23 @@ class AlignNet(nn.Module):
         self.rest = zero_init(nn.Conv2d(fuse[0], 4 + 12, 3, padding=1), [BASE_LOGIT] * 4 + [0.0] * 12)
 
     def forward(self, views: Views) -> Fusion:
-        """Align, refine, fuse."""
+        """Refine and fuse."""
         batch, count = views.contexts.shape[:2]
         origin = (views.origin[:, None].expand(-1, count, -1)).flatten(0, 1).to(views.flows)
         small = torch.cat([F.avg_pool2d(views.base, 2) - 0.5, F.avg_pool2d(views.mask, 2)], 1)
         # Contexts travel with their visibility as a fourth channel, so that one warp fetches both.
         full = fold(torch.cat([views.contexts * views.known, views.known], 2))
-        half = F.avg_pool2d(full, 2)
+        flow, error = fold(views.flows), fold(views.error)
+        score = -2 * torch.log(error + SHAKY)
 
-        flow, score = self._align(views, small, half, origin / 2)
-        seen, known = self._look(half, flow, origin / 2)
+        seen, known = self._look(F.avg_pool2d(full, 2), flow, origin / 2)
         consensus = self._consensus(small, seen, known, score, count)
         flow, score = self._refine(small, consensus, seen, known, flow, score, count)
 
         seen, known = self._look(full, double(flow), origin)
         image, weights, residual = self._fuse(views, seen, known, score)
-        found = (weights[:, :count] * known.unflatten(0, (batch, count))).sum(1)
+        sure = F.interpolate(1 / (1 + SHAKY * error), scale_factor=2.0)
+        found = (weights[:, :count] * (known * sure).unflatten(0, (batch, count))).sum(1)
         return Fusion(
             image=image,
             flows=flow.unflatten(0, (batch, count)),
@@ -88,19 +89,6 @@ class AlignNet(nn.Module):
         fetched = sample(contexts, flow, origin, padding="zeros")
         known = fetched[:, 3:]
         return (fetched[:, :3] / known.clamp(min=1e-3) - 0.5) * (known > 1e-3), known
-
-    def _align(self, views: Views, small: Tensor, half: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
-        count = views.contexts.shape[1]
-        ways = fold(views.flows)
-        still = torch.zeros_like(ways[:, :1])
-        inputs = [small.repeat_interleave(count, 0)]
-        for way, trust in zip(ways.unbind(1), fold(views.trust).unbind(1), strict=True):
-            inputs += [*self._look(half, way, origin), trust, way / FLOW_UNIT]
-        inputs += [*self._look(half, still[:, 0], origin)]
-        out = self.align(_plain(torch.cat(inputs, 1))).float()
-        mix = out[:, : ways.shape[1] + 1].softmax(1)[:, :, None]
-        flow = (mix * torch.cat([ways, still], 1)).sum(1) + 4 * out[:, -3:-1]
-        return flow, out[:, -1:]
 
     def _consensus(self, small: Tensor, seen: Tensor, known: Tensor, score: Tensor, count: int) -> Tensor:
         """Mean of the warped contexts, each weighed by visibility and score, over the smooth filling."""

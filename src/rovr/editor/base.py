@@ -6,9 +6,9 @@ depends on one frame alone be computed once a frame and kept, so that looking at
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -67,13 +67,16 @@ class Editor(ABC):
             contexts: the frames to look at, in any number and order.
         """
 
-    def session(self, fetch: "Fetch", room: int) -> "Session":
+    def session(self, clip: "Clip", room: int) -> "Session":
         """Begin on a clip; see :class:`Session`."""
-        return Session(self, fetch, room)
+        return Session(self, clip, room)
 
 
-Fetch = Callable[[int], tuple[Tensor, Tensor]]
-"""Frame (3, H, W) and doubt (1, H, W) of an index, as they stand."""
+class Clip(Protocol):
+    """A clip as it stands: ``frames`` (T, 3, H, W) uint8 and ``doubt`` (T, 1, H, W) uint8, 255 = missing."""
+
+    frames: Tensor
+    doubt: Tensor
 
 
 class Session:
@@ -81,18 +84,18 @@ class Session:
 
     Args:
         editor: Γ.
-        fetch: the clip as it stands.
+        clip: what it works on; read anew whenever a frame is looked at.
         room: frames that are kept prepared; the least recently seen gives way.
     """
 
-    def __init__(self, editor: Editor, fetch: Fetch, room: int) -> None:
-        self.editor, self.fetch, self.room = editor, fetch, room
+    def __init__(self, editor: Editor, clip: Clip, room: int) -> None:
+        self.editor, self.clip, self.room = editor, clip, room
         self.prepared: OrderedDict[int, Prepared] = OrderedDict()
 
     def look(self, index: int) -> Prepared:
         """A frame as the editor wants to see it."""
         if index not in self.prepared:
-            self.prepared[index] = self.editor.prepare(*self.fetch(index))
+            self.prepared[index] = self.editor.prepare(self.clip.frames[index] / 255, self.clip.doubt[index] / 255)
             while len(self.prepared) > self.room:
                 self.prepared.popitem(last=False)
         self.prepared.move_to_end(index)

@@ -1,60 +1,132 @@
 """Flow between distant frames, chained from frame to frame.
 
 Motion between neighbours is small and dense flow finds it well; a chain of such steps stays near the truth over
-distances at which a direct comparison has lost it. Each step is found once a video and used by every pair that it
-lies between, so that the cost of flow grows with the length of the video.
+distances at which a direct comparison has lost it. Each step is completed inside the holes (:mod:`rovr.editor.motion`)
+and used by every pair that it lies between, so that the cost of flow grows with the length of the video.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
-from rovr.editor.alignment import Aligner, Look, Motion, complete, follow
+from rovr.editor.alignment import Aligner, FloatArray, Look, Move, follow
+from rovr.editor.motion import MotionNet, Moves, clues
+from rovr.editor.sampling import push_pull
 
-KEEP = 256
-"""Steps that are kept; two a frame, so more than any window of a long video asks for."""
+CHUNK = 32
+"""Frames whose motion is completed at once."""
+
+NEAR = 2
+"""Frames on either side of a hole that bear witness to the motion inside it."""
+
+AROUND = 6
+"""Frames before and after them that are asked too; what happened earlier counts for less than 2 %."""
+
+KEEP = 6
+"""Chunks that are kept."""
+
+MEASURED = 0.1
+"""Expected error, in pixels, of flow that was measured and not guessed."""
+
+LOST = 50.0
+"""Expected error beyond which it makes no difference."""
+
+
+Ask = Callable[[int], Look]
+"""What is known of a frame. Asked for and not kept: the one who answers mostly holds the chain, and such a ring of
+references would keep a clip's memory long after its repair."""
 
 
 class Chain:
     """Composes flow along a clip.
 
     Args:
-        aligner: finds each step.
-        look: what is known of a frame, by index.
+        aligner: measures each step.
+        net: completes it.
+        holed: (T,) bool, which frames of the clip have holes. Motion far from any hole is measured when it is asked
+            for and not before, so that frames without holes cost little.
+        bf16: whether the network computes in bfloat16.
     """
 
-    def __init__(self, aligner: Aligner, look: Callable[[int], Look]) -> None:
-        self.aligner = aligner
-        self.look = look
-        self.steps: OrderedDict[tuple[int, int], Motion] = OrderedDict()
+    def __init__(self, aligner: Aligner, net: MotionNet, holed: NDArray[np.bool_], bf16: bool = False) -> None:
+        self.aligner, self.net, self.bf16 = aligner, net, bf16
+        self.length = len(holed)
+        self.near = np.convolve(holed, np.ones(2 * NEAR + 1), "same")[: len(holed)] > 0
+        self.moves: OrderedDict[int, tuple[Move, Move]] = OrderedDict()
+        self.chunks: OrderedDict[int, dict[int, FloatArray]] = OrderedDict()
 
-    def flow(self, target: int, context: int) -> Motion:
-        """Flow (h, w, 2) from target to context, and trust (h, w): 1 where every step was trusted."""
+    def flow(self, target: int, context: int, look: Ask) -> FloatArray:
+        """Flow from target to context and its expected error, (h, w, 3) in pixels; errors of the steps add up."""
         way = 1 if context > target else -1
-        flow, trust = self._step(target, target + way)
+        chained = self.step(target, way, look)
         for index in range(target + way, context, way):
-            step, sure = self._step(index, index + way)
-            trust = trust * follow(sure, flow, 0)
-            flow = flow + follow(step, flow)
-        return flow, trust
+            chained = chained + follow(self.step(index, way, look), chained[..., :2])
+        return chained
 
-    def _step(self, here: int, there: int) -> Motion:
-        if (here, there) not in self.steps:
-            self._find(here, there)
-        self.steps.move_to_end((here, there))
-        return self.steps[here, there]
+    def step(self, index: int, way: int, look: Ask) -> FloatArray:
+        """Flow from a frame to the next (way 1) or previous (−1) one, and its expected error, (h, w, 3)."""
+        number = index // CHUNK
+        if number not in self.chunks:
+            self.chunks[number] = self._complete(number * CHUNK, min(self.length, (number + 1) * CHUNK), look)
+            while len(self.chunks) > KEEP:
+                self.chunks.popitem(last=False)
+        self.chunks.move_to_end(number)
+        key = way * (index + 1)
+        if key not in self.chunks[number]:
+            self.chunks[number][key] = self._spread(index, way, look)
+        return self.chunks[number][key]
 
-    def _find(self, here: int, there: int) -> None:
-        """Both directions at once: finding one checks it against the other anyway."""
-        a, b = self.look(here), self.look(there)
-        forward, backward, ahead, back = self.aligner.both(a.gray, b.gray)
-        for start, goal, pair, flow, agree in (
-            (a, b, (here, there), forward, ahead),
-            (b, a, (there, here), backward, back),
-        ):
-            trust = (agree * start.known * (follow(goal.known, flow, 0) > 0.99)).astype(np.float32)
-            trust[trust < 0.99] = 0
-            self.steps[pair] = complete(flow[None], trust[None])[0], trust
-        while len(self.steps) > KEEP:
-            self.steps.popitem(last=False)
+    @torch.inference_mode()
+    def _complete(self, first: int, last: int, look: Ask) -> dict[int, FloatArray]:
+        """Steps near holes, from frames first … last − 1; keys are ±(index + 1)."""
+        start, end = max(0, first - AROUND), min(self.length, last + AROUND)
+        steps: dict[int, FloatArray] = {}
+        edges = np.flatnonzero(np.diff(np.pad(self.near[start:end], 1).astype(np.int8))) + start
+        for begin, stop in edges.reshape(-1, 2).tolist():
+            if stop - begin > 1 and begin < last and stop > first:
+                found = self._complete_run(begin, stop, look)
+                steps |= {key: step for key, step in found.items() if first < abs(key) <= last}
+        return steps
+
+    def _complete_run(self, begin: int, stop: int, look: Ask) -> dict[int, FloatArray]:
+        """Steps between frames begin … stop − 1."""
+        pairs = [self._measure(i, look) for i in range(begin, stop - 1)]
+        looks = [look(i) for i in range(begin, stop)]
+        none = Move.none(*looks[0].gray.shape)
+        ahead, back = Moves.stack([p[0] for p in pairs] + [none]), Moves.stack([none] + [p[1] for p in pairs])
+        known = torch.from_numpy(np.stack([a.known for a in looks]))[:, None]
+        gray = torch.from_numpy(np.stack([a.gray for a in looks]))[:, None] / 255
+        onward, homeward = clues(ahead, back, known, gray)
+        found = {begin + k + 1: step for k, step in enumerate(self._correct(ahead, *onward)[:-1])}
+        return found | {-(begin + k + 1): step for k, step in enumerate(self._correct(back, *homeward)) if k}
+
+    @torch.inference_mode()
+    def _spread(self, index: int, way: int, look: Ask) -> FloatArray:
+        """A step far from any hole: what was measured, continued smoothly where nothing is sure."""
+        move = self._measure(index, look)[0] if way > 0 else self._measure(index - 1, look)[1]
+        moves = Moves.stack([move])
+        flow = push_pull(moves.flow, moves.trust)
+        error = torch.where(moves.trust > 0.5, MEASURED, 1.0)
+        return np.ascontiguousarray(torch.cat([flow, error], 1)[0].permute(1, 2, 0).numpy())
+
+    def _measure(self, index: int, look: Ask) -> tuple[Move, Move]:
+        if index not in self.moves:
+            self.moves[index] = self.aligner.moves(look(index), look(index + 1))
+            while len(self.moves) > CHUNK + 2 * AROUND:
+                self.moves.popitem(last=False)
+        return self.moves[index]
+
+    def _correct(self, moves: Moves, told: Tensor, completed: Tensor) -> list[FloatArray]:
+        device = next(self.net.parameters()).device
+        flow, error = completed.clone(), torch.full_like(moves.trust, MEASURED)
+        guessed = moves.trust < 0.5
+        for few in torch.arange(len(flow)).split(4):
+            with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
+                correction, doubt = (x.cpu() for x in self.net(told[few].to(device)))
+            flow[few] += torch.where(guessed[few], correction, 0.0)
+            error[few] = torch.where(guessed[few], doubt.exp().clamp(max=LOST), error[few])
+        return list(torch.cat([flow, error], 1).permute(0, 2, 3, 1).contiguous().numpy())

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rovr.editor.alignment import CANDIDATES
 from rovr.editor.base import Prepared
 from rovr.editor.learned import LearnedEditor
 from rovr.editor.views import Fusion, Views
@@ -70,8 +69,8 @@ class ConcatEditor(LearnedEditor):
     def flows(self, target: Prepared, contexts: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
         """No motion at all."""
         height, width = (side // 2 for side in target.cache.small.shape[-2:])
-        flows = torch.zeros(len(contexts), CANDIDATES, 2, height, width)
-        return flows, flows[:, :, :1]
+        flows = torch.zeros(len(contexts), 2, height, width)
+        return flows, flows[:, :1]
 
     def enlarge(
         self, target: Prepared, mask: Tensor, contexts: Sequence[Prepared], window: Window, fusion: Fusion

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rovr.editor.alignment import Look
-from rovr.editor.base import Editor, Fetch, Prepared, Repair, Session, paste
+from rovr.editor.base import Clip, Editor, Prepared, Repair, Session, paste
 from rovr.editor.sampling import push_pull
 from rovr.editor.views import Fusion, Views
 from rovr.editor.window import Window, around, even, fit, shrink
@@ -64,7 +64,7 @@ class LearnedEditor(Editor):
 
     @abstractmethod
     def flows(self, target: Prepared, contexts: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
-        """Candidate flows (K, J, 2, h, w) and trust (K, J, 1, h, w) over the whole frame at half the working size."""
+        """Flows (K, 2, h, w) and their expected errors (K, 1, h, w), of whole frames at half the working size."""
 
     @abstractmethod
     def enlarge(
@@ -76,9 +76,9 @@ class LearnedEditor(Editor):
             Image (1, 3, h, w) and doubt (1, 1, h, w) of a full-size window, and that window.
         """
 
-    def session(self, fetch: Fetch, room: int) -> "LearnedSession":
+    def session(self, clip: Clip, room: int) -> "LearnedSession":
         """A session that says along which flows a frame would be repaired."""
-        return LearnedSession(self, fetch, room)
+        return LearnedSession(self, clip, room)
 
     def look(self, small: Tensor) -> Look | None:
         """What aligning needs to know of a frame (1, 4, h, w) at working size."""
@@ -103,7 +103,7 @@ class LearnedEditor(Editor):
         contexts: Sequence[Prepared],
         flows: tuple[Tensor, Tensor] | None,
     ) -> Repair:
-        """Repair along candidate flows, as :meth:`flows` gives them."""
+        """Repair along flows as :meth:`flows` gives them."""
         mask = mask.to(self.device)
         if flows is None or not mask.any():
             return Repair(paste(target.frame, target.cache.filled[0], mask), mask.to(target.frame))
@@ -145,7 +145,7 @@ class LearnedEditor(Editor):
             contexts=small[:, :, :3],
             known=small[:, :, 3:],
             flows=window.half().crop(flows[0])[None].to(self.device),
-            trust=window.half().crop(flows[1])[None].to(self.device),
+            error=window.half().crop(flows[1])[None].to(self.device),
             origin=torch.tensor([[window.x, window.y]], device=self.device),
         )
 
@@ -156,7 +156,7 @@ class LearnedSession(Session):
     editor: LearnedEditor
 
     def flows(self, frame: int, contexts: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Candidate flows of a frame; see :meth:`LearnedEditor.flows`."""
+        """Flows from a frame to its contexts; see :meth:`LearnedEditor.flows`."""
         return self.editor.flows(self.look(frame), [self.look(c) for c in contexts])
 
     def edit(self, frame: int, mask: Tensor, contexts: Sequence[int]) -> Repair:

@@ -20,12 +20,16 @@ def load_selector(name: str, **options: Any) -> Selector:
     """Make a strategy by its name.
 
     Args:
-        name: a key of ``SELECTORS``.
+        name: a key of ``SELECTORS``, or the file of a trained agent, ``….safetensors``.
         options: what the strategy's constructor takes.
 
     Raises:
         UserError: for an unknown name or option.
     """
+    if name.endswith(".safetensors"):
+        from rovr.select.learned import Learned
+
+        return Learned(name, **options)
     if name not in SELECTORS:
         raise UserError(f"no selector is called '{name}'; choose from {', '.join(SELECTORS)}")
     known = signature(SELECTORS[name]).parameters

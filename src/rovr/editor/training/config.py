@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,8 @@ class TrainConfig:
     """Folder of clips for choosing checkpoints; never trained on."""
     editor: Literal["aligned", "concat"] = "aligned"
     """Which editor."""
+    part: Literal["repair", "motion"] = "repair"
+    """What learns: the repair, or the completion of motion that the aligned editor stands on and that comes first."""
     init: Path | None = None
     """Weights to start from (safetensors); by default the untrained rule."""
     steps: int = 14_000
@@ -37,8 +42,8 @@ class TrainConfig:
     """Side of a clip's frames, in pixels."""
     contexts: int = 2
     """Contexts an edit looks at."""
-    damage: str = "shift"
-    """Kind of masks."""
+    damage: tuple[str, ...] = ("shift",)
+    """Kinds of masks; one is drawn for each clip, and naming a kind twice makes it twice as likely."""
     perceptual: Path | Literal["none", "download"] = "none"
     """VGG-16 weights for the perceptual loss: a safetensors file, ``download`` (torchvision), or ``none``."""
     perceptual_final: float = 0.9
@@ -63,6 +68,10 @@ class TrainConfig:
     """Minutes between checkpoints."""
     log_every: int = 50
     """Steps between log lines."""
+
+    def draw_damage(self, chance: "np.random.Generator") -> str:
+        """One of the kinds of masks."""
+        return self.damage[int(chance.integers(len(self.damage)))]
 
     @property
     def round_steps(self) -> int:

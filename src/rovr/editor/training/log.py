@@ -1,17 +1,13 @@
-"""What a training run leaves to look at: a CSV file, TensorBoard events where it is installed, and pictures."""
+"""What a training run leaves to look at: a CSV file, and TensorBoard events where it is installed."""
 
 import csv
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import torch
-from torch import nn
-
-from rovr.editor.training.samples import Lesson
 
 
 class TrainLog:
@@ -20,9 +16,11 @@ class TrainLog:
     Args:
         folder: ``metrics.csv`` and TensorBoard's files go here.
         step: lines of later steps, left by a run that was killed after its last checkpoint, are dropped.
+        said: figures that the terminal shows, by the last part of their names.
     """
 
-    def __init__(self, folder: Path, step: int) -> None:
+    def __init__(self, folder: Path, step: int, said: Sequence[str] = ("loss", "psnr", "flow", "perceptual")) -> None:
+        self.said = said
         self.path = folder / "metrics.csv"
         rows = []
         if self.path.exists():
@@ -44,9 +42,7 @@ class TrainLog:
         means = {name: float(np.mean(values)) for name, values in self.sums.items()}
         self.sums.clear()
         self.write(step, means)
-        said = "  ".join(
-            f"{name} {means[name]:.4g}" for name in ("loss", "psnr", "flow", "perceptual") if name in means
-        )
+        said = "  ".join(f"{name} {mean:.4g}" for name, mean in means.items() if name.split("/")[-1] in self.said)
         print(f"step {step}/{total}  {said}  {time.monotonic() - self.began:.0f} s", flush=True)
 
     def write(self, step: int, figures: dict[str, float]) -> None:
@@ -66,16 +62,3 @@ def _board(folder: Path, step: int) -> Any:
     except ImportError:
         return None
     return SummaryWriter(str(folder), purge_step=step)
-
-
-@torch.no_grad()
-def picture(net: nn.Module, lesson: Lesson, path: Path) -> None:
-    """Draw a batch: a row a sample; damaged, smoothly filled, repaired, true."""
-    image = net(lesson.views).image.clamp(0, 1)
-    mask = lesson.views.mask
-    damaged = torch.lerp(lesson.truth, torch.full_like(image, 0.5), mask)
-    columns = [damaged, lesson.views.base, torch.lerp(lesson.views.base, image, mask), lesson.truth]
-    sheet = torch.cat([torch.cat(list(column), 1) for column in columns], 2)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = (sheet.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    cv2.imwrite(str(path), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))

@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rovr.editor.alignment import CANDIDATES
 from rovr.editor.loading import build_editor, read_weights
 from rovr.editor.training.config import TrainConfig
-from rovr.editor.training.rollouts import rollout
-from rovr.editor.training.samples import SampleStore, layout
+from rovr.editor.training.courses import course_of
+from rovr.editor.training.samples import SampleStore
 
 Draw = Callable[[np.random.Generator], Tensor]
 """Draws an undamaged clip, (T, 3, H, W) uint8; must survive pickling where there are several workers."""
@@ -36,11 +35,12 @@ def open_round(config: TrainConfig, index: int, weights: Path, draw: Draw) -> Sa
     folder = config.out / "samples"
     size = config.round_samples
     done = folder / "round.json"
+    fields = course_of(config).fields(config)
     stamp = {"round": index, "seed": config.seed, "samples": size}
     if done.exists() and json.loads(done.read_text()) == stamp:
-        return SampleStore(folder, _fields(config), size)
+        return SampleStore(folder, fields, size)
     done.unlink(missing_ok=True)
-    store = SampleStore(folder, _fields(config), size, create=True)
+    store = SampleStore(folder, fields, size, create=True)
     # Parts and not processes decide what is drawn, so that any number of workers makes the same round.
     parts = np.linspace(0, size, min(size, PARTS) + 1).astype(int)
     tasks = [(config, index, weights, int(a), int(b)) for a, b in pairwise(parts)]
@@ -82,18 +82,15 @@ def _fill(draw: Draw, task: Task) -> None:
     config, index, weights, first, last = task
     editor = build_editor(config.editor)
     editor.net.load_state_dict(read_weights(weights))
-    store = SampleStore(config.out / "samples", _fields(config), config.round_samples)
+    course = course_of(config)
+    store = SampleStore(config.out / "samples", course.fields(config), config.round_samples)
     chance = np.random.default_rng([config.seed, index, first])
     at = first
     while at < last:
         clip, seed = draw(chance), int(chance.integers(2**31))
         with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
-            for sample in rollout(editor, clip, seed, config.contexts, config.window, config.damage):
+            for sample in course.samples(editor, clip, seed, config):
                 if at == last:
                     break
                 store.write(at, sample)
                 at += 1
-
-
-def _fields(config: TrainConfig) -> dict[str, tuple[tuple[int, ...], str]]:
-    return layout(config.window, config.size, config.size, config.contexts, CANDIDATES)

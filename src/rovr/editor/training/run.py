@@ -1,14 +1,13 @@
 """``rovr train editor``: put data, trainer and validation together."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rovr.data.corrupt import damage, make_masks
+from rovr.data.cases import ClipDraw, check_kinds, make_case
 from rovr.data.folders import ClipSource, open_dataset
 from rovr.editor.loading import load_editor
 from rovr.editor.training.config import TrainConfig
@@ -32,12 +31,13 @@ def train_editor(config: TrainConfig, say: Callable[[str], None] = print) -> Pat
         raise UserError(f"--window {config.window} must be a multiple of 16 and at most --size {config.size}")
     if config.round_samples % config.batch:
         raise UserError(f"--round-samples {config.round_samples} must be a multiple of --batch {config.batch}")
-    sources = [[_source(folder, config, stride) for folder in config.data] for stride in (1, 2)]
-    pools = [[source for source in pool if source is not None] for pool in sources]
-    pools = [pool for pool in pools if pool]
-    count = sum(len(source.sequences) for source in pools[0])
-    say(f"training '{config.editor}' on {count} sequences, on {config.device}, into {config.out}")
-    if config.perceptual == "none":
+    if config.part == "motion" and config.editor != "aligned":
+        raise UserError(f"the editor '{config.editor}' completes no motion; --part motion is for 'aligned'")
+    check_kinds(config.damage)
+    draw = ClipDraw.open(config.data, config.length, config.size)
+    what = f"the {config.part} of '{config.editor}'"
+    say(f"training {what} on {draw.sequences} sequences, on {config.device}, into {config.out}")
+    if config.part == "repair" and config.perceptual == "none":
         say("without the perceptual loss (λ = 0): give VGG-16 weights with --perceptual to have it")
 
     validate = None
@@ -49,26 +49,9 @@ def train_editor(config: TrainConfig, say: Callable[[str], None] = print) -> Pat
             say("validation, hole-PSNR with 'coverage' contexts: {coverage:.2f} dB".format(**figures))
             return figures
 
-    trainer = Trainer(config, ClipDraw(pools), validate)
+    trainer = Trainer(config, draw, validate)
     trainer.run()
     return trainer.weights
-
-
-@dataclass(frozen=True)
-class ClipDraw:
-    """Draws training clips; a class and not a closure, because it travels to the processes that roll out.
-
-    Attributes:
-        pools: for each stride, the folders that have clips of it.
-    """
-
-    pools: Sequence[Sequence[ClipSource]]
-
-    def __call__(self, chance: np.random.Generator) -> Tensor:
-        """A clip, (T, 3, H, W) uint8; every sequence of a pool is as likely."""
-        pool = self.pools[int(chance.integers(len(self.pools)))]
-        counts = np.array([len(source.sequences) for source in pool])
-        return pool[int(chance.choice(len(pool), p=counts / counts.sum()))].sample(chance).frames
 
 
 @torch.inference_mode()
@@ -77,20 +60,12 @@ def validation_psnr(config: TrainConfig, weights: Path, clips: list[Tensor]) -> 
     editor = load_editor(config.editor, config.device, weights)
     scores = []
     for seed, truth in enumerate(clips, VALIDATION_SEED):
-        masks = make_masks(config.damage, len(truth), truth.shape[-2], truth.shape[-1], seed)
-        state = RepairState.begin(damage(truth, masks), masks)
+        case = make_case(truth, config.damage[0], seed)
+        state = RepairState.begin(case.frames, case.masks)
         generator = torch.Generator().manual_seed(VALIDATION_SEED)
         Repairer(editor, load_selector("coverage"), config.contexts).run(state, generator)
-        scores.append(psnr(state.frames, truth, masks))
+        scores.append(psnr(state.frames, case.truth, case.masks))
     return float(np.mean(scores))
-
-
-def _source(folder: Path, config: TrainConfig, stride: int) -> ClipSource | None:
-    """Clips of a folder; None where no sequence is long enough at a stride above 1."""
-    source = open_dataset(folder, length=config.length, size=config.size, stride=stride)
-    if stride > 1 and len(source.skipped) == len(source._sequences):
-        return None
-    return source
 
 
 def _first_clips(source: ClipSource) -> list[Tensor]:

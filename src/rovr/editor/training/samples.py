@@ -1,10 +1,5 @@
-"""Training samples: single edits taken from whole repairs, kept in memory-mapped files.
+"""Training samples: kept in memory-mapped files, turned and mirrored at random when they are read."""
 
-A sample is what an editor meets in use: contexts at any offset, some untouched, some repaired by an earlier edit of
-the editor in training. Flow is computed once here and reused, since it depends on no weight.
-"""
-
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,43 +8,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rovr.editor.views import Views
-
 Arrays = dict[str, NDArray[Any]]
 
+Fields = dict[str, tuple[tuple[int, ...], str]]
+"""Name, shape and type of each array of a sample."""
 
-@dataclass
-class Lesson:
-    """A batch of edits with what they should have become.
-
-    Attributes:
-        views: what the network sees.
-        truth: (B, 3, 2h, 2w) the undamaged window, in [0, 1].
-        teacher: (B, K, 2, h, w) flow of the undamaged frames, half-size pixels.
-        agree: (B, K, 1, h, w) 1 where that flow can be trusted.
-    """
-
-    views: Views
-    truth: Tensor
-    teacher: Tensor
-    agree: Tensor
-
-
-def layout(window: int, height: int, width: int, contexts: int, ways: int) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Name, shape and type of each array of a sample."""
-    half = window // 2
-    return {
-        "base": ((3, window, window), "uint8"),
-        "mask": ((1, window, window), "uint8"),
-        "truth": ((3, window, window), "uint8"),
-        "contexts": ((contexts, 3, height, width), "uint8"),
-        "known": ((contexts, 1, height, width), "uint8"),
-        "flows": ((contexts, ways, 2, half, half), "float16"),
-        "trust": ((contexts, ways, 1, half, half), "uint8"),
-        "origin": ((2,), "int16"),
-        "teacher": ((contexts, 2, half, half), "float16"),
-        "agree": ((contexts, 1, half, half), "uint8"),
-    }
+VECTORS: dict[str, tuple[int, ...]] = {
+    "flows": (0,),
+    "teacher": (0,),
+    "clues": (0, 3, 6, 9, 12, 14),
+    "correction": (0,),
+}
+"""Channels, counted along the third axis from the end, at which an x with its y behind it begins."""
 
 
 class SampleStore:
@@ -57,14 +27,12 @@ class SampleStore:
 
     Args:
         folder: where the arrays lie.
-        fields: from :func:`layout`.
+        fields: what a sample holds.
         size: number of samples.
         create: make new files instead of opening what is there.
     """
 
-    def __init__(
-        self, folder: Path, fields: dict[str, tuple[tuple[int, ...], str]], size: int, create: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, fields: Fields, size: int, create: bool = False) -> None:
         if create:
             folder.mkdir(parents=True, exist_ok=True)
         self.arrays: Arrays = {
@@ -83,34 +51,35 @@ class SampleStore:
                 value = np.rint(value * 255)
             array[index] = value
 
-    def read(self, indices: NDArray[np.int64], flips: NDArray[np.bool_]) -> Lesson:
-        """Load a batch.
+    def read(self, indices: NDArray[np.int64], flips: NDArray[np.bool_]) -> dict[str, Tensor]:
+        """Load a batch, each field (B, …) float; bytes become fractions.
 
         Args:
             indices: (B,) which samples.
             flips: (B, 3) whether to mirror left-right, top-bottom, and to swap the axes.
         """
-        rows = [self._turn({n: a[i] for n, a in self.arrays.items()}, f) for i, f in zip(indices, flips, strict=True)]
+        rows = [turn({n: a[i] for n, a in self.arrays.items()}, f) for i, f in zip(indices, flips, strict=True)]
         batch = {name: torch.from_numpy(np.stack([row[name] for row in rows])) for name in self.arrays}
-        ready = {n: t.float() / 255 if t.dtype == torch.uint8 else t.float() for n, t in batch.items()}
-        truth, teacher, agree = (ready.pop(name) for name in ("truth", "teacher", "agree"))
-        return Lesson(Views(**ready), truth, teacher, agree)
+        return {n: t.float() / 255 if t.dtype == torch.uint8 else t.float() for n, t in batch.items()}
 
-    def _turn(self, row: Arrays, flips: NDArray[np.bool_]) -> Arrays:
-        """Mirror and transpose a sample; flow and the window's place turn with the pixels."""
-        row = {name: np.asarray(array) for name, array in row.items()}
-        full, window = row["contexts"].shape[-2:], row["base"].shape[-1]
-        origin = row.pop("origin").copy()
-        for which, (axis, component) in enumerate(((-1, 0), (-2, 1))):
-            if flips[which]:
-                row = {name: np.flip(array, axis) for name, array in row.items()}
-                sign = np.ones((2, 1, 1), np.float16)
-                sign[component] = -1
-                row["flows"], row["teacher"] = row["flows"] * sign, row["teacher"] * sign
-                origin[component] = full[axis] - window - origin[component]
-        if flips[2] and full[0] == full[1]:
-            row = {name: np.swapaxes(array, -1, -2) for name, array in row.items()}
-            row["flows"], row["teacher"] = row["flows"][..., ::-1, :, :], row["teacher"][..., ::-1, :, :]
-            origin = origin[::-1].copy()
-        row["origin"] = origin
-        return row
+
+def turn(row: Arrays, flips: NDArray[np.bool_]) -> Arrays:
+    """Mirror and transpose a sample; vectors, and the place of a window in a larger frame, turn with the pixels."""
+    row = {name: np.array(array) for name, array in row.items()}
+    origin = row.pop("origin", None)
+    for which, axis in enumerate((-1, -2)):
+        if flips[which]:
+            if origin is not None:
+                origin[which] = row["contexts"].shape[axis] - row["base"].shape[axis] - origin[which]
+            row = {name: np.flip(array, axis).copy() for name, array in row.items()}
+            for name in row.keys() & VECTORS.keys():
+                for channel in VECTORS[name]:
+                    row[name][..., channel + which, :, :] *= -1
+    # A frame that is not square cannot be laid on its side among others that are not.
+    if flips[2] and ("contexts" not in row or row["contexts"].shape[-1] == row["contexts"].shape[-2]):
+        row = {name: np.swapaxes(array, -1, -2).copy() for name, array in row.items()}
+        for name in row.keys() & VECTORS.keys():
+            for x in VECTORS[name]:
+                row[name][..., [x, x + 1], :, :] = row[name][..., [x + 1, x], :, :]
+        origin = None if origin is None else origin[::-1].copy()
+    return row if origin is None else {**row, "origin": origin}

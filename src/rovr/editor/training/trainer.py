@@ -16,10 +16,12 @@ from torch import Tensor, nn
 
 from rovr.editor.loading import build_editor, read_weights, write_weights
 from rovr.editor.training.config import TrainConfig
-from rovr.editor.training.log import TrainLog, picture
-from rovr.editor.training.losses import PerceptualLoss, lesson_losses, perceptual_weight
+from rovr.editor.training.courses import course_of
+from rovr.editor.training.log import TrainLog
+from rovr.editor.training.losses import perceptual_weight
 from rovr.editor.training.rounds import Draw, open_round
-from rovr.editor.training.samples import Lesson, SampleStore
+from rovr.editor.training.samples import SampleStore
+from rovr.perceptual import PerceptualLoss
 
 Validate = Callable[[Path], dict[str, float]]
 
@@ -45,13 +47,15 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, draw: Draw, validate: Validate | None = None) -> None:
         self.config, self.draw, self.validate = config, draw, validate
+        self.course = course_of(config)
         torch.manual_seed(config.seed)
         self.device = torch.device(config.device)
         self.net = build_editor(config.editor, self.device).net.train()
         if config.init is not None:
             self.net.load_state_dict(read_weights(config.init))
         self.average = {name: tensor.detach().clone() for name, tensor in self.net.state_dict().items()}
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=1e-4)
+        self.taught = self.course.taught(self.net)
+        self.optimiser = torch.optim.AdamW(self.taught.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=1e-4)
         self.step = 0
         self.perceptual: PerceptualLoss | None = None
         if config.perceptual != "none":
@@ -76,8 +80,8 @@ class Trainer:
             index, first = divmod(self.step, self.config.round_steps)
             store = self._open_round(index)
             for at in range(first, min(self.config.round_steps, first + end - self.step)):
-                lesson = self._lesson(store, index, at)
-                figures = self.learn(lesson)
+                batch = self._batch(store, index, at)
+                figures = self.learn(batch)
                 log.add(figures)
                 self.step += 1
                 if self.step % self.config.log_every == 0:
@@ -86,7 +90,7 @@ class Trainer:
                     self.save()
                     saved = time.monotonic()
             self.save()
-            picture(self.net, lesson, self.config.out / "pictures" / f"{self.step:06d}.png")
+            self.course.picture(self.net, batch, self.config.out / "pictures" / f"{self.step:06d}.png")
             if self.validate is not None:
                 log.write(self.step, {f"val/{k}": v for k, v in self.validate(self.weights).items()})
 
@@ -95,7 +99,7 @@ class Trainer:
         """The averaged weights as of the last checkpoint."""
         return self.config.out / f"{self.config.editor}.safetensors"
 
-    def learn(self, lesson: Lesson) -> dict[str, float]:
+    def learn(self, batch: dict[str, Tensor]) -> dict[str, float]:
         """One optimiser step; returns every loss, unscaled, and its weight's schedule."""
         config = self.config
         rate = learning_rate(config, self.step)
@@ -103,18 +107,12 @@ class Trainer:
             group["lr"] = rate
         share = perceptual_weight(self.step, config.steps, config.perceptual_final) if self.perceptual else 0.0
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16):
-            fusion = self.net(lesson.views)
-            terms = lesson_losses(fusion.image, fusion.consensus, fusion.flows, lesson, self.perceptual)
-        weights = {
-            "log_mse": 1 - share,
-            "perceptual": share,
-            "consensus": config.consensus_weight,
-            "flow": config.flow_weight,
-        }
+            terms = self.course.terms(self.net, batch, self.perceptual)
+        weights = self.course.weights(config, share)
         loss = torch.stack([weights[name] * term for name, term in terms.items() if name in weights]).sum()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        norm = nn.utils.clip_grad_norm_(self.taught.parameters(), 1.0)
         if bool(torch.isfinite(norm)):
             self.optimiser.step()
         decay = min(config.ema, (self.step + 1) / (self.step + 10))
@@ -131,14 +129,13 @@ class Trainer:
             write_weights(behaviour, self.average, {"step": self.step})
         return open_round(config, index, behaviour, self.draw)
 
-    def _lesson(self, store: SampleStore, index: int, at: int) -> Lesson:
+    def _batch(self, store: SampleStore, index: int, at: int) -> dict[str, Tensor]:
         per_pass = store.size // self.config.batch
         turn, place = divmod(at, per_pass)
         order = np.random.default_rng([self.config.seed, index, turn]).permutation(store.size)
         flips = np.random.default_rng([self.config.seed, index, turn, place]).random((self.config.batch, 3)) < 0.5
         picked = order[place * self.config.batch : (place + 1) * self.config.batch]
-        lesson = store.read(picked, flips)
-        return lesson if self.device.type == "cpu" else _move(lesson, self.device)
+        return {name: tensor.to(self.device) for name, tensor in store.read(picked, flips).items()}
 
     def save(self) -> None:
         """Write the checkpoint and the averaged weights; each appears whole or not at all."""
@@ -160,12 +157,3 @@ class Trainer:
         self.average = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])
         self.step = state["step"]
-
-
-def _move(lesson: Lesson, device: torch.device) -> Lesson:
-    def to(value: Any) -> Any:
-        if isinstance(value, Tensor):
-            return value.to(device, non_blocking=True)
-        return type(value)(**{name: to(part) for name, part in vars(value).items()})
-
-    return to(lesson)

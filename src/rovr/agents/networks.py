@@ -1,0 +1,146 @@
+"""π1 and π2, V1 and V2: what each is shown beside the mosaic, and the heads.
+
+A policy maps the mosaic to a map of scores, and the mean score of a cell is the logit of its frame: the poster's U-Nets
+that "predict an index", for any number of frames. Being linear, the head runs after the mean.
+"""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rovr.agents.config import AgentConfig
+from rovr.agents.trunk import MAPS, Trunk, normalise
+from rovr.mdp.encoder import CELL
+from rovr.mdp.mosaic import CONTEXT_FLAGS, FRAME_FLAGS, context_flags, frame_flags, stack_maps
+
+Observation = Mapping[str, Tensor]
+"""See :mod:`rovr.mdp.mosaic`."""
+
+
+class Memory(nn.Module):
+    """The poster's LSTM-encoded history of actions.
+
+    An action is told by when its frame is, −1 … 1, and by how far off each context lies, as a share of n: so the same
+    weights serve clips of any length. The whole history is read each time, so any stored state can be judged again.
+
+    Args:
+        contexts: K.
+        size: of the memory.
+    """
+
+    def __init__(self, contexts: int, size: int) -> None:
+        super().__init__()
+        self.contexts, self.size = contexts, size
+        self.embed = nn.Linear(1 + contexts, size)
+        self.lstm = nn.LSTM(size, size, batch_first=True)
+        normalise(self.embed, math.sqrt(2))
+
+    def forward(self, history: Tensor, length: Tensor, count: int) -> Tensor:
+        """Read the past.
+
+        Args:
+            history: (B, L, 1 + k) long, k ≤ K; −1 where there is none.
+            length: (B,) long.
+            count: n.
+
+        Returns:
+            (B, size), zero where nothing is past.
+        """
+        start = self.embed.weight.new_zeros(len(history), 1, self.size)
+        history = history[:, : int(length.max())]
+        if history.shape[1] == 0:
+            return start.squeeze(1)
+        frame, contexts = history[..., :1], history[..., 1:]
+        # A context never is the frame itself, so an offset of 0 says that there was none.
+        offsets = torch.where(contexts < 0, 0, contexts - frame) / count
+        actions = torch.cat([(2 * frame + 1) / count - 1, F.pad(offsets, (0, self.contexts - contexts.shape[2]))], 2)
+        states, _ = self.lstm(F.leaky_relu(self.embed(actions), 0.1))
+        rows = torch.arange(len(history), device=history.device)
+        return torch.cat([start, states], 1)[rows, length]
+
+
+class FrameTrunk(nn.Module):
+    """What π1 and V1 see: the mosaic and the past."""
+
+    def __init__(self, config: AgentConfig) -> None:
+        super().__init__()
+        self.memory = Memory(config.contexts, config.memory)
+        self.trunk = Trunk(FRAME_FLAGS, 0, config.memory, config.mixed, config.widths)
+
+    def forward(self, observation: Observation) -> Tensor:
+        """Features of every frame, (B, n, widths[0])."""
+        maps = stack_maps(observation)
+        past = self.memory(observation["history"], observation["length"], maps.shape[1])
+        return self.trunk(maps, frame_flags(observation), [], past)
+
+
+class Sketch(nn.Module):
+    """The target frame and its hole at a finer resolution than its cell has: as maps of a cell's size, and a vector."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(4, channels, 4, stride=4)
+        self.maps = nn.Conv2d(channels, channels, 3, padding=1)
+        self.vector = nn.Conv2d(channels, 2 * channels, 4, stride=4)
+        normalise(self, math.sqrt(2))
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 4, h, w) of any size → (B, channels, 16, 16) and (B, 2 · channels)."""
+        small = F.adaptive_avg_pool2d(frame, 4 * CELL)
+        maps = F.leaky_relu(self.maps(F.leaky_relu(self.stem(small), 0.1)), 0.1)
+        return maps, F.leaky_relu(self.vector(maps), 0.1).mean((2, 3))
+
+
+class ContextTrunk(nn.Module):
+    """What π2 and V2 see: the mosaic, the target, and the contexts picked for it so far.
+
+    The target's cell, its sketch, and the mean of the picked cells are laid under every cell, so that whether a frame
+    shows what the target's hole hides, and what the picked ones leave hidden, can be seen place by place.
+    """
+
+    def __init__(self, config: AgentConfig) -> None:
+        super().__init__()
+        self.sketch = Sketch(config.sketch)
+        common, vector = 2 * MAPS + config.sketch, 2 * config.sketch
+        self.trunk = Trunk(CONTEXT_FLAGS, common, vector, config.mixed, config.widths)
+
+    def forward(self, observation: Observation) -> Tensor:
+        """Features of every frame, (B, n, widths[0])."""
+        maps, picked = stack_maps(observation), observation["picked"]
+        rows = torch.arange(len(maps), device=maps.device)
+        target = maps[rows, observation["target"]]
+        weights = picked / picked.sum(1, keepdim=True).clamp(min=1)
+        before = (maps * weights[..., None, None, None]).sum(1)
+        sketch, vector = self.sketch(observation["frame"])
+        return self.trunk(maps, context_flags(observation), [target, before, sketch], vector)
+
+
+class Critic(nn.Module):
+    """V1 or V2: a value from the mean of all frames' features."""
+
+    def __init__(self, trunk: nn.Module, width: int) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.worth = nn.Linear(width, 1)
+        normalise(self.worth, 0.1)
+
+    def value(self, observation: Observation) -> Tensor:
+        """Expected return, (B,)."""
+        return self.worth(self.trunk(observation).mean(1)).squeeze(1)
+
+
+class Policy(Critic):
+    """π1 or π2, with a value head on its trunk."""
+
+    def __init__(self, trunk: nn.Module, width: int) -> None:
+        super().__init__(trunk, width)
+        self.score = nn.Linear(width, 1)
+        # Untrained, every frame is about equally likely.
+        normalise(self.score, 0.01)
+
+    def logits(self, observation: Observation) -> Tensor:
+        """Score of every frame, (B, n)."""
+        return self.score(self.trunk(observation)).squeeze(2)

@@ -1,0 +1,121 @@
+"""Clips to repair, with what a perfect repair would be: what editors and agents learn from and are measured on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from rovr.data.augment import augment
+from rovr.data.corrupt import KINDS, damage, make_masks
+from rovr.data.folders import ClipSource, open_dataset
+from rovr.data.photometric import flicker, noise
+from rovr.errors import UserError
+
+PHOTOMETRIC = "+photometric"
+"""Added to a kind of masks: all frames flicker and are noisy, too."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A damaged clip.
+
+    Attributes:
+        truth: (T, 3, H, W) uint8, what a perfect repair would show inside the holes.
+        frames: (T, 3, H, W) uint8, damaged.
+        masks: (T, 1, H, W) bool.
+    """
+
+    truth: Tensor
+    frames: Tensor
+    masks: Tensor
+
+
+def make_case(clip: Tensor, kind: str, seed: int) -> Case:
+    """Damage a clip.
+
+    Args:
+        clip: (T, 3, H, W) uint8.
+        kind: a key of ``KINDS``, or one with ``+photometric`` behind it. Then the truth flickers as the frames do, for
+            only so would a repair fit its surroundings, but has none of their noise.
+        seed: decides everything.
+
+    Raises:
+        UserError: for an unknown kind.
+    """
+    masks = make_masks(kind.removesuffix(PHOTOMETRIC), len(clip), clip.shape[-2], clip.shape[-1], seed)
+    if not kind.endswith(PHOTOMETRIC):
+        return Case(clip, damage(clip, masks), masks)
+    chance = np.random.default_rng([seed, len(PHOTOMETRIC)])
+    truth = flicker(clip, chance)
+    return Case(truth, damage(noise(truth, chance), masks), masks)
+
+
+def check_kinds(kinds: Sequence[str]) -> None:
+    """Raise a UserError where a kind of damage is unknown."""
+    for kind in kinds:
+        if kind.removesuffix(PHOTOMETRIC) not in KINDS:
+            known = ", ".join(KINDS)
+            raise UserError(f"no kind of damage is called '{kind}'; choose from {known}, or add {PHOTOMETRIC} to one")
+
+
+@dataclass(frozen=True)
+class ClipDraw:
+    """Draws training clips; a class and not a closure, because it travels to other processes.
+
+    Attributes:
+        pools: for each stride, the folders that have clips of it.
+        filmed: whether a second camera films them anew (:mod:`rovr.data.augment`).
+    """
+
+    pools: Sequence[Sequence[ClipSource]]
+    filmed: bool = True
+
+    @classmethod
+    def open(cls, folders: Sequence[Path], length: int, size: int, filmed: bool = True) -> "ClipDraw":
+        """Clips of some folders, at every frame and at every second one."""
+        pools = [[_source(folder, length, size, stride) for folder in folders] for stride in (1, 2)]
+        found = [[source for source in pool if source is not None] for pool in pools]
+        return cls([pool for pool in found if pool], filmed)
+
+    @property
+    def sequences(self) -> int:
+        """Number of sequences that clips are drawn from."""
+        return sum(len(source.sequences) for source in self.pools[0])
+
+    def __call__(self, chance: np.random.Generator) -> Tensor:
+        """A clip, (T, 3, H, W) uint8; every sequence of a pool is as likely."""
+        pool = self.pools[int(chance.integers(len(self.pools)))]
+        counts = np.array([len(source.sequences) for source in pool])
+        clip = pool[int(chance.choice(len(pool), p=counts / counts.sum()))].sample(chance).frames
+        return augment(clip, chance) if self.filmed else clip
+
+
+@dataclass(frozen=True)
+class CaseDraw:
+    """Draws damaged clips.
+
+    Attributes:
+        draw: draws undamaged ones.
+        kinds: of damage, as :func:`make_case` takes them; naming one twice makes it twice as likely.
+    """
+
+    draw: Callable[[np.random.Generator], Tensor]
+    kinds: tuple[str, ...] = ("shift",)
+
+    def __call__(self, chance: np.random.Generator) -> Case:
+        """A clip with at least one hole."""
+        clip, kind = self.draw(chance), self.kinds[int(chance.integers(len(self.kinds)))]
+        while True:
+            case = make_case(clip, kind, int(chance.integers(2**31)))
+            if case.masks.any():
+                return case
+
+
+def _source(folder: Path, length: int, size: int, stride: int) -> ClipSource | None:
+    """Clips of a folder; None where no sequence is long enough at a stride above 1."""
+    source = open_dataset(folder, length=length, size=size, stride=stride)
+    if stride > 1 and len(source.skipped) == len(source._sequences):
+        return None
+    return source

@@ -1,0 +1,166 @@
+"""Motion inside the holes: flow from each frame to its neighbours, completed from what other moments saw of it.
+
+Between neighbours motion is small and dense flow measures it well where both were seen. Inside a hole it has to be
+guessed, and there an error of a pixel spoils the picture copied along it; nothing in a repair is worth as many decibels
+as the true motion would be (results/motion.json). What is hidden now was mostly seen a little before or after, moving
+much the same way. So: the camera's motion (a homography) is taken off, what remains is carried along time from the
+frames that saw it, spread over the rest (push-pull), and a U-Net corrects the outcome and says how far it may be off.
+Before training its correction is zero.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rovr.editor.alignment import Move
+from rovr.editor.sampling import push_pull, sample
+from rovr.editor.window import even
+from rovr.unet import UNet, zero_init
+
+FADE = 0.5
+"""What a frame's motion still counts for one frame later."""
+
+PASSES = 2
+"""Times that motion is carried through time; the second pass follows what the first one found."""
+
+UNIT = 4.0
+"""Pixels of residual motion that count as 1 for the network."""
+
+CHANNELS = 18
+"""Channels of :func:`clues`."""
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Measured flow from each of T frames to the next (or the previous) one; see :class:`Move`.
+
+    Attributes:
+        flow: (T, 2, h, w).
+        trust: (T, 1, h, w); 0 for the last (or first) frame, which has none.
+        camera: (T, 2, h, w).
+    """
+
+    flow: Tensor
+    trust: Tensor
+    camera: Tensor
+
+    @classmethod
+    def stack(cls, moves: Sequence[Move]) -> "Moves":
+        """Lay the moves of a clip side by side."""
+        flow, camera = (
+            torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous()
+            for arrays in ([m.flow for m in moves], [m.camera for m in moves])
+        )
+        return cls(flow, torch.from_numpy(np.stack([m.trust for m in moves]))[:, None], camera)
+
+    def reversed(self) -> "Moves":
+        """The same with time running backwards."""
+        return Moves(self.flow.flip(0), self.trust.flip(0), self.camera.flip(0))
+
+
+class MotionNet(nn.Module):
+    """Corrects completed flow; see the module's docstring.
+
+    Args:
+        widths: of the U-Net, which works at half the size of the flow.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (48, 64, 96, 128)) -> None:
+        super().__init__()
+        self.unet = UNet(4 * CHANNELS, 3, widths)
+        zero_init(self.unet.head)
+
+    def forward(self, clues: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, CHANNELS, h, w) → correction (B, 2, h, w) in pixels and log of its expected error (B, 1, h, w)."""
+        height, width = clues.shape[-2:]
+        folded = F.pixel_unshuffle(even(clues), 2).contiguous(memory_format=torch.channels_last)
+        out = F.interpolate(self.unet(folded).float(), scale_factor=2.0, mode="bilinear", align_corners=False)
+        return UNIT * out[:, :2, :height, :width], out[:, 2:, :height, :width]
+
+
+def clues(ahead: Moves, back: Moves, known: Tensor, gray: Tensor) -> tuple["Pair", "Pair"]:
+    """What speaks for the motion from each frame to the next, and to the previous one.
+
+    Args:
+        ahead: flow to the next frame.
+        back: flow to the previous one.
+        known: (T, 1, h, w) in [0, 1], 1 = seen by the camera.
+        gray: (T, 1, h, w) in [0, 1], holes filled.
+
+    Returns:
+        Twice, ahead and back: clues (T, CHANNELS, h, w) for :class:`MotionNet`, and the completed flow (T, 2, h, w)
+        that it corrects.
+    """
+    roads = ahead.camera, back.camera
+    # What is remembered moves with the camera at first, and then along the flow that was so completed.
+    for _ in range(PASSES):
+        onward = _Told.gather(ahead, back, *roads)
+        homeward = _Told.gather(back.reversed(), ahead.reversed(), roads[1].flip(0), roads[0].flip(0))
+        roads = onward.flow(ahead), homeward.flow(back.reversed()).flip(0)
+    backward = homeward.clues(back.reversed(), known.flip(0), gray.flip(0)).flip(0)
+    return (onward.clues(ahead, known, gray), roads[0]), (backward, roads[1])
+
+
+Pair = tuple[Tensor, Tensor]
+
+
+@dataclass
+class _Told:
+    """What other moments tell of the motion ahead; each (T, 3, h, w), motion times weight, and weight.
+
+    Attributes:
+        seen: measured here.
+        past: remembered from earlier frames.
+        future: the same with time reversed.
+        told: all that was not measured ahead.
+        base: (T, 2, h, w) the outcome, without the camera's share.
+    """
+
+    seen: Tensor
+    past: Tensor
+    future: Tensor
+    told: Tensor
+    base: Tensor
+
+    @classmethod
+    def gather(cls, ahead: Moves, back: Moves, road: Tensor, road_back: Tensor) -> "_Told":
+        seen = ahead.trust * (ahead.flow - ahead.camera)
+        # What moves evenly comes from where it will not go: the way back, turned round, is as good a witness.
+        other = torch.cat([back.trust * (back.camera - back.flow), back.trust], 1)
+        witness = torch.cat([seen, ahead.trust], 1) + (1 - ahead.trust) * other
+        past, future = _carry(witness, road_back), _carry(witness.flip(0), road.flip(0)).flip(0)
+        told = other + past + future
+        values = torch.where(ahead.trust > 0.5, seen, told[:, :2] / told[:, 2:].clamp(min=1e-6))
+        weight = torch.where(ahead.trust > 0.5, 1.0, 0.999 * told[:, 2:].clamp(max=1))
+        return cls(torch.cat([seen, ahead.trust], 1), past, future, told, push_pull(values, weight))
+
+    def flow(self, ahead: Moves) -> Tensor:
+        """The completed flow, (T, 2, h, w)."""
+        return torch.where(ahead.trust > 0.5, ahead.flow, self.base + ahead.camera)
+
+    def clues(self, ahead: Moves, known: Tensor, gray: Tensor) -> Tensor:
+        """(T, CHANNELS, h, w)."""
+        motions = [_mean(part) for part in (self.seen, self.past, self.future, self.told)]
+        return torch.cat([*motions, self.base / UNIT, ahead.camera / (4 * UNIT), known, gray - 0.5], 1)
+
+
+def _carry(witness: Tensor, road: Tensor) -> Tensor:
+    """Let each frame remember what frames before it witnessed, moved along and fading.
+
+    Args:
+        witness: (T, 3, h, w), motion times weight, and weight.
+        road: (T, 2, h, w), flow of each frame to the one before.
+    """
+    memory = torch.zeros_like(witness)
+    for i in range(1, len(witness)):
+        memory[i] = sample(FADE * (memory[i - 1 : i] + witness[i - 1 : i]), road[i : i + 1], padding="zeros")[0]
+    return memory
+
+
+def _mean(sums: Tensor) -> Tensor:
+    weight = sums[:, 2:]
+    return torch.cat([sums[:, :2] / weight.clamp(min=1e-6) / UNIT, weight / 4], 1)

@@ -1,0 +1,148 @@
+"""The decision process for learners: many damaged clips, repaired side by side.
+
+A repair is unrolled into 1 + K micro-steps, each "pick one of n frames under a mask": the frame to repair (π1, role 0),
+then its contexts one by one (π2, role k). The repair is made, and rewarded, with the last of them.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rovr.data.cases import Case
+from rovr.editor.aligned import AlignedEditor
+from rovr.editor.batch import BatchSession
+from rovr.mdp.encoder import CELL, Encoder
+from rovr.mdp.observation import Past, observe
+from rovr.mdp.reward import Reward
+from rovr.mdp.state import RepairState
+
+MakeCase = Callable[[np.random.Generator], Case]
+
+
+class RepairEnv:
+    """B episodes; see :class:`rovr.rl.env.BatchEnv` for the protocol, :mod:`rovr.mdp.mosaic` for what is observed.
+
+    Args:
+        editor: Γ, frozen.
+        encoder: φ.
+        make: draws a damaged clip.
+        reward: judges repairs.
+        size: B.
+        contexts: K.
+    """
+
+    def __init__(
+        self, editor: AlignedEditor, encoder: Encoder, make: MakeCase, reward: Reward, size: int, contexts: int = 2
+    ) -> None:
+        self.editor, self.encoder, self.make, self.reward = editor, encoder, make, reward
+        self.size, self.contexts = size, contexts
+
+    def reset(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """Draw and damage B clips; see :class:`BatchEnv`."""
+        return self.reset_group(generator, 1)
+
+    def reset_group(self, generator: torch.Generator, group: int) -> dict[str, Tensor]:
+        """Draw B / group clips, each to be repaired ``group`` times."""
+        if self.size % group:
+            raise ValueError(f"{self.size} episodes cannot be split into groups of {group}")
+        seeds = torch.randint(2**31, (self.size // group,), generator=generator).tolist()
+        return self.begin([self.make(np.random.default_rng(seed)) for seed in seeds], group)
+
+    @torch.inference_mode()
+    def begin(self, cases: list[Case], group: int = 1) -> dict[str, Tensor]:
+        """Start on given clips."""
+        device = self.editor.device
+        session = BatchSession(self.editor, [RepairState.begin(c.frames.clone(), c.masks) for c in cases])
+        self.session = session.repeated(group)
+        self.truth, self.damaged = (
+            torch.stack([getattr(c, name) for c in cases]).to(device).repeat_interleave(group, 0)
+            for name in ("truth", "frames")
+        )
+        self.masks = torch.stack([c.masks for c in cases]).to(device).repeat_interleave(group, 0)
+        batch, length = self.masks.shape[:2]
+        self.frames = self.damaged.clone()
+        self.pending = self.masks.flatten(2).any(2)
+        assert self.pending.any(1).all(), "a clip without any hole is nothing to learn from"
+        self.cells = self.encoder(*self._seen(self.session.seen.flatten(0, 1))).unflatten(0, (batch, length))
+        area = F.adaptive_avg_pool2d(self.masks.flatten(0, 1).float(), CELL)
+        self.cover = area.view(batch, length, CELL, CELL)
+        self.edited = torch.zeros_like(self.pending)
+        self.history = torch.full((batch, length, 1 + self.contexts), -1, device=device)
+        self.length = torch.zeros(batch, dtype=torch.long, device=device)
+        self.action = torch.full((batch, 1 + self.contexts), -1, device=device)
+        self.role = 0
+        return self._observe()
+
+    @torch.inference_mode()
+    def step(self, actions: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Pick a frame in every clip; see :class:`BatchEnv`."""
+        alive = self.pending.any(1)
+        self.action[:, self.role] = torch.where(alive, actions, -1)
+        rewards = torch.zeros(len(actions), device=self.masks.device)
+        if self.role < self.contexts:
+            self.role += 1
+        else:
+            self._repair(alive.nonzero().flatten(), rewards)
+            self.role = 0
+            self.action.fill_(-1)
+        return self._observe(), rewards, ~self.pending.any(1)
+
+    @torch.inference_mode()
+    def preview(self, rows: Tensor, actions: Tensor) -> Tensor:
+        """What repairs would be worth, without making them.
+
+        Args:
+            rows: (R,) which clips, any number of times.
+            actions: (R, 1 + K) frame and contexts for each.
+
+        Returns:
+            (R,) rewards.
+        """
+        return self._worth(rows, actions[:, 0], self._edit(rows, actions)[0])
+
+    def _edit(self, rows: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        return self.session.edit(rows, actions[:, 0], self.masks[rows, actions[:, 0]], actions[:, 1:])
+
+    def _worth(self, rows: Tensor, frames: Tensor, images: Tensor) -> Tensor:
+        truth, masks = self.truth[rows, frames] / 255, self.masks[rows, frames]
+        before = self.reward.loss(self.damaged[rows, frames] / 255, truth, masks)
+        return before - self.reward.loss(images, truth, masks)
+
+    def _repair(self, rows: Tensor, rewards: Tensor) -> None:
+        """Make the repairs that were picked, and write what they were worth."""
+        actions = self.action[rows]
+        frames = actions[:, 0]
+        images, doubt = self._edit(rows, actions)
+        rewards[rows] = self._worth(rows, frames, images)
+        self.session.record(rows, frames, images, doubt)
+        self.frames[rows, frames] = (images * 255).round().to(torch.uint8)
+        self.cells[rows, frames] = self.encoder(*self._seen(self.session.seen[rows, frames]))
+        self.pending[rows, frames] = False
+        self.edited[rows, frames] = True
+        self.history[rows, self.length[rows]] = actions
+        self.length[rows] += 1
+        for row in rows[~self.pending[rows].any(1)].tolist():
+            rewards[row] += self.reward.ending(self.repaired(row) / 255, self.damaged[row] / 255, self.truth[row] / 255)
+
+    def repaired(self, row: int) -> Tensor:
+        """A clip as it stands, (T, 3, H, W) uint8."""
+        return self.frames[row]
+
+    def _seen(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        return seen[:, :3], 1 - seen[:, 3:]
+
+    def _observe(self) -> dict[str, Tensor]:
+        rows, target = torch.arange(len(self.pending), device=self.pending.device), self.action[:, 0].clamp(min=0)
+        shown = torch.cat([self.session.seen[rows, target, :3], self.masks[rows, target].float()], 1)
+        past = Past(
+            self.cells.clone(),
+            self.cover,
+            self.edited.clone(),
+            self.pending.clone(),
+            self.history.clone(),
+            self.length.clone(),
+        )
+        return observe(past, self.action, self.role, shown)

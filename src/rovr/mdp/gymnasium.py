@@ -1,0 +1,129 @@
+"""The decision process as a Gymnasium environment, ``rovr/VideoReconstruction-v0``: one clip, one micro-step at a time.
+
+    import gymnasium
+    import rovr.mdp.gymnasium  # registers it
+
+    env = gymnasium.make("rovr/VideoReconstruction-v0", length=9, size=64)
+
+It is a thin cover over :class:`rovr.mdp.environment.RepairEnv`; learners that can do several clips at once should use
+that. Picks that the mask forbids change nothing and earn nothing; ``action_masks()`` and ``info["action_mask"]`` say
+which are allowed.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from rovr.data.cases import CaseDraw, ClipDraw
+from rovr.editor.aligned import AlignedEditor
+from rovr.editor.loading import load_editor
+from rovr.mdp.encoder import CELL, load_encoder
+from rovr.mdp.environment import RepairEnv
+from rovr.mdp.observation import FRAME_SIDE
+from rovr.mdp.reward import Reward
+
+ID = "rovr/VideoReconstruction-v0"
+
+Observation = dict[str, Any]
+
+
+class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
+    """See the module's docstring.
+
+    Args:
+        data: folders of clips; by default the clip that comes with the package, filmed anew for each episode.
+        length: frames of a clip, n.
+        size: side of its frames, in pixels; even.
+        contexts: K.
+        damage: kinds of damage, as :class:`rovr.data.cases.CaseDraw` takes them.
+        editor: Γ; by default the ``aligned`` editor with the weights that ship.
+        reward: judges repairs; by default the error inside the hole alone.
+        device: where the editor runs.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012  (as Gymnasium has it)
+
+    def __init__(
+        self,
+        data: Sequence[str | Path] | None = None,
+        length: int = 25,
+        size: int = 256,
+        contexts: int = 2,
+        damage: tuple[str, ...] = ("shift",),
+        editor: AlignedEditor | None = None,
+        reward: Reward | None = None,
+        device: str = "cpu",
+        render_mode: str | None = None,
+    ) -> None:
+        folders = [Path(folder) for folder in data] if data else [Path(str(resources.files("rovr"))) / "assets"]
+        if editor is None:
+            loaded = load_editor("aligned", device)
+            assert isinstance(loaded, AlignedEditor)
+            editor = loaded
+        draw = CaseDraw(ClipDraw.open(folders, length, size), damage)
+        self.inner = RepairEnv(editor, load_encoder("editor"), draw, reward or Reward(), 1, contexts)
+        self.render_mode = render_mode
+        self.action_space = spaces.Discrete(length)
+        flags = spaces.MultiBinary(length)
+        self.shown = spaces.Dict(
+            {
+                "cells": spaces.Box(-2, 2, (length, 3, CELL, CELL), np.float32),
+                "cover": spaces.Box(0, 1, (length, CELL, CELL), np.float32),
+                "edited": flags,
+                "pending": flags,
+                "mask": flags,
+                "picked": flags,
+                "role": spaces.Discrete(contexts + 1),
+                "target": spaces.Discrete(length + 1),  # n = none; many learners know no negative numbers here
+                "history": spaces.Box(-1, length - 1, (length, 1 + contexts), np.int64),
+                "length": spaces.Discrete(length + 1),
+                "frame": spaces.Box(0, 1, (4, FRAME_SIDE, FRAME_SIDE), np.float32),
+            }
+        )
+        self.observation_space = self.shown
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Draw and damage a clip."""
+        super().reset(seed=seed, options=options)
+        generator = torch.Generator().manual_seed(int(self.np_random.integers(2**31)))
+        return self._show(self.inner.reset(generator)), self._info()
+
+    def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Pick a frame."""
+        if not self.action_masks()[int(action)]:
+            return deepcopy(self.observation), 0.0, False, False, self._info()
+        observation, rewards, done = self.inner.step(torch.tensor([int(action)]))
+        return self._show(observation), float(rewards[0]), bool(done[0]), False, self._info()
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which frames may be picked, (n,); the name is the one that sb3-contrib's learners look for."""
+        return self.observation["mask"].astype(bool)
+
+    def render(self) -> NDArray[np.uint8]:
+        """The clip as it stands: frames side by side, (H, n · W, 3)."""
+        return torch.cat(list(self.inner.repaired(0)), 2).permute(1, 2, 0).numpy()
+
+    def _info(self) -> dict[str, Any]:
+        return {"action_mask": self.action_masks()}
+
+    def _show(self, observation: dict[str, torch.Tensor]) -> Observation:
+        shown: Observation = {}
+        for name, space in self.shown.items():
+            value = observation[name][0].cpu().numpy().astype(space.dtype)
+            shown[name] = np.int64(value) if isinstance(space, spaces.Discrete) else value
+        shown["target"] = shown["target"] % int(self.shown["target"].n)  # type: ignore[attr-defined]
+        self.observation = shown
+        return shown
+
+
+gymnasium.register(ID, entry_point="rovr.mdp.gymnasium:VideoReconstructionEnv", max_episode_steps=1000)

@@ -1,0 +1,87 @@
+"""The mosaic of the state: the cells of n frames side by side, row by row, in a square of ⌈√n⌉ × ⌈√n⌉ places.
+
+25 frames make the poster's (3, 80, 80) picture, 10 frames a square of 4 × 4 with six empty places. Empty places are
+zero. What is the same all over a frame comes beside it as flags (B, n, F), for a network to spread over the cell.
+
+Both are made from the observation of a micro-step, a dictionary of tensors:
+
+- ``cells`` (B, n, 3, 16, 16) float: what φ makes of each frame, repairs included;
+- ``cover`` (B, n, 16, 16) float: share of each place of a cell that lies in the frame's own hole, repaired or not;
+- ``edited``, ``pending`` (B, n) bool: frames repaired, and still to be repaired;
+- ``mask`` (B, n) bool: what may be picked now;
+- ``role`` (B,) long: 0 = pick the frame to repair, k ≥ 1 = pick its k-th context;
+- ``target`` (B,) long: the frame to repair, −1 while role is 0;
+- ``picked`` (B, n) bool: the contexts picked for it so far;
+- ``history`` (B, L, 1 + K) long: the actions so far, a frame and its contexts each, −1 where there is none;
+- ``length`` (B,) long: number of actions in the history;
+- ``frame`` (B, 4, h, w) float: the target and its hole at any size, zero while role is 0.
+"""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+FRAME_FLAGS = 3
+"""Number of flags that :func:`frame_flags` gives."""
+
+CONTEXT_FLAGS = FRAME_FLAGS + 4
+"""Number of flags that :func:`context_flags` gives."""
+
+
+def mosaic_side(count: int) -> int:
+    """Places in a row and rows, ⌈√n⌉."""
+    return math.isqrt(count - 1) + 1
+
+
+def to_mosaic(cells: Tensor) -> Tensor:
+    """Lay cells out: (B, n, C, h, w) → (B, C, s·h, s·w) with s = ⌈√n⌉."""
+    batch, count, channels, height, width = cells.shape
+    side = mosaic_side(count)
+    places = F.pad(cells, (0, 0, 0, 0, 0, 0, 0, side * side - count)).view(batch, side, side, channels, height, width)
+    return places.permute(0, 3, 1, 4, 2, 5).reshape(batch, channels, side * height, side * width)
+
+
+def from_mosaic(mosaic: Tensor, count: int) -> Tensor:
+    """Take the cells up again: (B, C, s·h, s·w) → (B, n, C, h, w)."""
+    batch, channels, height, width = mosaic.shape
+    side = mosaic_side(count)
+    places = mosaic.view(batch, channels, side, height // side, side, width // side).permute(0, 2, 4, 1, 3, 5)
+    return places.flatten(1, 2)[:, :count]
+
+
+def pool_cells(maps: Tensor, count: int) -> Tensor:
+    """Mean of each cell: (B, C, s·h, s·w) → (B, n, C). Of a map of scores these are the logits over frames."""
+    return from_mosaic(maps, count).mean((-2, -1))
+
+
+def stack_maps(observation: Mapping[str, Tensor]) -> Tensor:
+    """Cell and hole of each frame, (B, n, 4, 16, 16)."""
+    return torch.cat([observation["cells"], observation["cover"].unsqueeze(2)], 2)
+
+
+def frame_flags(observation: Mapping[str, Tensor]) -> Tensor:
+    """What π1 is told of each frame: when it is (0 … 1), whether it is repaired, whether it is to be; (B, n, 3)."""
+    edited, pending = observation["edited"], observation["pending"]
+    time = ((_indices(edited) + 0.5) / edited.shape[1]).expand(edited.shape)
+    return torch.stack([time, edited, pending], 2)
+
+
+def context_flags(observation: Mapping[str, Tensor]) -> Tensor:
+    """What π2 is told of each frame, (B, n, 7).
+
+    Beside what π1 is told: whether it is the target, whether it is picked, its signed distance in time to the target as
+    a share of n, and its nearness 1 / (1 + distance). The share tells far from farther, the nearness tells the nearest
+    apart however long the clip.
+    """
+    picked, target = observation["picked"], observation["target"].unsqueeze(1)
+    indices = _indices(picked)
+    distance = (indices - target).float()
+    flags = [indices == target, picked, distance / picked.shape[1], 1 / (1 + distance.abs())]
+    return torch.cat([frame_flags(observation), torch.stack(flags, 2)], 2)
+
+
+def _indices(like: Tensor) -> Tensor:
+    return torch.arange(like.shape[1], device=like.device)

@@ -1,0 +1,96 @@
+"""Frames chosen by the trained policies π1 and π2."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rovr.agents import Agent
+from rovr.mdp.encoder import CELL, load_encoder
+from rovr.mdp.observation import Past, observe
+from rovr.mdp.state import RepairState
+from rovr.select.base import Selector
+from rovr.types import Edit
+
+WINDOW = 25
+"""Frames that the policies see at once, as many as they were trained with."""
+
+BEHIND = 8
+"""Frames of the window that lie before the first one still to repair."""
+
+CHUNK = 1 << 22
+"""Pixels encoded at once: keeps the float copy of a long clip small."""
+
+
+class Learned(Selector):
+    """Asks an agent; always takes what it likes best, so that chance plays no part.
+
+    A clip longer than the window is repaired from its beginning on, through a window that moves along with the first
+    frame still to repair, so that a choice costs the same in a video of any length.
+
+    Args:
+        weights: the agent's file.
+        device: where it runs.
+    """
+
+    name = "learned"
+
+    def __init__(self, weights: Path | str, device: torch.device | str = "cpu") -> None:
+        self.agent = Agent.load(weights, device).eval()
+        self.encoder = load_encoder(self.agent.config.encoder).to(device)
+        self.device = torch.device(device)
+
+    @torch.inference_mode()
+    def reset(self, state: RepairState, generator: torch.Generator, contexts: int = 2) -> None:
+        """Begin a clip: encode all its frames."""
+        super().reset(state, generator, contexts)
+        step = max(1, CHUNK // state.frames[0].numel())
+        parts = torch.arange(state.length).split(step)
+        self.cells = torch.cat([self._encode(state, part) for part in parts])
+        covers = [F.adaptive_avg_pool2d(state.masks[part].float(), CELL)[:, 0] for part in parts]
+        self.cover = torch.cat(covers).to(self.device)
+        self.known = len(state.edits)
+
+    @torch.inference_mode()
+    def select(self, state: RepairState) -> Edit:
+        """Ask π1, then π2 for each context."""
+        changed = [edit.frame for edit in state.edits[self.known :]]
+        self.known = len(state.edits)
+        if changed:
+            self.cells[changed] = self._encode(state, torch.tensor(changed))
+        first = max(0, min(int(state.pending.int().argmax()) - BEHIND, state.length - WINDOW))
+        window = slice(first, first + WINDOW)
+        past = self._past(state, window)
+        action = torch.full((1, 1 + self.contexts), -1, device=self.device)
+        shown = torch.zeros(1, 4, 1, 1, device=self.device)
+        for role in range(1 + self.contexts):
+            observation = observe(past, action, role, shown)
+            logits = self.agent.policy(observation)
+            action[:, role] = logits.masked_fill(~observation["mask"], -torch.inf).argmax(1)
+            if role == 0:
+                i = first + int(action[0, 0])
+                shown = torch.cat([state.frames[i] / 255, state.masks[i].float()])[None].to(self.device)
+        frame, *contexts = (first + int(k) for k in action[0])
+        return Edit(frame, tuple(contexts))
+
+    def _past(self, state: RepairState, window: slice) -> Past:
+        """The window as it stands, and the actions within it."""
+        pending = state.pending[window].to(self.device)
+        length = len(pending)
+        edited = torch.zeros_like(pending)
+        inside = []
+        for edit in state.edits[-2 * WINDOW :]:  # older ones have left the window
+            if 0 <= edit.frame - window.start < length:
+                edited[edit.frame - window.start] = True
+                places = [k - window.start for k in (edit.frame, *edit.contexts)]
+                inside.append([k if 0 <= k < length else -1 for k in places])
+        history = torch.full((1, length, 1 + self.contexts), -1, device=self.device)
+        if inside:
+            history[0, : len(inside)] = torch.tensor(inside, device=self.device)
+        count = torch.tensor([len(inside)], device=self.device)
+        return Past(self.cells[None, window], self.cover[None, window], edited[None], pending[None], history, count)
+
+    def _encode(self, state: RepairState, frames: Tensor) -> Tensor:
+        pictures, doubt = (x[frames].to(self.device).float() / 255 for x in (state.frames, state.doubt))
+        return self.encoder(pictures, doubt)

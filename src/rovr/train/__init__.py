@@ -1,0 +1,1 @@
+"""Training of the agents; training of the editor is beside the editor."""

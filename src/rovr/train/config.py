@@ -1,0 +1,135 @@
+"""Settings of the agents' training; the field docstrings are the command line's help."""
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rovr.errors import UserError
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # Minutes on a CPU: to see that everything works.
+    "tiny": {
+        "iterations": 6,
+        "episodes": 4,
+        "length": 6,
+        "size": 64,
+        "imitate": 2,
+        "options": {"ppg": {"policy_iterations": 2, "aux_epochs": 2}},
+    },
+    # What ships.
+    "base": {
+        "iterations": 300,
+        "episodes": 8,
+        "length": 25,
+        "size": 128,
+        "imitate": 20,
+        "options": {"ppg": {"policy_iterations": 16}},
+    },
+    # The poster's sizes and networks; wants a GPU.
+    "poster": {
+        "iterations": 1000,
+        "episodes": 16,
+        "length": 25,
+        "size": 256,
+        "imitate": 0,
+        "encoder": "resnet50",
+        "perceptual": "download",
+        "flow": "raft_large",
+        "options": {"ppg": {"policy_iterations": 16}},
+    },
+}
+
+
+@dataclass(frozen=True)
+class AgentTrainConfig:
+    """Train the agents π1 and π2 on a folder of videos or of frame folders."""
+
+    data: tuple[Path, ...]
+    """Folders of training clips."""
+    out: Path
+    """Where checkpoints, logs and the agent go; a run found there is continued exactly."""
+    val: Path | None = None
+    """Folder of clips on which the agents are watched; never trained on."""
+    algorithm: Literal["ppg", "ppo", "dqn", "grpo", "imitation"] = "ppg"
+    """How they learn."""
+    preset: Literal["tiny", "base", "poster"] = "base"
+    """Sizes: minutes on a CPU, what ships, or the poster's; each of the settings below overrides it."""
+    iterations: int | None = None
+    """Times that a batch of episodes is played and learned from."""
+    episodes: int | None = None
+    """Clips that are repaired side by side."""
+    length: int | None = None
+    """Frames of a clip."""
+    size: int | None = None
+    """Side of a clip's frames, in pixels; even."""
+    imitate: int | None = None
+    """Iterations in which the agents first imitate the rule 'coverage'; not for DQN, which has demonstrations."""
+    encoder: str | None = None
+    """φ: ``editor`` or ``resnet50``."""
+    perceptual: str | None = None
+    """VGG-16 weights for the reward: a safetensors file, ``download`` (torchvision), or ``none``."""
+    flow: str | None = None
+    """Estimator for the flow reward at the end: ``dis``, ``raft_small``, ``raft_large``, or ``none``."""
+    flow_weight: float = 0.1
+    """β, what recovering all of the motion is worth."""
+    contexts: int = 2
+    """K, contexts of a repair."""
+    damage: tuple[str, ...] = ("shift",)
+    """Kinds of damage; one is drawn for each clip. ``+photometric`` behind a kind adds flicker and noise."""
+    shared: bool = False
+    """Policies and critics share their trunks (the poster's third next step); not for PPG."""
+    turns: int = 0
+    """Train π1 and π2 in turns of so many iterations, the other held still (the poster's first); 0 = both at once."""
+    editor: Path | None = None
+    """Weights of the editor; by default the ones that ship."""
+    lr: float | None = None
+    """Learning rate; by default the algorithm's."""
+    seed: int = 0
+    """Decides everything that is drawn."""
+    threads: int = 2
+    """Threads that compute."""
+    device: str = "cpu"
+    """Where editor and agents run."""
+    save_minutes: float = 3.0
+    """Minutes between checkpoints."""
+    validate_every: int = 25
+    """Iterations between validations."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A config with its preset filled in; fields as there."""
+
+    iterations: int
+    episodes: int
+    length: int
+    size: int
+    imitate: int
+    encoder: str
+    perceptual: str
+    flow: str
+    options: dict[str, Any]
+
+
+def settle(config: AgentTrainConfig) -> Settled:
+    """Fill in the preset.
+
+    Raises:
+        UserError: settings that cannot work.
+    """
+    preset = {"encoder": "editor", "perceptual": "none", "flow": "dis", **PRESETS[config.preset]}
+    given = {name: value for name, value in asdict(config).items() if name in preset and value is not None}
+    options = dict(preset.pop("options").get(config.algorithm, {}))
+    if config.algorithm == "grpo":
+        options["group"] = math.gcd(8, given.get("episodes", preset["episodes"]))
+    if config.lr is not None:
+        options["lr"] = config.lr
+    settled = Settled(**{**preset, **given}, options={**options, "seed": config.seed})
+    if settled.size % 2:
+        raise UserError(f"--size {settled.size} must be even")
+    if settled.length < config.contexts + 1:
+        raise UserError(f"--length {settled.length} leaves no {config.contexts} contexts to choose from")
+    if config.shared and config.algorithm == "ppg":
+        raise UserError("ppg keeps policies and critics apart; train shared ones with --algorithm ppo")
+    return settled

@@ -1,0 +1,135 @@
+"""``rovr train agents``: put clips, editor, environment and learners together."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rovr.agents import Agent, AgentConfig
+from rovr.data.cases import Case, CaseDraw, ClipDraw, check_kinds, make_case
+from rovr.data.folders import open_dataset
+from rovr.editor.aligned import AlignedEditor
+from rovr.editor.loading import load_editor
+from rovr.errors import UserError
+from rovr.flow import load_flow
+from rovr.mdp.encoder import load_encoder
+from rovr.mdp.environment import RepairEnv
+from rovr.mdp.reward import Reward
+from rovr.metrics import psnr
+from rovr.perceptual import PerceptualLoss
+from rovr.rl import load_learner
+from rovr.rl.env import Expert
+from rovr.rl.rollout import Act, Rollout, collect, greedy
+from rovr.train.config import AgentTrainConfig, Settled, settle
+from rovr.train.experts import coverage
+from rovr.train.trainer import AgentTrainer, Stage
+
+VALIDATION_SEED = 1000
+
+
+def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -> Path:
+    """Train, or continue training, and return the path of the agent.
+
+    Raises:
+        UserError: settings that cannot work, or no clips.
+    """
+    settled = settle(config)
+    check_kinds(config.damage)
+    torch.set_num_threads(config.threads)
+    draw = CaseDraw(ClipDraw.open(config.data, settled.length, settled.size), config.damage)
+    env = build_env(config, settled, draw, say)
+    agent = Agent(AgentConfig(settled.encoder, config.contexts, shared=config.shared, seed=config.seed))
+    agent.to(config.device)
+    stages = [
+        Stage(
+            config.algorithm,
+            load_learner(config.algorithm, agent, coverage, **settled.options),
+            settled.iterations,
+            config.turns,
+        )
+    ]
+    if settled.imitate and config.algorithm not in ("dqn", "imitation"):
+        stages.insert(
+            0, Stage("imitate", load_learner("imitation", agent, coverage, seed=config.seed), settled.imitate)
+        )
+    validate = None
+    if config.val is not None:
+        watched = build_env(config, settled, draw, lambda line: None)
+        cases = validation_cases(config, settled)
+        rule = {
+            f"coverage_{name}": value for name, value in score(watched, cases, expert_act(watched, coverage)).items()
+        }
+        say("validation, the rule 'coverage': return {coverage_return:.4f}, {coverage_psnr:.2f} dB".format(**rule))
+
+        def validate(agent: Agent) -> dict[str, float]:
+            figures = score(watched, cases, greedy(agent))
+            say("validation, greedy: return {return:.4f}, {psnr:.2f} dB".format(**figures))
+            return {**figures, **rule}
+
+    card = {
+        "algorithm": config.algorithm,
+        "preset": config.preset,
+        "damage": list(config.damage),
+        "seed": config.seed,
+        "length": settled.length,
+        "size": settled.size,
+        "episodes": settled.episodes,
+    }
+    say(f"training agents by {config.algorithm}, {settled.episodes} clips side by side, into {config.out}")
+    trainer = AgentTrainer(config.out, agent, stages, env, card, config.save_minutes, validate, config.validate_every)
+    trainer.run()
+    return trainer.weights
+
+
+def build_env(config: AgentTrainConfig, settled: Settled, draw: CaseDraw, say: Callable[[str], None]) -> RepairEnv:
+    """The decision process with a frozen editor."""
+    editor = load_editor("aligned", config.device, config.editor)
+    assert isinstance(editor, AlignedEditor)
+    editor.net.requires_grad_(False)
+    perceptual = None
+    if settled.perceptual != "none":
+        path = None if settled.perceptual == "download" else Path(settled.perceptual)
+        perceptual = PerceptualLoss.load(path).to(config.device)
+    flow = None if settled.flow == "none" else load_flow(settled.flow)
+    say(
+        f"reward: error in the hole{' and VGG-16 features' if perceptual else ''}; "
+        f"flow at the end: {settled.flow if flow else 'none'}"
+    )
+    reward = Reward(perceptual, flow=flow, flow_weight=config.flow_weight)
+    return RepairEnv(
+        editor, load_encoder(settled.encoder).to(config.device), draw, reward, settled.episodes, config.contexts
+    )
+
+
+def validation_cases(config: AgentTrainConfig, settled: Settled) -> list[Case]:
+    """The first clip of every sequence, each with its own damage, always the same."""
+    assert config.val is not None
+    firsts = {
+        clip.name.split("@")[0]: clip.frames
+        for clip in reversed(list(open_dataset(config.val, length=settled.length, size=settled.size)))
+    }
+    if not firsts:
+        raise UserError(f"no clip of {settled.length} frames in {config.val}")
+    kinds = config.damage
+    return [
+        make_case(firsts[name], kinds[k % len(kinds)], VALIDATION_SEED + k) for k, name in enumerate(sorted(firsts))
+    ]
+
+
+@torch.inference_mode()
+def score(env: RepairEnv, cases: list[Case], act: Act) -> dict[str, float]:
+    """Mean return and hole-PSNR over cases, a batch at a time."""
+    returns, ratios = [], []
+    for first in range(0, len(cases), env.size):
+        few = cases[first : first + env.size]
+        padded = few + few[:1] * (env.size - len(few))
+        rollout: Rollout = collect(env, env.begin(padded), act)
+        returns += rollout.rewards.sum(0)[: len(few)].tolist()
+        ratios += [psnr(env.repaired(k).cpu(), case.truth, case.masks) for k, case in enumerate(few)]
+    return {"return": float(np.mean(returns)), "psnr": float(np.mean(ratios))}
+
+
+def expert_act(env: RepairEnv, expert: Expert) -> Act:
+    """An expert as one who acts."""
+    return lambda observation: (expert(env, observation), {})

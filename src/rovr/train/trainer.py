@@ -1,0 +1,131 @@
+"""Train agents in the decision process, with exact resume.
+
+``rovr train agents --data DIR --out RUN``. First they may imitate the rule ``coverage``, then they learn by
+reinforcement. A checkpoint holds the learner whole, so that a run killed at any moment goes on as if it had not been.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rovr.agents import Agent
+from rovr.editor.training.log import TrainLog
+from rovr.rl import BatchEnv, Learner
+
+Validate = Callable[[Agent], dict[str, float]]
+
+SAID = ("return", "length", "kl", "entropy")
+"""Figures that the terminal shows; all are in the log."""
+
+
+class Stage:
+    """A learner, the iterations it gets, and what they are called.
+
+    Args:
+        name: begins the names of its figures.
+        learner: on the agent that all stages share.
+        iterations: how many.
+        turns: train π1 and π2 in turns of so many iterations, the other held still; 0 = both at once.
+    """
+
+    def __init__(self, name: str, learner: Learner, iterations: int, turns: int = 0) -> None:
+        self.name, self.learner, self.iterations, self.turns = name, learner, iterations, turns
+
+    def hold(self, agent: Agent, iteration: int) -> None:
+        """Hold still whose turn it is not."""
+        first = not self.turns or iteration // self.turns % 2 == 0
+        second = not self.turns or not first
+        agent.frame_policy.requires_grad_(first)
+        agent.context_policy.requires_grad_(second)
+
+
+class AgentTrainer:
+    """Runs the stages one after the other.
+
+    Args:
+        out: folder of the run.
+        agent: what learns.
+        stages: in order.
+        env: where.
+        card: what the agent's file is to say of how it came to be.
+        save_minutes: between checkpoints.
+        validate: figures of the agent as it stands, to be logged under ``val/``.
+        validate_every: iterations between validations.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        agent: Agent,
+        stages: list[Stage],
+        env: BatchEnv,
+        card: dict[str, Any],
+        save_minutes: float = 3.0,
+        validate: Validate | None = None,
+        validate_every: int = 25,
+    ) -> None:
+        self.out, self.agent, self.stages, self.env, self.card = out, agent, stages, env, card
+        self.save_minutes, self.validate, self.validate_every = save_minutes, validate, validate_every
+        self.iteration = 0
+        out.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def total(self) -> int:
+        """Iterations of all stages."""
+        return sum(stage.iterations for stage in self.stages)
+
+    @property
+    def weights(self) -> Path:
+        """The agent as of the last checkpoint."""
+        return self.out / "agent.safetensors"
+
+    def run(self, stop_at: int | None = None) -> None:
+        """Train to the end, or to an iteration; continues what is found in the output folder."""
+        checkpoint = self.out / "checkpoint.pt"
+        if checkpoint.exists():
+            self._load(torch.load(checkpoint, weights_only=True))
+        log = TrainLog(self.out, self.iteration, SAID)
+        saved = time.monotonic()
+        end = min(self.total, stop_at or self.total)
+        while self.iteration < end:
+            stage, done = self._stage()
+            stage.hold(self.agent, done)
+            figures = stage.learner.iterate(self.env)
+            self.iteration += 1
+            log.add({f"{stage.name}/{name}": value for name, value in figures.items()})
+            log.flush(self.iteration, self.total)
+            last = self.iteration == self.total
+            if self.validate is not None and (last or self.iteration % self.validate_every == 0):
+                log.write(self.iteration, {f"val/{k}": v for k, v in self.validate(self.agent).items()})
+            if time.monotonic() - saved > 60 * self.save_minutes:
+                self._save(checkpoint)
+                saved = time.monotonic()
+        self._save(checkpoint)
+
+    def _stage(self) -> tuple[Stage, int]:
+        """The stage of this iteration, and how many iterations of it are done."""
+        before = 0
+        for stage in self.stages:
+            if self.iteration < before + stage.iterations:
+                return stage, self.iteration - before
+            before += stage.iterations
+        raise AssertionError("no iteration is left")
+
+    def _save(self, path: Path) -> None:
+        """Write checkpoint and agent; each appears whole or not at all."""
+        state = {"iteration": self.iteration, **{s.name: s.learner.state_dict() for s in self.stages}}
+        partial = path.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(path)
+        self.agent.save(self.weights, {**self.card, "iterations": self.iteration})
+
+    def _load(self, state: dict[str, Any]) -> None:
+        self.iteration = state["iteration"]
+        for stage in self.stages:
+            stage.learner.load_state_dict(state[stage.name])
+        # All stages hold the same agent; the one at work has its latest weights.
+        stage = self._stage()[0] if self.iteration < self.total else self.stages[-1]
+        stage.learner.load_state_dict(state[stage.name])

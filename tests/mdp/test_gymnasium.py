@@ -1,0 +1,58 @@
+import warnings
+
+import numpy as np
+import pytest
+
+gymnasium = pytest.importorskip("gymnasium", reason="needs the extra 'gym'")
+
+from gymnasium.utils.env_checker import check_env  # noqa: E402
+
+from rovr.mdp.gymnasium import ID  # noqa: E402
+
+SMALL = {"length": 4, "size": 48}
+
+
+def test_gymnasium_finds_nothing_to_complain_about() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(gymnasium.make(ID, **SMALL, render_mode="rgb_array").unwrapped)
+
+
+def test_forbidden_picks_change_nothing() -> None:
+    env = gymnasium.make(ID, **SMALL)
+    observation, info = env.reset(seed=1)
+    first = int(info["action_mask"].argmax())
+    observation, _, _, _, info = env.step(first)
+    assert observation["role"] == 1
+    again, reward, ended, cut, info = env.step(first)  # a frame is no context of itself
+    assert reward == 0
+    assert not ended
+    assert not cut
+    assert all(np.array_equal(again[name], observation[name]) for name in again)
+
+
+def test_an_episode_ends_when_all_is_repaired() -> None:
+    env = gymnasium.make(ID, **SMALL, render_mode="rgb_array")
+    observation, info = env.reset(seed=2)
+    total, ended, steps = 0.0, False, 0
+    before = env.render()
+    while not ended:
+        observation, reward, ended, _, info = env.step(int(np.flatnonzero(info["action_mask"])[-1]))
+        total, steps = total + float(reward), steps + 1
+    assert steps == 3 * observation["length"]
+    assert not observation["pending"].any()
+    assert total > 0
+    assert before.shape == (48, 4 * 48, 3)
+    assert (env.render() != before).any()
+
+
+def test_a_learner_of_others_trains_on_it_unchanged() -> None:
+    contrib = pytest.importorskip("sb3_contrib", reason="needs sb3-contrib")
+    env = gymnasium.make(ID, **SMALL)
+    learner = contrib.MaskablePPO("MultiInputPolicy", env, n_steps=24, batch_size=12, n_epochs=2, seed=0, device="cpu")
+    before = [p.detach().clone() for p in learner.policy.parameters()]
+    learner.learn(24)
+    assert any(not (a == b).all() for a, b in zip(before, learner.policy.parameters(), strict=True))
+    observation, info = env.reset(seed=3)
+    action, _ = learner.predict(observation, action_masks=info["action_mask"], deterministic=True)
+    assert info["action_mask"][int(action)]

@@ -1,0 +1,68 @@
+import pytest
+import torch
+
+from rovr.mdp.mosaic import (
+    CONTEXT_FLAGS,
+    FRAME_FLAGS,
+    context_flags,
+    frame_flags,
+    from_mosaic,
+    mosaic_side,
+    pool_cells,
+    stack_maps,
+    to_mosaic,
+)
+
+
+@pytest.mark.parametrize(
+    ("count", "side"), [(1, 1), (2, 2), (4, 2), (5, 3), (9, 3), (10, 4), (25, 5), (26, 6), (625, 25)]
+)
+def test_the_square_is_the_smallest_that_holds_all(count, side):
+    assert mosaic_side(count) == side
+
+
+def test_25_frames_make_the_posters_picture():
+    assert to_mosaic(torch.rand(2, 25, 3, 16, 16)).shape == (2, 3, 80, 80)
+
+
+def test_cells_lie_row_by_row_and_empty_places_are_zero():
+    cells = torch.rand(2, 10, 3, 16, 16)
+    mosaic = to_mosaic(cells)
+    assert mosaic.shape == (2, 3, 64, 64)
+    assert torch.equal(mosaic[:, :, 16:32, 32:48], cells[:, 6])
+    assert torch.equal(mosaic[:, :, 32:48, 16:32], cells[:, 9])
+    assert not mosaic[:, :, 32:48, 32:].any()
+    assert not mosaic[:, :, 48:].any()
+
+
+@pytest.mark.parametrize("count", [2, 7, 25])
+def test_cells_come_back_and_are_pooled(count):
+    cells = torch.rand(2, count, 3, 4, 6)
+    assert torch.equal(from_mosaic(to_mosaic(cells), count), cells)
+    assert torch.allclose(pool_cells(to_mosaic(cells), count), cells.mean((3, 4)))
+
+
+def test_flags_say_what_a_cell_cannot():
+    seen = {
+        "edited": torch.tensor([[True, False, False, False]]),
+        "pending": torch.tensor([[False, True, True, False]]),
+        "picked": torch.tensor([[False, False, False, True]]),
+        "target": torch.tensor([2]),
+    }
+    first, second = frame_flags(seen), context_flags(seen)
+    assert first.shape == (1, 4, FRAME_FLAGS)
+    assert second.shape == (1, 4, CONTEXT_FLAGS)
+    assert torch.equal(second[..., :FRAME_FLAGS], first)
+    assert first[0].T.tolist() == [[0.125, 0.375, 0.625, 0.875], [1, 0, 0, 0], [0, 1, 1, 0]]
+    target, picked, distance, nearness = second[0, :, FRAME_FLAGS:].T
+    assert target.tolist() == [0, 0, 1, 0]
+    assert picked.tolist() == [0, 0, 0, 1]
+    assert distance.tolist() == [-0.5, -0.25, 0, 0.25]
+    assert nearness.tolist() == pytest.approx([1 / 3, 1 / 2, 1, 1 / 2])
+
+
+def test_the_hole_lies_behind_the_cell():
+    cells, cover = torch.rand(2, 5, 3, 16, 16), torch.rand(2, 5, 16, 16)
+    maps = stack_maps({"cells": cells, "cover": cover})
+    assert torch.equal(maps[:, :, :3], cells)
+    assert torch.equal(maps[:, :, 3], cover)

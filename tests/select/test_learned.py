@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from rovr.agents import Agent, AgentConfig
+from rovr.data.cases import Case, make_case
+from rovr.editor.aligned import AlignedEditor
+from rovr.errors import UserError
+from rovr.mdp.encoder import EditorEncoder
+from rovr.mdp.environment import RepairEnv
+from rovr.mdp.reward import Reward
+from rovr.mdp.state import RepairState
+from rovr.repair import Repairer
+from rovr.rl.rollout import collect, greedy
+from rovr.select import load_selector
+from rovr.select.learned import BEHIND, WINDOW
+
+
+def opinionated(folder: Path) -> Path:
+    """An agent whose choices are far from ties."""
+    agent = Agent(AgentConfig(seed=3))
+    with torch.no_grad():
+        for parameter in agent.parameters():
+            parameter += 0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel()))
+    agent.save(folder / "agent.safetensors")
+    return folder / "agent.safetensors"
+
+
+def case(length: int, side: int = 48) -> Case:
+    texture = torch.nn.functional.avg_pool2d(torch.rand(1, 3, side + 6, side + 6 + length), 7, stride=1)
+    truth = torch.stack([texture[0, :, :, k : k + side] for k in range(length)])
+    truth = ((truth - truth.min()) / (truth.max() - truth.min()) * 255).to(torch.uint8)
+    return make_case(truth, "shift", 1)
+
+
+def test_it_chooses_as_the_agent_does_in_the_environment(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    path, clip, editor = opinionated(tmp_path), case(5), AlignedEditor()
+    env = RepairEnv(editor, EditorEncoder(), lambda chance: clip, Reward(), 1)
+    rollout = collect(env, env.begin([clip]), greedy(Agent.load(path)))
+    state = RepairState.begin(clip.frames.clone(), clip.masks)
+    Repairer(editor, load_selector(str(path))).run(state, torch.Generator())
+    picked = [index for edit in state.edits for index in (edit.frame, *edit.contexts)]
+    assert picked == rollout.actions[:, 0].tolist()
+
+
+def test_the_window_moves_along_a_long_clip(tmp_path: Path) -> None:
+    selector, clip = load_selector(str(opinionated(tmp_path))), case(2 * WINDOW + 5, 16)
+    state = RepairState.begin(clip.frames.clone(), clip.masks)
+    selector.reset(state, torch.Generator(), 2)
+    while not state.done:
+        first = int(state.pending.int().argmax())
+        edit = selector.select(state)
+        assert state.pending[edit.frame]
+        assert len({edit.frame, *edit.contexts}) == 3
+        assert first - BEHIND - 1 <= min(edit.frame, *edit.contexts) or first + WINDOW > state.length
+        assert max(edit.frame, *edit.contexts) < max(first, WINDOW) + WINDOW
+        state.record(edit, state.frames[edit.frame] / 255, state.masks[edit.frame].float() / 2)
+
+
+def test_a_file_that_is_no_agent_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.safetensors").write_bytes(b"nothing of the kind")
+    for name in ("x", "missing"):
+        with pytest.raises(UserError):
+            load_selector(str(tmp_path / f"{name}.safetensors"))

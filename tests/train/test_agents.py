@@ -1,0 +1,145 @@
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from rovr.agents import Agent
+from rovr.data.cases import Case, make_case
+from rovr.editor.aligned import AlignedEditor
+from rovr.errors import UserError
+from rovr.mdp.encoder import load_encoder
+from rovr.mdp.environment import RepairEnv
+from rovr.mdp.reward import Reward
+from rovr.mdp.state import RepairState
+from rovr.rl import load_learner
+from rovr.rl.rollout import collect
+from rovr.select import load_selector
+from rovr.train.config import AgentTrainConfig, settle
+from rovr.train.experts import Oracle, coverage
+from rovr.train.run import expert_act, score, train_agents
+from rovr.train.trainer import AgentTrainer, Stage
+
+LENGTH, SIDE = 5, 48
+
+
+def clip(chance: np.random.Generator) -> torch.Tensor:
+    wall = torch.from_numpy(chance.random((1, 3, SIDE + 8, SIDE + 8 + 3 * LENGTH)).astype(np.float32))
+    wall = torch.nn.functional.avg_pool2d(wall, 9, stride=1)
+    wall = (wall - wall.min()) / (wall.max() - wall.min()) * 255
+    return torch.stack([wall[0, :, :, 3 * k : 3 * k + SIDE] for k in range(LENGTH)]).to(torch.uint8)
+
+
+def make(chance: np.random.Generator) -> Case:
+    return make_case(clip(chance), "shift", int(chance.integers(2**31)))
+
+
+def world(size: int = 2) -> RepairEnv:
+    editor = AlignedEditor()
+    editor.bf16 = False
+    return RepairEnv(editor, load_encoder("editor"), make, Reward(), size)
+
+
+def test_the_expert_does_what_the_selector_does() -> None:
+    for seed in range(4):
+        case = make(np.random.default_rng(seed))
+        env = world(1)
+        rollout = collect(env, env.begin([case]), expert_act(env, coverage))
+        state = RepairState.begin(case.frames.clone(), case.masks)
+        selector = load_selector("coverage", cells=16)
+        selector.reset(state, torch.Generator(), 2)
+        edit = selector.select(state)
+        # The first edit; later ones look at repairs, which the environment averages on another grid.
+        assert [int(a) for a in rollout.actions[:3, 0]] == [edit.frame, *edit.contexts]
+
+
+def test_looking_ahead_is_worth_it() -> None:
+    env = world()
+    cases = [make(np.random.default_rng(seed)) for seed in range(4)]
+    rule, ahead = (score(env, cases, expert_act(env, expert)) for expert in (coverage, Oracle(at_once=8)))
+    assert ahead["return"] > rule["return"]
+    assert ahead["psnr"] > rule["psnr"]
+
+
+def stages(agent: Agent, turns: int = 0) -> list[Stage]:
+    ppg = load_learner("ppg", agent, policy_iterations=2, aux_epochs=1)
+    return [Stage("imitate", load_learner("imitation", agent, coverage), 2), Stage("ppg", ppg, 3, turns)]
+
+
+def figures(folder: Path) -> list[tuple[str, ...]]:
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [(row["step"], row["name"], row["value"]) for row in csv.DictReader(file)]
+
+
+def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    whole, parts = (tmp_path / name for name in ("whole", "parts"))
+
+    def trainer(out: Path) -> AgentTrainer:
+        agent = Agent()
+        return AgentTrainer(out, agent, stages(agent), world(), {})
+
+    trainer(whole).run()
+    for stop in (1, 2, 4, None):
+        trainer(parts).run(stop)
+    assert figures(whole) == figures(parts)
+    a, b = (Agent.load(folder / "agent.safetensors").state_dict() for folder in (whole, parts))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_who_is_held_still_does_not_change(tmp_path: Path) -> None:
+    agent = Agent()
+    stage = stages(agent, turns=1)[1]
+    for iteration, (moving, still) in enumerate(
+        [(agent.frame_policy, agent.context_policy), (agent.context_policy, agent.frame_policy)]
+    ):
+        before = [p.clone() for p in still.parameters()], [p.clone() for p in moving.parameters()]
+        stage.hold(agent, iteration)
+        stage.learner.iterate(world())
+        assert all(torch.equal(a, b) for a, b in zip(before[0], still.parameters(), strict=True))
+        assert any(not torch.equal(a, b) for a, b in zip(before[1], moving.parameters(), strict=True))
+
+
+def films(folder: Path, count: int = 2) -> Path:
+    for k in range(count):
+        for i, frame in enumerate(clip(np.random.default_rng(k))):
+            (folder / f"film{k}").mkdir(parents=True, exist_ok=True)
+            image = cv2.cvtColor(frame.permute(1, 2, 0).numpy(), cv2.COLOR_RGB2BGR)
+            cv2.imwrite(str(folder / f"film{k}" / f"{i:05d}.png"), image)
+    return folder
+
+
+@pytest.mark.parametrize("algorithm", ["ppg", "ppo", "grpo", "dqn", "imitation"])
+def test_every_algorithm_trains_from_the_command(tmp_path: Path, algorithm: str) -> None:
+    data = films(tmp_path / "data")
+    config = AgentTrainConfig(
+        (data,),
+        tmp_path / "run",
+        data,
+        algorithm=algorithm,
+        preset="tiny",
+        iterations=1,
+        episodes=2,  # type: ignore
+        length=LENGTH,
+        size=SIDE,
+        imitate=1,
+        threads=1,
+    )
+    said: list[str] = []
+    path = train_agents(config, said.append)
+    agent = Agent.load(path)
+    assert agent.config.contexts == 2
+    names = {name for _, name, _ in figures(tmp_path / "run")}
+    assert {"val/return", "val/psnr", "val/coverage_psnr"} <= names
+    assert any("coverage" in line for line in said)
+
+
+def test_settings_that_cannot_work_are_refused() -> None:
+    config = AgentTrainConfig((), Path())
+    assert settle(replace(config, size=64)).size == 64
+    assert settle(config).length == 25
+    for wrong in ({"size": 63}, {"length": 2}, {"shared": True}):
+        with pytest.raises(UserError):
+            settle(replace(config, **wrong))  # type: ignore[arg-type]
