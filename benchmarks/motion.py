@@ -40,7 +40,9 @@ def preset_aligner() -> Aligner:
 def halved(frames: Tensor, masks: Tensor, aligner: Aligner) -> Steps:
     """Smooth completion of flow at half size."""
     known = F.avg_pool2d(1 - masks.float(), 2) > 0.99
-    small = (F.avg_pool2d(frames * ~masks, 2) / F.avg_pool2d((~masks).float(), 2).clamp(min=1e-3)).round().byte()
+    small = (
+        (F.avg_pool2d((frames * ~masks).float(), 2) / F.avg_pool2d((~masks).float(), 2).clamp(min=1e-3)).round().byte()
+    )
     return {pair: enlarged(step) for pair, step in smooth_steps(small, ~known, aligner).items()}
 
 

@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 
 from rovr._compat import import_torchvision
 from rovr.errors import UserError
-from rovr.mdp.encoder import load_encoder, update_cells
+from rovr.mdp.encoder import load_encoder
 
 needs_torchvision = pytest.mark.skipif(
     importlib.util.find_spec("torchvision") is None, reason="torchvision is not installed"
@@ -104,24 +104,6 @@ def test_the_channels_of_the_editors_cell():
 
 def test_a_frame_of_which_nothing_is_known_is_encoded_too():
     assert load_encoder()(torch.rand(1, 3, 40, 40), torch.ones(1, 1, 40, 40)).isfinite().all()
-
-
-@pytest.mark.parametrize("items", [[2, 0], [-1, 3], [-1, -1]])
-def test_only_the_repaired_frames_cell_changes(items):
-    encoder = load_encoder()
-    frames, doubt = torch.rand(2, 4, 3, 32, 32), torch.zeros(2, 4, 1, 32, 32)
-    cells = encoder(frames.flatten(0, 1), doubt.flatten(0, 1)).unflatten(0, (2, 4))
-    kept = cells.clone()
-    repaired = torch.rand(2, 3, 32, 32)
-    updated = update_cells(encoder, cells, torch.tensor(items), repaired, doubt[:, 0])
-    assert torch.equal(cells, kept)
-    for row, item in enumerate(items):
-        if item >= 0:
-            frames[row, item] = repaired[row]
-        others = torch.arange(4) != item
-        assert torch.equal(updated[row, others], cells[row, others])
-    anew = encoder(frames.flatten(0, 1), doubt.flatten(0, 1)).unflatten(0, (2, 4))
-    assert torch.allclose(updated, anew, atol=1e-6)
 
 
 def test_weights_may_come_as_pytorchs_too_and_the_seed_decides_the_projection(weights, resnet):

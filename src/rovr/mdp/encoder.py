@@ -166,27 +166,6 @@ def load_encoder(name: str = "editor", device: torch.device | str = "cpu", **opt
     return ENCODERS[name](**options).eval().to(device)
 
 
-def update_cells(encoder: Encoder, cells: Tensor, items: Tensor, frames: Tensor, doubt: Tensor) -> Tensor:
-    """Encode anew what a repair changed: one frame of every episode.
-
-    Args:
-        encoder: φ.
-        cells: (B, n, 3, 16, 16); left as they are, since stored observations may hold them.
-        items: (B,) long, the frame that changed; −1 where none did.
-        frames: (B, 3, H, W) float in [0, 1], those frames now; unused where none changed.
-        doubt: (B, 1, H, W) float in [0, 1], theirs.
-
-    Returns:
-        (B, n, 3, 16, 16).
-    """
-    changed = items >= 0
-    if not bool(changed.any()):
-        return cells
-    cells = cells.clone()
-    cells[changed.nonzero().squeeze(1), items[changed]] = encoder(frames[changed], doubt[changed])
-    return cells
-
-
 def _fill(net: nn.Module, path: Path) -> None:
     """Load weights; no code in the file is ever run."""
     if not path.is_file():
