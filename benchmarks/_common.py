@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from rovr.data.folders import open_dataset
+from rovr.data.cases import first_clips
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -30,13 +30,11 @@ def commit() -> str:
     return name + ("-dirty" if dirty else "")
 
 
-def first_clips(folder: Path, length: int, size: int) -> dict[str, Tensor]:
-    """The first clip (length, 3, size, size) uint8 of every video of a folder, by name."""
+def clips_of(folder: Path, length: int, size: int) -> dict[str, Tensor]:
+    """The first clip (length, 3, size, size) uint8 of every video of a folder, in the order of their names."""
     if not folder.is_dir():
         raise SystemExit("give a folder of clips with --clips, or set ROVR_DATA")
-    clips = reversed(list(open_dataset(folder, length=length, size=size)))
-    firsts = {clip.name.split("@")[0]: clip.frames for clip in clips}
-    return {name: firsts[name] for name in sorted(firsts)}
+    return dict(sorted(first_clips(folder, length, size).items()))
 
 
 def write(path: Path, report: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _common import ROOT, commit, first_clips, machine, write
+from _common import ROOT, clips_of, commit, machine, write
 from _propagation import chained
 from torch import Tensor
 
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "quality.json")
     args = parser.parse_args()
-    firsts = first_clips(args.clips or Path(os.environ.get("ROVR_DATA", "")) / "test", args.length, args.size)
+    firsts = clips_of(args.clips or Path(os.environ.get("ROVR_DATA", "")) / "test", args.length, args.size)
     tasks = [(args, name, firsts[name], seed) for name in firsts for seed in range(args.seeds)]
     details: list[dict[str, Any]] = []
     with multiprocessing.get_context("spawn").Pool(args.workers) as pool:

@@ -113,6 +113,14 @@ class CaseDraw:
                 return case
 
 
+def first_clips(folder: Path, length: int, size: int) -> dict[str, Tensor]:
+    """The first clip (length, 3, size, size) uint8 of every sequence of a folder, by name: what is measured on."""
+    found: dict[str, Tensor] = {}
+    for clip in open_dataset(folder, length=length, size=size):
+        found.setdefault(clip.name.split("@")[0], clip.frames)
+    return found
+
+
 def _source(folder: Path, length: int, size: int, stride: int) -> ClipSource | None:
     """Clips of a folder; None where no sequence is long enough at a stride above 1."""
     source = open_dataset(folder, length=length, size=size, stride=stride)

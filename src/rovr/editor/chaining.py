@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rovr.editor.alignment import Aligner, FloatArray, Look, Move, follow
-from rovr.editor.motion import MotionNet, Moves, clues
+from rovr.editor.motion import MotionNet, Moves, clues, pictures
 from rovr.editor.sampling import push_pull
 
 CHUNK = 32
@@ -96,11 +96,8 @@ class Chain:
         """Steps between frames begin … stop − 1."""
         pairs = [self._measure(i, look) for i in range(begin, stop - 1)]
         looks = [look(i) for i in range(begin, stop)]
-        none = Move.none(*looks[0].gray.shape)
-        ahead, back = Moves.stack([p[0] for p in pairs] + [none]), Moves.stack([none] + [p[1] for p in pairs])
-        known = torch.from_numpy(np.stack([a.known for a in looks]))[:, None]
-        gray = torch.from_numpy(np.stack([a.gray for a in looks]))[:, None] / 255
-        onward, homeward = clues(ahead, back, known, gray)
+        ahead, back = Moves.of_clip(pairs)
+        onward, homeward = clues(ahead, back, *pictures(looks))
         found = {begin + k + 1: step for k, step in enumerate(self._correct(ahead, *onward)[:-1])}
         return found | {-(begin + k + 1): step for k, step in enumerate(self._correct(back, *homeward)) if k}
 

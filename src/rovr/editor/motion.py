@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rovr.editor.alignment import Move
+from rovr.editor.alignment import Look, Move
 from rovr.editor.sampling import push_pull, sample
 from rovr.editor.window import even
 from rovr.unet import UNet, zero_init
@@ -57,6 +57,12 @@ class Moves:
         )
         return cls(flow, torch.from_numpy(np.stack([m.trust for m in moves]))[:, None], camera)
 
+    @classmethod
+    def of_clip(cls, pairs: Sequence[tuple[Move, Move]]) -> tuple["Moves", "Moves"]:
+        """Motion ahead and back of T frames, from that between each two neighbours, there and back (T − 1 pairs)."""
+        none = Move.none(*pairs[0][0].trust.shape)
+        return cls.stack([pair[0] for pair in pairs] + [none]), cls.stack([none] + [pair[1] for pair in pairs])
+
     def reversed(self) -> "Moves":
         """The same with time running backwards."""
         return Moves(self.flow.flip(0), self.trust.flip(0), self.camera.flip(0))
@@ -80,6 +86,12 @@ class MotionNet(nn.Module):
         folded = F.pixel_unshuffle(even(clues), 2).contiguous(memory_format=torch.channels_last)
         out = F.interpolate(self.unet(folded).float(), scale_factor=2.0, mode="bilinear", align_corners=False)
         return UNIT * out[:, :2, :height, :width], out[:, 2:, :height, :width]
+
+
+def pictures(looks: Sequence[Look]) -> tuple[Tensor, Tensor]:
+    """What was seen, and luminance, of T frames: (T, 1, h, w) twice, in [0, 1]."""
+    known, gray = (np.stack([getattr(look, name) for look in looks])[:, None] for name in ("known", "gray"))
+    return torch.from_numpy(known), torch.from_numpy(gray) / 255
 
 
 def clues(ahead: Moves, back: Moves, known: Tensor, gray: Tensor) -> tuple["Pair", "Pair"]:

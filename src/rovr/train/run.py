@@ -7,8 +7,7 @@ import numpy as np
 import torch
 
 from rovr.agents import Agent, AgentConfig
-from rovr.data.cases import Case, CaseDraw, ClipDraw, check_kinds, make_case
-from rovr.data.folders import open_dataset
+from rovr.data.cases import Case, CaseDraw, ClipDraw, check_kinds, first_clips, make_case
 from rovr.editor.aligned import AlignedEditor
 from rovr.editor.loading import load_editor
 from rovr.errors import UserError
@@ -105,10 +104,7 @@ def build_env(config: AgentTrainConfig, settled: Settled, draw: CaseDraw, say: C
 def validation_cases(config: AgentTrainConfig, settled: Settled) -> list[Case]:
     """The first clip of every sequence, each with its own damage, always the same."""
     assert config.val is not None
-    firsts = {
-        clip.name.split("@")[0]: clip.frames
-        for clip in reversed(list(open_dataset(config.val, length=settled.length, size=settled.size)))
-    }
+    firsts = first_clips(config.val, settled.length, settled.size)
     if not firsts:
         raise UserError(f"no clip of {settled.length} frames in {config.val}")
     kinds = config.damage

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from rovr.data.cases import make_case
 from rovr.editor.aligned import AlignedEditor
-from rovr.editor.alignment import Aligner, Look, Move
+from rovr.editor.alignment import Aligner, Look
 from rovr.editor.learned import LearnedEditor
-from rovr.editor.motion import CHANNELS, Moves, clues
+from rovr.editor.motion import CHANNELS, Moves, clues, pictures
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.course import Course
 from rovr.editor.training.samples import Arrays, Fields
@@ -46,8 +46,7 @@ class Moving(Course):
             for frames, holes in ((case.truth, torch.zeros_like(case.masks)), (case.frames, case.masks))
         )
         looks, ahead, back = holed
-        known = torch.from_numpy(np.stack([a.known for a in looks]))[:, None]
-        gray = torch.from_numpy(np.stack([a.gray for a in looks]))[:, None] / 255
+        known, gray = pictures(looks)
         taught = []
         for moves, true, (told, completed) in zip(
             (ahead, back), whole[1:], clues(ahead, back, known, gray), strict=True
@@ -90,6 +89,5 @@ def _moves(editor: AlignedEditor, clip: RepairState) -> tuple[list[Look], Moves,
     session = editor.session(clip, 2)
     looks = [session.look(i).cache.look for i in range(clip.length)]
     aligner = Aligner()
-    pairs = [aligner.moves(a, b) for a, b in pairwise(looks)]
-    none = Move.none(*looks[0].gray.shape)
-    return looks, Moves.stack([p[0] for p in pairs] + [none]), Moves.stack([none] + [p[1] for p in pairs])
+    ahead, back = Moves.of_clip([aligner.moves(a, b) for a, b in pairwise(looks)])
+    return looks, ahead, back

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rovr.data.cases import ClipDraw, check_kinds, make_case
-from rovr.data.folders import ClipSource, open_dataset
+from rovr.data.cases import ClipDraw, check_kinds, first_clips, make_case
 from rovr.editor.loading import load_editor
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.trainer import Trainer
@@ -42,7 +41,7 @@ def train_editor(config: TrainConfig, say: Callable[[str], None] = print) -> Pat
 
     validate = None
     if config.val is not None:
-        clips = _first_clips(open_dataset(config.val, length=config.length, size=config.size))
+        clips = list(first_clips(config.val, config.length, config.size).values())
 
         def validate(weights: Path) -> dict[str, float]:
             figures = {"coverage": validation_psnr(config, weights, clips)}
@@ -66,11 +65,3 @@ def validation_psnr(config: TrainConfig, weights: Path, clips: list[Tensor]) -> 
         Repairer(editor, load_selector("coverage"), config.contexts).run(state, generator)
         scores.append(psnr(state.frames, case.truth, case.masks))
     return float(np.mean(scores))
-
-
-def _first_clips(source: ClipSource) -> list[Tensor]:
-    """The first clip of every sequence."""
-    seen: dict[str, Tensor] = {}
-    for clip in source:
-        seen.setdefault(clip.name.split("@")[0], clip.frames)
-    return list(seen.values())
