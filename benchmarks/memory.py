@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--size", nargs=2, type=int, default=[640, 360], help="width and height")
     parser.add_argument("--every", type=int, default=5, help="one frame in so many has a hole")
     parser.add_argument("--editor", default="telea")
-    parser.add_argument("--selector", default="coverage")
+    parser.add_argument("--selector", default="sight")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results" / "memory.json")
     args = parser.parse_args()

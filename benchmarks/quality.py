@@ -32,7 +32,7 @@ from rovr.select import load_selector
 
 LEARNED = ("concat", "aligned")
 STILL = ("telea", "navier-stokes")
-SELECTORS = ("sequential", "coverage")
+SELECTORS = ("sequential", "coverage", "sight")
 
 
 Method = Callable[[Tensor, Tensor], Tensor]

@@ -81,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=6, help="clips, each with its own damage")
-    parser.add_argument("--selector", default="coverage")
+    parser.add_argument("--selector", default="sight")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "speed.json")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)

@@ -31,7 +31,7 @@ def run_demo(
     seed: int = 2,
     device: str = "auto",
     editor: str = "aligned",
-    selector: str = "coverage",
+    selector: str = "sight",
     say: Callable[[str], Any] = print,
 ) -> dict[str, float]:
     """Run the demo and say what it did.

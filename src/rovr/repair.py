@@ -40,6 +40,7 @@ class Repairer:
         """
         room = max(self.contexts + 1, CACHE_PIXELS // state.frames[0, 0].numel())
         session = self.editor.session(state, room)
+        self.selector.attend(session)
         self.selector.reset(state, generator, self.contexts)
         while not state.done:
             edit = self.selector.select(state)
@@ -48,4 +49,6 @@ class Repairer:
             session.forget(edit.frame)
             if on_edit is not None:
                 on_edit(edit)
+        # Whoever keeps a selector must not keep a clip's memory with it.
+        self.selector.attend(None)
         return state

@@ -116,7 +116,7 @@ def restore_video(
     boxes: Sequence[str | Box] = (),
     dilate: int = 0,
     editor: str | Editor = "aligned",
-    selector: str | Selector = "coverage",
+    selector: str | Selector = "sight",
     contexts: int = 2,
     device: str = "auto",
     weights: str | Path | None = None,

@@ -68,7 +68,7 @@ class Restorer:
     def from_pretrained(
         cls,
         editor: str | Editor = "aligned",
-        selector: str | Selector = "coverage",
+        selector: str | Selector = "sight",
         device: str = "auto",
         contexts: int = 2,
         weights: str | Path | None = None,

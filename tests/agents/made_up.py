@@ -23,6 +23,7 @@ def observe(roles: list[int], count: int = 10, contexts: int = 2, seed: int = 0)
         "picked": picked,
         "history": torch.where(torch.arange(count)[:, None] < length[:, None, None], actions, -1),
         "length": length,
+        "sight": torch.rand(batch, count, 2, 16, 16, generator=chance) * (role > 0)[:, None, None, None, None],
         "frame": torch.rand(batch, 4, 64, 64, generator=chance) * (role > 0)[:, None, None, None],
     }
 

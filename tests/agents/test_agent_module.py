@@ -7,6 +7,7 @@ from made_up import observe, rows
 from rovr.agents import Agent, AgentConfig
 from rovr.editor.loading import build_editor, read_card, write_weights
 from rovr.errors import UserError
+from rovr.mdp.mosaic import added_sight
 
 ANSWERS = ("policy", "value", "auxiliary")
 
@@ -76,8 +77,21 @@ def test_the_target_may_be_shown_at_any_size(agent):
     assert torch.allclose(agent.policy(seen), agent.policy({**seen, "frame": large}), atol=1e-4)
 
 
+def test_an_untrained_context_policy_prefers_what_shows_most():
+    seen = observe([1, 2, 2], count=25)
+    logits = Agent().policy(seen).masked_fill(~seen["mask"] | seen["picked"], -torch.inf)
+    added = added_sight(seen)
+    assert (logits.argmax(1) == added.argmax(1)).all()
+    # Places that a picked context shows as well add nothing.
+    hole = seen["cover"][torch.arange(3), seen["target"]]
+    worth = seen["sight"][:, :, 1]
+    best = (worth * seen["picked"][..., None, None]).amax(1, keepdim=True)
+    by_hand = ((worth - best).clamp(min=0) * hole[:, None]).sum((2, 3)) / hole.sum((1, 2))[:, None]
+    assert torch.allclose(added, by_hand, atol=1e-6)
+
+
 def test_untrained_policies_are_about_uniform():
-    logits = Agent().policy(observe([0, 1, 2], count=25))
+    logits = Agent(AgentConfig(rule=0.0)).policy(observe([0, 1, 2], count=25))
     assert (logits.softmax(1) * 25 - 1).abs().max() < 0.1
 
 

@@ -4,14 +4,14 @@ from made_up import observe
 from torch.nn import functional as F
 
 from rovr.agents.config import AgentConfig
-from rovr.agents.networks import ContextTrunk, FrameTrunk, Memory, Policy
-from rovr.agents.trunk import MAPS, Trunk, normalise
+from rovr.agents.networks import MAPS, ContextTrunk, FrameTrunk, Memory, Policy
+from rovr.agents.trunk import Trunk, normalise
 from rovr.mdp.mosaic import mosaic_side, pool_cells, to_mosaic
 
 
 def build(flags=3, common=2, vector=5):
     torch.manual_seed(0)
-    trunk = Trunk(flags, common, vector, mixed=16, widths=(32, 48, 64))
+    trunk = Trunk(MAPS, flags, common, vector, mixed=16, widths=(32, 48, 64))
     for parameter in trunk.parameters():  # biases too, which start at zero
         torch.nn.init.normal_(parameter, std=0.1)
     return trunk
@@ -69,7 +69,7 @@ def test_units_start_at_their_norm():
 
 
 def test_logits_are_the_cells_means_of_a_map_of_scores():
-    policy = Policy(FrameTrunk(AgentConfig()), 32)
+    policy = Policy(FrameTrunk(AgentConfig()), AgentConfig().widths[0])
     seen = observe([0, 0], count=10)
     decode = policy.trunk.trunk.unet.decode
     maps = []

@@ -7,6 +7,7 @@ from rovr.data.cases import Case
 from rovr.data.corrupt import damage, make_masks
 from rovr.editor.aligned import AlignedEditor
 from rovr.flow import DIS
+from rovr.mdp.drill import DrillEnv
 from rovr.mdp.encoder import EditorEncoder
 from rovr.mdp.environment import RepairEnv
 from rovr.mdp.reward import Reward
@@ -152,3 +153,57 @@ def test_a_preview_promises_what_the_repair_then_gives() -> None:
     assert torch.allclose(promised, rewards, atol=1e-5)
     changed = (observation["cells"] != cells).flatten(2).any(2)
     assert torch.equal(changed, observation["edited"])
+
+
+def test_in_decibels_halving_an_error_is_worth_the_same_everywhere() -> None:
+    reward = Reward(decibels=True)
+    gains = reward.gain(torch.tensor([0.1, 0.01, 0.01, 1e-7]), torch.tensor([0.05, 0.005, 0.02, 1e-9]))
+    assert gains.tolist() == pytest.approx([3.0103, 3.0103, -3.0103, 0], abs=1e-3)
+
+
+def test_measured_against_a_rule_every_policy_loses_the_same() -> None:
+    worlds = [env(2), env(2)]
+    worlds[1].relative = True
+    shift = []
+    for seed in (0, 1):
+        totals = []
+        for world in worlds:
+            observation = world.reset(torch.Generator().manual_seed(3))
+            totals.append(play(world, observation, seed).sum(0))
+        shift.append(totals[0] - totals[1])
+    assert torch.allclose(shift[0], shift[1], atol=1e-5)
+    assert (shift[0] > 0).all()
+
+
+def test_in_a_drill_copies_stay_together_and_are_compared() -> None:
+    editor = AlignedEditor()
+    editor.bf16 = False
+    world = DrillEnv(editor, EditorEncoder(), make, Reward(), 6, group=3)
+    observation, chance = world.reset(torch.Generator().manual_seed(2)), torch.Generator().manual_seed(0)
+    orders, different = [], 0
+    while world.pending.any():
+        alive = world.pending.any(1)
+        assert (observation["mask"].sum(1) == 1).all()
+        orders.append(observation["mask"].int().argmax(1))
+        assert (orders[-1].view(2, 3) == orders[-1].view(2, 3)[:, :1]).all()
+        assert world.pending[alive, orders[-1][alive]].all()
+        for role in range(3):
+            assert int(observation["role"][0]) == role
+            picks = any_valid(observation, chance)
+            before = world.frames.clone()
+            if role == 2:
+                tried = world.preview(
+                    torch.arange(6)[alive], torch.cat([world.action[:, :2], picks[:, None]], 1)[alive]
+                )
+            observation, reward, _ = world.step(picks)
+        tried = tried.view(-1, 3)
+        assert torch.allclose(reward[alive].view(-1, 3), tried - tried.mean(1, keepdim=True), atol=1e-5)
+        different += int(reward.abs().max() > 1e-6)
+        frames = world.frames.unflatten(0, (2, 3))
+        assert torch.equal(frames, frames[:, :1].expand_as(frames))
+        assert not torch.equal(world.frames, before)
+        history = world.history.unflatten(0, (2, 3))
+        assert torch.equal(history, history[:, :1].expand_as(history))
+    assert different > 1
+    again = world.reset(torch.Generator().manual_seed(2))
+    assert torch.equal(again["mask"].int().argmax(1), orders[0])

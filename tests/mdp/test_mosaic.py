@@ -48,17 +48,23 @@ def test_flags_say_what_a_cell_cannot():
         "pending": torch.tensor([[False, True, True, False]]),
         "picked": torch.tensor([[False, False, False, True]]),
         "target": torch.tensor([2]),
+        "cover": torch.ones(1, 4, 16, 16),
+        "sight": torch.linspace(0, 0.6, 4)[None, :, None, None, None].expand(1, 4, 2, 16, 16),
     }
     first, second = frame_flags(seen), context_flags(seen)
     assert first.shape == (1, 4, FRAME_FLAGS)
     assert second.shape == (1, 4, CONTEXT_FLAGS)
     assert torch.equal(second[..., :FRAME_FLAGS], first)
     assert first[0].T.tolist() == [[0.125, 0.375, 0.625, 0.875], [1, 0, 0, 0], [0, 1, 1, 0]]
-    target, picked, distance, nearness = second[0, :, FRAME_FLAGS:].T
+    target, picked, distance, nearness, added = second[0, :, FRAME_FLAGS:].T
     assert target.tolist() == [0, 0, 1, 0]
     assert picked.tolist() == [0, 0, 0, 1]
     assert distance.tolist() == [-0.5, -0.25, 0, 0.25]
     assert nearness.tolist() == pytest.approx([1 / 3, 1 / 2, 1, 1 / 2])
+    # The picked one shows the most, so that no other adds anything.
+    assert added.tolist() == [0, 0, 0, 0]
+    alone = context_flags({**seen, "picked": torch.zeros(1, 4, dtype=torch.bool)})[0, :, -1]
+    assert alone.tolist() == pytest.approx([0, 0.2, 0.4, 0.6])
 
 
 def test_the_hole_lies_behind_the_cell():

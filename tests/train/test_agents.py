@@ -15,11 +15,12 @@ from rovr.mdp.encoder import load_encoder
 from rovr.mdp.environment import RepairEnv
 from rovr.mdp.reward import Reward
 from rovr.mdp.state import RepairState
+from rovr.repair import Repairer
 from rovr.rl import load_learner
 from rovr.rl.rollout import collect
 from rovr.select import load_selector
 from rovr.train.config import AgentTrainConfig, settle
-from rovr.train.experts import Oracle, coverage
+from rovr.train.experts import Oracle, coverage, sight
 from rovr.train.run import expert_act, score, train_agents
 from rovr.train.trainer import AgentTrainer, Stage
 
@@ -66,7 +67,10 @@ def test_looking_ahead_is_worth_it() -> None:
 
 def stages(agent: Agent, turns: int = 0) -> list[Stage]:
     ppg = load_learner("ppg", agent, policy_iterations=2, aux_epochs=1)
-    return [Stage("imitate", load_learner("imitation", agent, coverage), 2), Stage("ppg", ppg, 3, turns)]
+    return [
+        Stage("imitate", load_learner("imitation", agent, coverage), 2, world()),
+        Stage("ppg", ppg, 3, world(), turns),
+    ]
 
 
 def figures(folder: Path) -> list[tuple[str, ...]]:
@@ -79,7 +83,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
 
     def trainer(out: Path) -> AgentTrainer:
         agent = Agent()
-        return AgentTrainer(out, agent, stages(agent), world(), {})
+        return AgentTrainer(out, agent, stages(agent), {})
 
     trainer(whole).run()
     for stop in (1, 2, 4, None):
@@ -125,6 +129,7 @@ def test_every_algorithm_trains_from_the_command(tmp_path: Path, algorithm: str)
         length=LENGTH,
         size=SIDE,
         imitate=1,
+        drill=1,
         threads=1,
     )
     said: list[str] = []
@@ -132,14 +137,29 @@ def test_every_algorithm_trains_from_the_command(tmp_path: Path, algorithm: str)
     agent = Agent.load(path)
     assert agent.config.contexts == 2
     names = {name for _, name, _ in figures(tmp_path / "run")}
-    assert {"val/return", "val/psnr", "val/coverage_psnr"} <= names
-    assert any("coverage" in line for line in said)
+    assert {"val/return", "val/psnr", "val/sight_psnr"} <= names
+    assert any("'sight'" in line for line in said)
+
+
+def test_experts_are_the_strategies_of_their_names() -> None:
+    case = make(np.random.default_rng(3))
+    env = world(1)
+    rollout = collect(env, env.begin([case]), expert_act(env, sight))
+    state = RepairState.begin(case.frames.clone(), case.masks)
+    editor = AlignedEditor()
+    editor.bf16 = False
+    Repairer(editor, load_selector("sight")).run(state, torch.Generator())
+    expert = rollout.actions[:, 0].view(-1, 3)
+    chosen = torch.tensor([[edit.frame, *edit.contexts] for edit in state.edits])
+    assert torch.equal(expert[:, 0], chosen[:, 0])
+    # The environment weighs on cells half as fine, so that near ties may fall otherwise.
+    assert (expert[:, 1:].sort(1).values == chosen[:, 1:].sort(1).values).float().mean() > 0.7
 
 
 def test_settings_that_cannot_work_are_refused() -> None:
     config = AgentTrainConfig((), Path())
     assert settle(replace(config, size=64)).size == 64
     assert settle(config).length == 25
-    for wrong in ({"size": 63}, {"length": 2}, {"shared": True}):
+    for wrong in ({"size": 63}, {"length": 2}, {"shared": True}, {"group": 3}):
         with pytest.raises(UserError):
             settle(replace(config, **wrong))  # type: ignore[arg-type]

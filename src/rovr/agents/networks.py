@@ -12,12 +12,26 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rovr.agents.config import AgentConfig
-from rovr.agents.trunk import MAPS, Trunk, normalise
+from rovr.agents.trunk import Trunk, normalise
 from rovr.mdp.encoder import CELL
-from rovr.mdp.mosaic import CONTEXT_FLAGS, FRAME_FLAGS, context_flags, frame_flags, stack_maps
+from rovr.mdp.mosaic import (
+    CONTEXT_FLAGS,
+    FRAME_FLAGS,
+    added_sight,
+    best_picked,
+    context_flags,
+    frame_flags,
+    stack_maps,
+)
 
 Observation = Mapping[str, Tensor]
 """See :mod:`rovr.mdp.mosaic`."""
+
+MAPS = 4
+"""Maps of a cell: φ's three and the hole."""
+
+SIGHTS = 2
+"""Maps of what a frame shows of the target."""
 
 
 class Memory(nn.Module):
@@ -68,7 +82,7 @@ class FrameTrunk(nn.Module):
     def __init__(self, config: AgentConfig) -> None:
         super().__init__()
         self.memory = Memory(config.contexts, config.memory)
-        self.trunk = Trunk(FRAME_FLAGS, 0, config.memory, config.mixed, config.widths)
+        self.trunk = Trunk(MAPS, FRAME_FLAGS, 0, config.memory, config.mixed, config.widths)
 
     def forward(self, observation: Observation) -> Tensor:
         """Features of every frame, (B, n, widths[0])."""
@@ -97,15 +111,16 @@ class Sketch(nn.Module):
 class ContextTrunk(nn.Module):
     """What π2 and V2 see: the mosaic, the target, and the contexts picked for it so far.
 
-    The target's cell, its sketch, and the mean of the picked cells are laid under every cell, so that whether a frame
-    shows what the target's hole hides, and what the picked ones leave hidden, can be seen place by place.
+    Each cell is joined by what the frame shows of the target. The target's cell, its sketch, the mean of the picked
+    cells and the best that they show are laid under every cell, so that whether a frame shows what the target's hole
+    hides, and what the picked ones leave hidden, can be seen place by place.
     """
 
     def __init__(self, config: AgentConfig) -> None:
         super().__init__()
         self.sketch = Sketch(config.sketch)
-        common, vector = 2 * MAPS + config.sketch, 2 * config.sketch
-        self.trunk = Trunk(CONTEXT_FLAGS, common, vector, config.mixed, config.widths)
+        common, vector = 2 * MAPS + 1 + config.sketch, 3 + 2 * config.sketch
+        self.trunk = Trunk(MAPS + SIGHTS, CONTEXT_FLAGS, common, vector, config.mixed, config.widths)
 
     def forward(self, observation: Observation) -> Tensor:
         """Features of every frame, (B, n, widths[0])."""
@@ -115,7 +130,14 @@ class ContextTrunk(nn.Module):
         weights = picked / picked.sum(1, keepdim=True).clamp(min=1)
         before = (maps * weights[..., None, None, None]).sum(1)
         sketch, vector = self.sketch(observation["frame"])
-        return self.trunk(maps, context_flags(observation), [target, before, sketch], vector)
+        best, flags = best_picked(observation), context_flags(observation)
+        # How much is missing, how much of it the picked ones show, and how much any frame could add.
+        hole = target[:, 3]
+        size = hole.mean((1, 2))
+        shown = (hole * best[:, 0]).mean((1, 2)) / size.clamp(min=1e-9)
+        vector = torch.cat([vector, torch.stack([size, shown, flags[:, :, -1].amax(1)], 1)], 1)
+        common = [target, before, best, sketch]
+        return self.trunk(torch.cat([maps, observation["sight"]], 2), flags, common, vector)
 
 
 class Critic(nn.Module):
@@ -144,3 +166,19 @@ class Policy(Critic):
     def logits(self, observation: Observation) -> Tensor:
         """Score of every frame, (B, n)."""
         return self.score(self.trunk(observation)).squeeze(2)
+
+
+class ContextPolicy(Policy):
+    """π2. It starts from the strategy ``sight``, drawn from softly, and learns what to do otherwise.
+
+    Args:
+        config: settings.
+    """
+
+    def __init__(self, config: AgentConfig) -> None:
+        super().__init__(ContextTrunk(config), config.widths[0])
+        self.rule = nn.Parameter(torch.tensor(config.rule))
+
+    def logits(self, observation: Observation) -> Tensor:
+        """Score of every frame, (B, n)."""
+        return super().logits(observation) + self.rule * added_sight(observation)

@@ -20,9 +20,6 @@ from torch.nn import functional as F
 from rovr.mdp.mosaic import pool_cells, to_mosaic
 from rovr.unet import Block, UNet
 
-MAPS = 4
-"""Maps of a cell: φ's three and the hole."""
-
 PATCH = 4
 """Side of the patches, a divisor of the cell's."""
 
@@ -31,6 +28,7 @@ class Trunk(nn.Module):
     """Features of every frame, from its cell among all others.
 
     Args:
+        maps: number of maps of a frame.
         flags: number of flags of a frame.
         common: number of maps common to all frames, beside the mean of all cells.
         vector: length of the vector common to all frames.
@@ -38,10 +36,10 @@ class Trunk(nn.Module):
         widths: channels of the U-Net's scales, finest first.
     """
 
-    def __init__(self, flags: int, common: int, vector: int, mixed: int, widths: Sequence[int]) -> None:
+    def __init__(self, maps: int, flags: int, common: int, vector: int, mixed: int, widths: Sequence[int]) -> None:
         super().__init__()
-        self.own = nn.Conv2d(MAPS, mixed, 1)
-        self.common = nn.Conv2d(MAPS + common, mixed, 1, bias=False)
+        self.own = nn.Conv2d(maps, mixed, 1)
+        self.common = nn.Conv2d(maps + common, mixed, 1, bias=False)
         self.flags = nn.Linear(flags, mixed, bias=False)
         self.patches = nn.Conv2d(mixed, widths[0], PATCH, stride=PATCH)
         self.unet = UNet(widths[0] + 1, 0, widths)
@@ -57,7 +55,7 @@ class Trunk(nn.Module):
         """Look at n frames.
 
         Args:
-            maps: (B, n, 4, 16, 16).
+            maps: (B, n, maps, 16, 16).
             flags: (B, n, F).
             common: maps common to all frames, (B, M, 16, 16) each.
             vector: (B, V).

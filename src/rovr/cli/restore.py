@@ -22,7 +22,7 @@ class Restore:
     """Rectangle missing in every frame, in pixels of the video as it plays; may be given several times."""
     dilate: int = 0
     """Pixels to widen the holes by; 2 removes colour fringes around objects."""
-    selector: str = "coverage"
+    selector: str = "sight"
     """How the frames to look at are chosen."""
     editor: str = "aligned"
     """What repairs a frame."""

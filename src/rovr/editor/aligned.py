@@ -21,6 +21,7 @@ from rovr.editor.base import Clip, Prepared
 from rovr.editor.chaining import Chain
 from rovr.editor.learned import LearnedEditor, LearnedSession
 from rovr.editor.sampling import sample
+from rovr.editor.sight import ENOUGH, GRID, coarse, seek
 from rovr.editor.views import Fusion
 from rovr.editor.window import Window, read, scales
 
@@ -90,7 +91,9 @@ class AlignedSession(LearnedSession):
     def __init__(self, editor: AlignedEditor, clip: Clip, room: int) -> None:
         super().__init__(editor, clip, room)
         self.looks: dict[int, Look] = {}
-        self.chain = editor.chain(clip.doubt.flatten(1).any(1).cpu().numpy())
+        self.holed = (clip.doubt > 0).flatten(1).any(1).cpu()
+        self.chain = editor.chain(self.holed.numpy())
+        self.rough: dict[tuple[int, int], Tensor] = {}
 
     def _look(self, index: int) -> Look:
         # Kept apart from the prepared frames: looks are small, and chains pass through many frames.
@@ -107,9 +110,38 @@ class AlignedSession(LearnedSession):
         """Flow to the next (1) or previous (−1) frame with its expected error, (3, h, w)."""
         return torch.from_numpy(self.chain.step(frame, way, self._look)).permute(2, 0, 1)
 
+    def sight(self, frame: int, first: int, last: int) -> Tensor:
+        """See :meth:`Session.sight`; motion is followed no farther than anybody looks."""
+        low = frame - _reached(self.holed[first:frame].flip(0))
+        high = frame + _reached(self.holed[frame + 1 : last])
+        steps = torch.zeros(2, high - low + 1, 3, GRID, GRID)
+        for way, indices in enumerate((range(frame, high), range(frame, low, -1))):
+            for i in indices:
+                steps[way, i - low] = self._rough(i, 1 - 2 * way)
+        found = torch.zeros(last - first, 2, GRID, GRID)
+        found[low - first : high + 1 - first] = seek(
+            steps[None],
+            self.known(low, high + 1)[None],
+            ~self.holed[None, low : high + 1],
+            torch.tensor([frame - low]),
+        )[0]
+        return found
+
+    def _rough(self, frame: int, way: int) -> Tensor:
+        """A step on the coarse grid, (3, GRID, GRID)."""
+        if (frame, way) not in self.rough:
+            self.rough[frame, way] = coarse(self.step(frame, way)[None])[0]
+        return self.rough[frame, way]
+
     def flows(self, frame: int, contexts: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Chained flow; see :meth:`AlignedEditor.flows`."""
         return stack([self.chain.flow(frame, c, self._look) for c in contexts])
+
+
+def _reached(holed: Tensor) -> int:
+    """How many of the frames on one side, nearest first, (n,) bool, are reached before enough had no hole."""
+    before = torch.cumsum(~holed, 0) - (~holed).long()
+    return int((before < ENOUGH).sum())
 
 
 def stack(chained: Sequence[FloatArray]) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from rovr.editor.sight import nearby, share_known
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -91,6 +93,7 @@ class Session:
     def __init__(self, editor: Editor, clip: Clip, room: int) -> None:
         self.editor, self.clip, self.room = editor, clip, room
         self.prepared: OrderedDict[int, Prepared] = OrderedDict()
+        self.shares: dict[int, Tensor] = {}
 
     def look(self, index: int) -> Prepared:
         """A frame as the editor wants to see it."""
@@ -105,9 +108,24 @@ class Session:
         """Repair a frame; see :meth:`Editor.edit`."""
         return self.editor.edit(self.look(frame), mask, [self.look(c) for c in contexts])
 
+    def sight(self, frame: int, first: int, last: int) -> Tensor:
+        """What frames first … last − 1 show of a frame among them, (last − first, 2, GRID, GRID).
+
+        See :func:`rovr.editor.sight.seek`.
+        """
+        return nearby(self.known(first, last)[None], torch.tensor([frame - first]))[0]
+
+    def known(self, first: int, last: int) -> Tensor:
+        """How well each place of frames first … last − 1 is seen, (last − first, GRID, GRID)."""
+        for index in range(first, last):
+            if index not in self.shares:
+                self.shares[index] = share_known(self.clip.doubt[index : index + 1])[0].cpu()
+        return torch.stack([self.shares[index] for index in range(first, last)])
+
     def forget(self, index: int) -> None:
         """A frame has changed: look at it anew when next asked."""
         self.prepared.pop(index, None)
+        self.shares.pop(index, None)
 
 
 def paste(frame: Tensor, filled: Tensor, mask: Tensor) -> Tensor:

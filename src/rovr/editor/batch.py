@@ -9,11 +9,13 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from rovr.editor.aligned import AlignedEditor, AlignedSession
 from rovr.editor.base import Clip, paste
 from rovr.editor.learned import MADE_UP, MARGIN
 from rovr.editor.sampling import push_pull, sample
+from rovr.editor.sight import GRID, coarse, seek
 from rovr.editor.views import Views
 from rovr.editor.window import WORK_SIDE
 
@@ -38,6 +40,9 @@ class BatchSession:
         doubt = torch.stack([clip.doubt for clip in clips]).to(editor.device).float() / 255
         self.seen = _filled(frames.flatten(0, 1), doubt.flatten(0, 1)).unflatten(0, frames.shape[:2])
         self.steps = torch.stack([self._steps(clip) for clip in clips]).to(editor.device)
+        self.rough = coarse(self.steps.flatten(0, 2)).unflatten(0, self.steps.shape[:3])
+        self.known = F.adaptive_avg_pool2d(self.seen[:, :, 3], GRID)
+        self.whole = ~(doubt > 0).flatten(2).any(2)
 
     def _steps(self, clip: Clip) -> Tensor:
         """Flow to the next (0) and the previous (1) frame with its expected error, (2, T, 3, h, w)."""
@@ -52,7 +57,8 @@ class BatchSession:
         """Each clip several times in a row, to be repaired in several ways."""
         twin = object.__new__(BatchSession)
         twin.editor = self.editor
-        twin.seen, twin.steps = (x.repeat_interleave(times, 0) for x in (self.seen, self.steps))
+        for name in ("seen", "steps", "rough", "known", "whole"):
+            setattr(twin, name, getattr(self, name).repeat_interleave(times, 0))
         return twin
 
     @torch.inference_mode()
@@ -86,6 +92,11 @@ class BatchSession:
         """Put repaired frames in their places; arguments as :meth:`edit` takes and gives them."""
         # Rounded as in a clip of bytes, so that both kinds of session go the same way.
         self.seen[rows, frames] = _filled((images * 255).round() / 255, (doubt * 255).round() / 255)
+        self.known[rows, frames] = F.adaptive_avg_pool2d(self.seen[rows, frames, 3], GRID)
+
+    def sight(self, rows: Tensor, frames: Tensor) -> Tensor:
+        """What all frames show of one frame of each of R clips, (R, T, 2, GRID, GRID); see :func:`seek`."""
+        return seek(self.rough[rows], self.known[rows], self.whole[rows], frames)
 
     def flow(self, rows: Tensor, frames: Tensor, contexts: Tensor) -> Tensor:
         """Chained flow and its expected error, (R, 3, h, w) in half-size pixels, from frames (R,) to contexts (R,)."""

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from rovr.data.cases import Case
 from rovr.editor.aligned import AlignedEditor
 from rovr.editor.batch import BatchSession
+from rovr.editor.sight import GRID, greedy, quality
 from rovr.mdp.encoder import CELL, Encoder
 from rovr.mdp.observation import Past, observe
 from rovr.mdp.reward import Reward
@@ -32,17 +33,29 @@ class RepairEnv:
         reward: judges repairs.
         size: B.
         contexts: K.
+        group: how often each clip that is drawn is repaired, side by side; 1 where not asked otherwise.
+        relative: measure repairs against what the strategy ``sight`` would make of the same frame in the untouched
+            clip, and not against the damaged frame. As each frame is repaired once, all that an episode brings shifts
+            by the same for every policy; but how hard a frame is no longer hides how good a choice was.
     """
 
     def __init__(
-        self, editor: AlignedEditor, encoder: Encoder, make: MakeCase, reward: Reward, size: int, contexts: int = 2
+        self,
+        editor: AlignedEditor,
+        encoder: Encoder,
+        make: MakeCase,
+        reward: Reward,
+        size: int,
+        contexts: int = 2,
+        group: int = 1,
+        relative: bool = False,
     ) -> None:
         self.editor, self.encoder, self.make, self.reward = editor, encoder, make, reward
-        self.size, self.contexts = size, contexts
+        self.size, self.contexts, self.group, self.relative = size, contexts, group, relative
 
     def reset(self, generator: torch.Generator) -> dict[str, Tensor]:
         """Draw and damage B clips; see :class:`BatchEnv`."""
-        return self.reset_group(generator, 1)
+        return self.reset_group(generator, self.group)
 
     def reset_group(self, generator: torch.Generator, group: int) -> dict[str, Tensor]:
         """Draw B / group clips, each to be repaired ``group`` times."""
@@ -55,13 +68,17 @@ class RepairEnv:
     def begin(self, cases: list[Case], group: int = 1) -> dict[str, Tensor]:
         """Start on given clips."""
         device = self.editor.device
-        session = BatchSession(self.editor, [RepairState.begin(c.frames.clone(), c.masks) for c in cases])
-        self.session = session.repeated(group)
-        self.truth, self.damaged = (
-            torch.stack([getattr(c, name) for c in cases]).to(device).repeat_interleave(group, 0)
-            for name in ("truth", "frames")
+        self.copies = group
+        self.session = BatchSession(self.editor, [RepairState.begin(c.frames.clone(), c.masks) for c in cases])
+        self.truth, self.damaged, self.masks = (
+            torch.stack([getattr(c, name) for c in cases]).to(device) for name in ("truth", "frames", "masks")
         )
-        self.masks = torch.stack([c.masks for c in cases]).to(device).repeat_interleave(group, 0)
+        self.before = self._before()
+        self.motions = [self.reward.opening(c.frames / 255, c.truth / 255) for c in cases]
+        if group > 1:
+            self.session = self.session.repeated(group)
+            for name in ("truth", "damaged", "masks", "before"):
+                setattr(self, name, getattr(self, name).repeat_interleave(group, 0))
         batch, length = self.masks.shape[:2]
         self.frames = self.damaged.clone()
         self.pending = self.masks.flatten(2).any(2)
@@ -107,16 +124,40 @@ class RepairEnv:
         return self.session.edit(rows, actions[:, 0], self.masks[rows, actions[:, 0]], actions[:, 1:])
 
     def _worth(self, rows: Tensor, frames: Tensor, images: Tensor) -> Tensor:
-        truth, masks = self.truth[rows, frames] / 255, self.masks[rows, frames]
-        before = self.reward.loss(self.damaged[rows, frames] / 255, truth, masks)
-        return before - self.reward.loss(images, truth, masks)
+        return self.reward.gain(self.before[rows, frames], self._loss(rows, frames, images))
+
+    def _loss(self, rows: Tensor, frames: Tensor, images: Tensor) -> Tensor:
+        return self.reward.loss(images, self.truth[rows, frames] / 255, self.masks[rows, frames])
+
+    def _before(self) -> Tensor:
+        """The losses against which repairs are measured, (B, n)."""
+        losses = torch.zeros(self.masks.shape[:2], device=self.masks.device)
+        holed = self.masks.flatten(2).any(2)
+        for index in range(holed.shape[1]):
+            rows = holed[:, index].nonzero().flatten()
+            frames = torch.full_like(rows, index)
+            if len(rows) == 0:
+                continue
+            images = self.damaged[rows, frames] / 255
+            if self.relative:
+                hole = F.adaptive_avg_pool2d(self.masks[rows, frames].float(), GRID)[:, 0]
+                contexts = greedy(quality(self.session.sight(rows, frames)), hole, frames, self.contexts)
+                images = self._edit(rows, torch.cat([frames[:, None], contexts], 1))[0]
+            losses[rows, frames] = self._loss(rows, frames, images)
+        return losses
 
     def _repair(self, rows: Tensor, rewards: Tensor) -> None:
         """Make the repairs that were picked, and write what they were worth."""
+        images, doubt = self._edit(rows, self.action[rows])
+        rewards[rows] = self._worth(rows, self.action[rows, 0], images)
+        self._record(rows, images, doubt)
+        for row in rows[~self.pending[rows].any(1)].tolist():
+            rewards[row] += self.reward.ending(self.repaired(row) / 255, self.motions[row // self.copies])
+
+    def _record(self, rows: Tensor, images: Tensor, doubt: Tensor) -> None:
+        """Go on with repaired frames in their places."""
         actions = self.action[rows]
         frames = actions[:, 0]
-        images, doubt = self._edit(rows, actions)
-        rewards[rows] = self._worth(rows, frames, images)
         self.session.record(rows, frames, images, doubt)
         self.frames[rows, frames] = (images * 255).round().to(torch.uint8)
         self.cells[rows, frames] = self.encoder(*self._seen(self.session.seen[rows, frames]))
@@ -124,8 +165,6 @@ class RepairEnv:
         self.edited[rows, frames] = True
         self.history[rows, self.length[rows]] = actions
         self.length[rows] += 1
-        for row in rows[~self.pending[rows].any(1)].tolist():
-            rewards[row] += self.reward.ending(self.repaired(row) / 255, self.damaged[row] / 255, self.truth[row] / 255)
 
     def repaired(self, row: int) -> Tensor:
         """A clip as it stands, (T, 3, H, W) uint8."""
@@ -145,4 +184,6 @@ class RepairEnv:
             self.history.clone(),
             self.length.clone(),
         )
-        return observe(past, self.action, self.role, shown)
+        if self.role == 1:
+            self.sight = self.session.sight(rows, target)
+        return observe(past, self.action, self.role, shown, self.sight if self.role else None)

@@ -86,6 +86,7 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
                 "history": spaces.Box(-1, length - 1, (length, 1 + contexts), np.int64),
                 "length": spaces.Discrete(length + 1),
                 "frame": spaces.Box(0, 1, (4, FRAME_SIDE, FRAME_SIDE), np.float32),
+                "sight": spaces.Box(0, 1, (length, 2, CELL, CELL), np.float32),
             }
         )
         self.observation_space = self.shown

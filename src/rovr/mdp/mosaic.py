@@ -14,7 +14,9 @@ Both are made from the observation of a micro-step, a dictionary of tensors:
 - ``picked`` (B, n) bool: the contexts picked for it so far;
 - ``history`` (B, L, 1 + K) long: the actions so far, a frame and its contexts each, −1 where there is none;
 - ``length`` (B,) long: number of actions in the history;
-- ``frame`` (B, 4, h, w) float: the target and its hole at any size, zero while role is 0.
+- ``frame`` (B, 4, h, w) float: the target and its hole at any size, zero while role is 0;
+- ``sight`` (B, n, 2, 16, 16) float: how well each place of the target is seen in each frame, followed along the motion,
+  and what it is worth as a source (:func:`rovr.editor.sight.quality`); zero while role is 0.
 """
 
 import math
@@ -24,10 +26,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from rovr.editor.sight import gain
+
 FRAME_FLAGS = 3
 """Number of flags that :func:`frame_flags` gives."""
 
-CONTEXT_FLAGS = FRAME_FLAGS + 4
+CONTEXT_FLAGS = FRAME_FLAGS + 5
 """Number of flags that :func:`context_flags` gives."""
 
 
@@ -62,6 +66,18 @@ def stack_maps(observation: Mapping[str, Tensor]) -> Tensor:
     return torch.cat([observation["cells"], observation["cover"].unsqueeze(2)], 2)
 
 
+def best_picked(observation: Mapping[str, Tensor]) -> Tensor:
+    """What the best of the contexts picked so far is worth at each place of the target, (B, 1, 16, 16)."""
+    return (observation["sight"][:, :, 1:] * observation["picked"][..., None, None, None]).amax(1)
+
+
+def added_sight(observation: Mapping[str, Tensor]) -> Tensor:
+    """What each frame would add to the contexts picked so far, as the strategy ``sight`` weighs it, (B, n)."""
+    rows = torch.arange(len(observation["target"]), device=observation["target"].device)
+    hole = observation["cover"][rows, observation["target"].clamp(min=0)]
+    return gain(observation["sight"][:, :, 1], hole, observation["picked"])
+
+
 def frame_flags(observation: Mapping[str, Tensor]) -> Tensor:
     """What π1 is told of each frame: when it is (0 … 1), whether it is repaired, whether it is to be; (B, n, 3)."""
     edited, pending = observation["edited"], observation["pending"]
@@ -70,16 +86,17 @@ def frame_flags(observation: Mapping[str, Tensor]) -> Tensor:
 
 
 def context_flags(observation: Mapping[str, Tensor]) -> Tensor:
-    """What π2 is told of each frame, (B, n, 7).
+    """What π2 is told of each frame, (B, n, 8).
 
     Beside what π1 is told: whether it is the target, whether it is picked, its signed distance in time to the target as
-    a share of n, and its nearness 1 / (1 + distance). The share tells far from farther, the nearness tells the nearest
-    apart however long the clip.
+    a share of n, its nearness 1 / (1 + distance), and what it would add. The share tells far from farther, the nearness
+    tells the nearest apart however long the clip.
     """
     picked, target = observation["picked"], observation["target"].unsqueeze(1)
     indices = _indices(picked)
     distance = (indices - target).float()
-    flags = [indices == target, picked, distance / picked.shape[1], 1 / (1 + distance.abs())]
+    nearness = 1 / (1 + distance.abs())
+    flags = [indices == target, picked, distance / picked.shape[1], nearness, added_sight(observation)]
     return torch.cat([frame_flags(observation), torch.stack(flags, 2)], 2)
 
 

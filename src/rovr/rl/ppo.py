@@ -191,8 +191,8 @@ class PPO(Learner):
         }
 
     def _passes(self, rollout: Rollout) -> Iterator[tuple[int, Tensor]]:
-        """(epoch, flat indices of micro-steps)."""
-        alive = rollout.alive.flatten().nonzero().squeeze(1)
+        """(epoch, flat indices of micro-steps); forced ones have something to teach to critics only."""
+        alive = (rollout.alive if self.config.value_epochs else rollout.free).flatten().nonzero().squeeze(1)
         for epoch in range(max(self.config.epochs, self.config.value_epochs)):
             for steps in minibatches(alive, self.config.minibatch, self.generator):
                 yield epoch, steps

@@ -6,14 +6,31 @@ from typing import Any
 
 from rovr.errors import UserError
 from rovr.select.base import Selector
+from rovr.select.content import Attention, KeyFrames
 from rovr.select.coverage import Coverage
+from rovr.select.earlier import LargestHoleFirst, LocalStride, Midpoint
 from rovr.select.rules import Nearest, Random, Sequential
+from rovr.select.sight import Sight
 
-__all__ = ["SELECTORS", "Coverage", "Nearest", "Random", "Selector", "Sequential", "load_selector"]
+__all__ = [
+    "SELECTORS",
+    "Attention",
+    "Coverage",
+    "KeyFrames",
+    "LargestHoleFirst",
+    "LocalStride",
+    "Midpoint",
+    "Nearest",
+    "Random",
+    "Selector",
+    "Sequential",
+    "Sight",
+    "load_selector",
+]
 
-SELECTORS: dict[str, Callable[..., Selector]] = {
-    strategy.name: strategy for strategy in (Coverage, Sequential, Nearest, Random)
-}
+RULES = (Coverage, Sight, Sequential, Nearest, Random, Midpoint, LargestHoleFirst, LocalStride, KeyFrames, Attention)
+
+SELECTORS: dict[str, Callable[..., Selector]] = {rule.name: rule for rule in RULES}
 
 
 def load_selector(name: str, **options: Any) -> Selector:

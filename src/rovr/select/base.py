@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 
 import torch
 
+from rovr.editor.base import Session
 from rovr.mdp.state import RepairState
 from rovr.types import Edit
 
@@ -12,6 +13,15 @@ class Selector(ABC):
     """Chooses the next action; hand-written rules, learned policies and oracles are all one of these."""
 
     name: str
+    session: Session | None = None
+
+    def attend(self, session: Session | None) -> None:
+        """Meet the editor at work on the next clip, who can tell what frames show of each other.
+
+        Called before :meth:`reset` by whoever has an editor, and with None when the clip is done; strategies work
+        without it, as well as they can.
+        """
+        self.session = session
 
     def reset(self, state: RepairState, generator: torch.Generator, contexts: int = 2) -> None:
         """Begin a clip.

@@ -11,6 +11,7 @@ from rovr.mdp.encoder import CELL, load_encoder
 from rovr.mdp.observation import Past, observe
 from rovr.mdp.state import RepairState
 from rovr.select.base import Selector
+from rovr.select.sight import what_is_seen
 from rovr.types import Edit
 
 WINDOW = 25
@@ -63,14 +64,16 @@ class Learned(Selector):
         window = slice(first, first + WINDOW)
         past = self._past(state, window)
         action = torch.full((1, 1 + self.contexts), -1, device=self.device)
-        shown = torch.zeros(1, 4, 1, 1, device=self.device)
+        shown, sight = torch.zeros(1, 4, 1, 1, device=self.device), None
         for role in range(1 + self.contexts):
-            observation = observe(past, action, role, shown)
+            observation = observe(past, action, role, shown, sight)
             logits = self.agent.policy(observation)
             action[:, role] = logits.masked_fill(~observation["mask"], -torch.inf).argmax(1)
             if role == 0:
                 i = first + int(action[0, 0])
                 shown = torch.cat([state.frames[i] / 255, state.masks[i].float()])[None].to(self.device)
+                sight = what_is_seen(self.session, state, i, first, min(first + WINDOW, state.length))[None]
+                sight = sight.to(self.device)
         frame, *contexts = (first + int(k) for k in action[0])
         return Edit(frame, tuple(contexts))
 

@@ -12,6 +12,12 @@ def first_pending(state: RepairState) -> int:
     return int(state.pending.byte().argmax())
 
 
+def neighbours(frame: int, length: int, count: int) -> tuple[int, ...]:
+    """The frames of a clip that lie nearest in time, ``count`` or all of them; on ties the past one first."""
+    near = range(max(0, frame - count), min(length, frame + count + 1))
+    return tuple(sorted((j for j in near if j != frame), key=lambda j: (abs(j - frame), j))[:count])
+
+
 class Sequential(Selector):
     """From the first frame to the last, looking back at the frames just before: the rule of Vid2Vid.
 
@@ -38,9 +44,7 @@ class Nearest(Selector):
     def select(self, state: RepairState) -> Edit:
         """Choose the earliest pending frame and its neighbours."""
         i = first_pending(state)
-        near = range(max(0, i - self.contexts), min(state.length, i + self.contexts + 1))
-        by_distance = sorted((j for j in near if j != i), key=lambda j: (abs(j - i), j))
-        return Edit(i, tuple(by_distance[: self.contexts]))
+        return Edit(i, neighbours(i, state.length, self.contexts))
 
 
 class Random(Selector):

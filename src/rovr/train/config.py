@@ -15,16 +15,22 @@ PRESETS: dict[str, dict[str, Any]] = {
         "length": 6,
         "size": 64,
         "imitate": 2,
+        "drill": 2,
         "options": {"ppg": {"policy_iterations": 2, "aux_epochs": 2}},
     },
     # What ships.
     "base": {
         "iterations": 300,
-        "episodes": 8,
+        "episodes": 16,
         "length": 25,
         "size": 128,
-        "imitate": 20,
-        "options": {"ppg": {"policy_iterations": 16}},
+        "drill": 100,
+        "decibels": True,
+        "relative": True,
+        "group": 4,
+        "options": {
+            "ppg": {"policy_iterations": 8, "aux_epochs": 1, "epochs": 2, "gamma": 0.5, "minibatch": 192, "lr": 5e-4}
+        },
     },
     # The poster's sizes and networks; wants a GPU.
     "poster": {
@@ -32,12 +38,23 @@ PRESETS: dict[str, dict[str, Any]] = {
         "episodes": 16,
         "length": 25,
         "size": 256,
-        "imitate": 0,
         "encoder": "resnet50",
         "perceptual": "download",
         "flow": "raft_large",
         "options": {"ppg": {"policy_iterations": 16}},
     },
+}
+
+
+COMMON: dict[str, Any] = {
+    "encoder": "editor",
+    "perceptual": "none",
+    "flow": "dis",
+    "decibels": False,
+    "relative": False,
+    "group": 1,
+    "imitate": 0,
+    "drill": 0,
 }
 
 
@@ -64,15 +81,23 @@ class AgentTrainConfig:
     size: int | None = None
     """Side of a clip's frames, in pixels; even."""
     imitate: int | None = None
-    """Iterations in which the agents first imitate the rule 'coverage'; not for DQN, which has demonstrations."""
+    """Iterations in which the agents first imitate the rule 'sight'; not for DQN, which has demonstrations."""
+    drill: int | None = None
+    """Iterations in which π2 first tries many contexts for the same repair; for PPG, PPO and GRPO."""
     encoder: str | None = None
     """φ: ``editor`` or ``resnet50``."""
     perceptual: str | None = None
     """VGG-16 weights for the reward: a safetensors file, ``download`` (torchvision), or ``none``."""
     flow: str | None = None
     """Estimator for the flow reward at the end: ``dis``, ``raft_small``, ``raft_large``, or ``none``."""
-    flow_weight: float = 0.1
-    """β, what recovering all of the motion is worth."""
+    flow_weight: float | None = None
+    """β, what recovering all of the motion is worth; by default as much as 0.1 of error, or as 10 dB."""
+    decibels: bool | None = None
+    """Reward the ratio of the losses before and after a repair, and not their difference."""
+    relative: bool | None = None
+    """Measure a repair against what the rule 'sight' makes of the frame, and not against the damaged one."""
+    group: int | None = None
+    """How often each clip that is drawn is repaired, side by side; divides the episodes. GRPO has its own."""
     contexts: int = 2
     """K, contexts of a repair."""
     damage: tuple[str, ...] = ("shift",)
@@ -106,9 +131,13 @@ class Settled:
     length: int
     size: int
     imitate: int
+    drill: int
     encoder: str
     perceptual: str
     flow: str
+    decibels: bool
+    relative: bool
+    group: int
     options: dict[str, Any]
 
 
@@ -118,7 +147,7 @@ def settle(config: AgentTrainConfig) -> Settled:
     Raises:
         UserError: settings that cannot work.
     """
-    preset = {"encoder": "editor", "perceptual": "none", "flow": "dis", **PRESETS[config.preset]}
+    preset = {**COMMON, **PRESETS[config.preset]}
     given = {name: value for name, value in asdict(config).items() if name in preset and value is not None}
     options = dict(preset.pop("options").get(config.algorithm, {}))
     if config.algorithm == "grpo":
@@ -126,6 +155,8 @@ def settle(config: AgentTrainConfig) -> Settled:
     if config.lr is not None:
         options["lr"] = config.lr
     settled = Settled(**{**preset, **given}, options={**options, "seed": config.seed})
+    if settled.episodes % settled.group:
+        raise UserError(f"--episodes {settled.episodes} cannot be split into groups of --group {settled.group}")
     if settled.size % 2:
         raise UserError(f"--size {settled.size} must be even")
     if settled.length < config.contexts + 1:

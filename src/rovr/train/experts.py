@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from rovr.mdp.encoder import CELL
 from rovr.mdp.environment import RepairEnv
+from rovr.mdp.mosaic import added_sight
 from rovr.rl.env import BatchEnv, Observation
 
 ALPHA = 0.02
@@ -40,6 +41,12 @@ def coverage(env: BatchEnv, observation: Observation) -> Tensor:
     scores = added_view(env, rows, observation["target"].clamp(min=0), observation["picked"])
     chosen = scores.masked_fill(~mask, -torch.inf).argmax(1)
     return torch.where(observation["role"] == 0, mask.int().argmax(1), chosen)
+
+
+def sight(env: BatchEnv, observation: Observation) -> Tensor:
+    """The rule ``sight``: pending frames in their order, contexts greedily by what they show along the motion."""
+    scores = added_sight(observation).masked_fill(~observation["mask"], -torch.inf)
+    return torch.where(observation["role"] == 0, observation["mask"].int().argmax(1), scores.argmax(1))
 
 
 class Oracle:

@@ -1,5 +1,6 @@
 """``rovr train agents``: put clips, editor, environment and learners together."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rovr.editor.aligned import AlignedEditor
 from rovr.editor.loading import load_editor
 from rovr.errors import UserError
 from rovr.flow import load_flow
+from rovr.mdp.drill import DrillEnv
 from rovr.mdp.encoder import load_encoder
 from rovr.mdp.environment import RepairEnv
 from rovr.mdp.reward import Reward
@@ -21,10 +23,13 @@ from rovr.rl import load_learner
 from rovr.rl.env import Expert
 from rovr.rl.rollout import Act, Rollout, collect, greedy
 from rovr.train.config import AgentTrainConfig, Settled, settle
-from rovr.train.experts import coverage
+from rovr.train.experts import sight
 from rovr.train.trainer import AgentTrainer, Stage
 
 VALIDATION_SEED = 1000
+
+TRIES = 8
+"""Tries at each repair of the drill."""
 
 
 def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -> Path:
@@ -40,26 +45,13 @@ def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -
     env = build_env(config, settled, draw, say)
     agent = Agent(AgentConfig(settled.encoder, config.contexts, shared=config.shared, seed=config.seed))
     agent.to(config.device)
-    stages = [
-        Stage(
-            config.algorithm,
-            load_learner(config.algorithm, agent, coverage, **settled.options),
-            settled.iterations,
-            config.turns,
-        )
-    ]
-    if settled.imitate and config.algorithm not in ("dqn", "imitation"):
-        stages.insert(
-            0, Stage("imitate", load_learner("imitation", agent, coverage, seed=config.seed), settled.imitate)
-        )
+    stages = build_stages(config, settled, agent, env)
     validate = None
     if config.val is not None:
         watched = build_env(config, settled, draw, lambda line: None)
         cases = validation_cases(config, settled)
-        rule = {
-            f"coverage_{name}": value for name, value in score(watched, cases, expert_act(watched, coverage)).items()
-        }
-        say("validation, the rule 'coverage': return {coverage_return:.4f}, {coverage_psnr:.2f} dB".format(**rule))
+        rule = {f"sight_{name}": value for name, value in score(watched, cases, expert_act(watched, sight)).items()}
+        say("validation, the rule 'sight': return {sight_return:.4f}, {sight_psnr:.2f} dB".format(**rule))
 
         def validate(agent: Agent) -> dict[str, float]:
             figures = score(watched, cases, greedy(agent))
@@ -76,9 +68,27 @@ def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -
         "episodes": settled.episodes,
     }
     say(f"training agents by {config.algorithm}, {settled.episodes} clips side by side, into {config.out}")
-    trainer = AgentTrainer(config.out, agent, stages, env, card, config.save_minutes, validate, config.validate_every)
+    trainer = AgentTrainer(config.out, agent, stages, card, config.save_minutes, validate, config.validate_every)
     trainer.run()
     return trainer.weights
+
+
+def build_stages(config: AgentTrainConfig, settled: Settled, agent: Agent, env: RepairEnv) -> list[Stage]:
+    """What the agents go through."""
+    stages = []
+    if settled.imitate and config.algorithm not in ("dqn", "imitation"):
+        learner = load_learner("imitation", agent, sight, seed=config.seed)
+        stages.append(Stage("imitate", learner, settled.imitate, env))
+    if settled.drill and config.algorithm not in ("dqn", "imitation"):
+        parts = (env.editor, env.encoder, env.make, env.reward, env.size, env.contexts)
+        room = DrillEnv(*parts, group=math.gcd(TRIES, env.size))
+        # Where rewards are centred nothing is left for critics; those who share a trunk learn what they can.
+        epochs = {"epochs": 2, "value_epochs": 2 if config.shared else 0}
+        options = {"seed": config.seed, "gamma": 0.0, "lam": 1.0, "minibatch": 192, "lr": 5e-4, "entropy": 0.003}
+        learner = load_learner("ppo", agent, **options, **epochs)
+        stages.append(Stage("drill", learner, settled.drill, room))
+    learner = load_learner(config.algorithm, agent, sight, **settled.options)
+    return [*stages, Stage(config.algorithm, learner, settled.iterations, env, config.turns)]
 
 
 def build_env(config: AgentTrainConfig, settled: Settled, draw: CaseDraw, say: Callable[[str], None]) -> RepairEnv:
@@ -92,12 +102,20 @@ def build_env(config: AgentTrainConfig, settled: Settled, draw: CaseDraw, say: C
         perceptual = PerceptualLoss.load(path).to(config.device)
     flow = None if settled.flow == "none" else load_flow(settled.flow)
     say(
-        f"reward: error in the hole{' and VGG-16 features' if perceptual else ''}; "
+        f"reward: error in the hole{' and VGG-16 features' if perceptual else ''}"
+        f"{' in decibels' if settled.decibels else ''}; "
         f"flow at the end: {settled.flow if flow else 'none'}"
     )
-    reward = Reward(perceptual, flow=flow, flow_weight=config.flow_weight)
+    reward = Reward(perceptual, flow=flow, flow_weight=config.flow_weight, decibels=settled.decibels)
     return RepairEnv(
-        editor, load_encoder(settled.encoder).to(config.device), draw, reward, settled.episodes, config.contexts
+        editor,
+        load_encoder(settled.encoder).to(config.device),
+        draw,
+        reward,
+        settled.episodes,
+        config.contexts,
+        settled.group,
+        settled.relative,
     )
 
 

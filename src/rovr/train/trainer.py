@@ -1,7 +1,8 @@
 """Train agents in the decision process, with exact resume.
 
-``rovr train agents --data DIR --out RUN``. First they may imitate the rule ``coverage``, then they learn by
-reinforcement. A checkpoint holds the learner whole, so that a run killed at any moment goes on as if it had not been.
+``rovr train agents --data DIR --out RUN``. First they may imitate the rule ``sight``, or practise choosing contexts;
+then they learn by reinforcement in whole episodes. A checkpoint holds the learners whole, so that a run killed at any
+moment goes on as if it had not been.
 """
 
 import time
@@ -28,11 +29,12 @@ class Stage:
         name: begins the names of its figures.
         learner: on the agent that all stages share.
         iterations: how many.
+        env: where.
         turns: train π1 and π2 in turns of so many iterations, the other held still; 0 = both at once.
     """
 
-    def __init__(self, name: str, learner: Learner, iterations: int, turns: int = 0) -> None:
-        self.name, self.learner, self.iterations, self.turns = name, learner, iterations, turns
+    def __init__(self, name: str, learner: Learner, iterations: int, env: BatchEnv, turns: int = 0) -> None:
+        self.name, self.learner, self.iterations, self.env, self.turns = name, learner, iterations, env, turns
 
     def hold(self, agent: Agent, iteration: int) -> None:
         """Hold still whose turn it is not."""
@@ -49,7 +51,6 @@ class AgentTrainer:
         out: folder of the run.
         agent: what learns.
         stages: in order.
-        env: where.
         card: what the agent's file is to say of how it came to be.
         save_minutes: between checkpoints.
         validate: figures of the agent as it stands, to be logged under ``val/``.
@@ -61,13 +62,12 @@ class AgentTrainer:
         out: Path,
         agent: Agent,
         stages: list[Stage],
-        env: BatchEnv,
         card: dict[str, Any],
         save_minutes: float = 3.0,
         validate: Validate | None = None,
         validate_every: int = 25,
     ) -> None:
-        self.out, self.agent, self.stages, self.env, self.card = out, agent, stages, env, card
+        self.out, self.agent, self.stages, self.card = out, agent, stages, card
         self.save_minutes, self.validate, self.validate_every = save_minutes, validate, validate_every
         self.iteration = 0
         out.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ class AgentTrainer:
         while self.iteration < end:
             stage, done = self._stage()
             stage.hold(self.agent, done)
-            figures = stage.learner.iterate(self.env)
+            figures = stage.learner.iterate(stage.env)
             self.iteration += 1
             log.add({f"{stage.name}/{name}": value for name, value in figures.items()})
             log.flush(self.iteration, self.total)
