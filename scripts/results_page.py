@@ -10,6 +10,7 @@ A block stands between two comments and belongs to the file named in them::
 
 Without options it shows every column of the file's ``rows``. The options, separated by spaces:
 
+- ``rows=key``: the list under this key of the file instead of its ``rows``.
 - ``columns=a,b``: these columns, in this order.
 - ``where=key:value,…``: only the rows with these values.
 - ``pivot=a,b,c``: one line for each value of a, one column for each value of b, c in the cells.
@@ -79,7 +80,7 @@ def body(name: str, options: dict[str, str], results: Path) -> str:
     if "value" in options:
         value = dig(report, options["value"])
         return format(value, options["format"]) if "format" in options else show(value)
-    rows: list[dict[str, Any]] = report["rows"]
+    rows: list[dict[str, Any]] = report[options.get("rows", "rows")]
     for condition in filter(None, options.get("where", "").split(",")):
         key, _, wanted = condition.partition(":")
         rows = [row for row in rows if str(row.get(key)) == wanted]

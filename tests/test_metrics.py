@@ -12,6 +12,7 @@ from rovr.metrics import (
     flow_error,
     flow_recovery,
     flow_residual,
+    frame_psnr,
     psnr,
     squared_error,
     ssim,
@@ -56,6 +57,21 @@ def test_psnr_pools_errors_before_the_logarithm():
     assert psnr(worse, truth) == pytest.approx(-10 * math.log10(0.04 / 2), abs=1e-5)
     assert psnr(truth, truth) == math.inf
     assert math.isnan(psnr(worse, truth, torch.zeros(2, 1, 4, 4, dtype=torch.bool)))
+
+
+def test_frame_psnr_is_the_mean_of_scikit_image(clips):
+    worse, truth, _ = clips
+    each = [peak_signal_noise_ratio(a.numpy(), b.numpy(), data_range=255) for a, b in zip(truth, worse, strict=True)]
+    assert frame_psnr(worse, truth) == pytest.approx(np.mean(each), abs=0.01)
+    assert frame_psnr(worse, truth) >= psnr(worse, truth)
+
+
+def test_frame_psnr_leaves_out_frames_that_are_equal():
+    truth = torch.zeros(3, 3, 4, 4)
+    worse = truth.clone()
+    worse[0], worse[1] = 0.1, 0.01
+    assert frame_psnr(worse, truth) == pytest.approx(30, abs=1e-4)
+    assert frame_psnr(truth, truth) == math.inf
 
 
 @pytest.mark.parametrize(

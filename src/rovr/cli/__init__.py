@@ -20,12 +20,15 @@ def verbs() -> dict[str, Any]:
     """Verb → its dataclass, or a dict of such for verbs in two words."""
     from rovr.cli.corrupt import Corrupt
     from rovr.cli.demo import Demo
+    from rovr.cli.evaluate import Evaluate
     from rovr.cli.info import Info
+    from rovr.cli.report import Report
     from rovr.cli.restore import Restore
     from rovr.cli.train import TrainAgents, TrainEditor
 
     train = {"editor": TrainEditor, "agents": TrainAgents}
-    return {"restore": Restore, "corrupt": Corrupt, "info": Info, "demo": Demo, "train": train}
+    measuring = {"evaluate": Evaluate, "report": Report}
+    return {"restore": Restore, "corrupt": Corrupt, "info": Info, "demo": Demo, **measuring, "train": train}
 
 
 def _app(verbs: dict[str, Any]) -> Any:

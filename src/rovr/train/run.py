@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -83,9 +84,9 @@ def build_stages(config: AgentTrainConfig, settled: Settled, agent: Agent, env: 
         parts = (env.editor, env.encoder, env.make, env.reward, env.size, env.contexts)
         room = DrillEnv(*parts, group=math.gcd(TRIES, env.size))
         # Where rewards are centred nothing is left for critics; those who share a trunk learn what they can.
-        epochs = {"epochs": 2, "value_epochs": 2 if config.shared else 0}
-        options = {"seed": config.seed, "gamma": 0.0, "lam": 1.0, "minibatch": 192, "lr": 5e-4, "entropy": 0.003}
-        learner = load_learner("ppo", agent, **options, **epochs)
+        options: dict[str, Any] = {"gamma": 0.0, "lam": 1.0, "epochs": 6, "value_epochs": 6 if config.shared else 0}
+        options |= {"seed": config.seed, "minibatch": 128, "lr": 5e-4, "entropy": 0.003}
+        learner = load_learner("ppo", agent, **options)
         stages.append(Stage("drill", learner, settled.drill, room))
     learner = load_learner(config.algorithm, agent, sight, **settled.options)
     return [*stages, Stage(config.algorithm, learner, settled.iterations, env, config.turns)]

@@ -1,0 +1,41 @@
+"""``rovr evaluate``: measure selectors and editors on damaged clips."""
+
+import json as json_module
+from dataclasses import dataclass
+
+from rovr.evaluate.config import EvaluateConfig
+
+
+@dataclass(frozen=True)
+class Evaluate(EvaluateConfig):
+    """Measure methods on the same damaged clips; the same command continues a killed run exactly."""
+
+    quiet: bool = False
+    """Print nothing but errors."""
+    json: bool = False
+    """Print summary and differences as JSON on stdout, in place of the table."""
+
+    def run(self) -> None:
+        """Do it."""
+        from rovr.cli.progress import Display
+        from rovr.evaluate.run import evaluate
+        from rovr.evaluate.table import tables
+
+        with Display(self.quiet) as display:
+
+            def step(frames: int) -> None:
+                for _ in range(frames):
+                    display.step()
+
+            try:
+                report = evaluate(self, display.start, step, display.note)
+            except KeyboardInterrupt:
+                display.line(
+                    f"rovr: interrupted; finished runs are kept, and the same command goes on: {self.out}.partial"
+                )
+                raise SystemExit(130) from None
+        if self.json:
+            print(json_module.dumps({name: report[name] for name in ("summary", "differences")}))
+        elif not self.quiet:
+            print(tables(report))
+        display.line(f"{self.out}: {len(report['runs'])} runs")

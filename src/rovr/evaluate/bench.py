@@ -1,0 +1,165 @@
+"""One process's tools: it damages clips, has them repaired, and measures what came out."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rovr.blocks import Item
+from rovr.data.cases import Case
+from rovr.device import pick_device
+from rovr.editor.base import Session
+from rovr.editor.loading import LEARNED, load_editor
+from rovr.evaluate.clips import Clips, draw_case, seed_of
+from rovr.evaluate.gauge import Gauge, Known
+from rovr.evaluate.media import write_video
+from rovr.evaluate.oracle import Oracle
+from rovr.evaluate.plan import BLIND, Method, Plan
+from rovr.mdp.state import RepairState
+from rovr.restorer import Restorer
+from rovr.select import load_selector
+from rovr.select.base import Selector
+from rovr.select.rules import first_pending
+from rovr.types import Edit
+
+
+class Blind(Selector):
+    """Frames in their order, and no look at others."""
+
+    name = BLIND
+
+    def select(self, state: RepairState) -> Edit:
+        """The earliest pending frame."""
+        return Edit(first_pending(state), ())
+
+
+class Clocked(Selector):
+    """Stands before another selector and takes note of what it chooses and how long that takes.
+
+    Attributes:
+        edits: its choices, in order and counted from the start of the video.
+        seconds: spent choosing.
+    """
+
+    def __init__(self, selector: Selector) -> None:
+        self.name, self.selector = selector.name, selector
+        self.edits: list[Edit] = []
+        self.seconds = 0.0
+
+    def attend(self, session: Session | None) -> None:
+        """Pass the editor on."""
+        self.selector.attend(session)
+
+    def reset(self, state: RepairState, generator: torch.Generator, contexts: int = 2) -> None:
+        """Begin a clip, or a block of one."""
+        began = time.perf_counter()
+        self.selector.reset(state, generator, contexts)
+        self.seconds += time.perf_counter() - began
+
+    def select(self, state: RepairState) -> Edit:
+        """Have it choose."""
+        began = time.perf_counter()
+        edit = self.selector.select(state)
+        self.seconds += time.perf_counter() - began
+        places = tuple(state.start + k for k in edit.contexts)
+        self.edits.append(Edit(state.start + edit.frame, places))
+        return edit
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A damaged clip, with what is known of it before any repair.
+
+    Attributes:
+        corruption: kind of damage.
+        clip: name.
+        seed: from 0.
+        case: the clip.
+        known: measured on it.
+    """
+
+    corruption: str
+    clip: str
+    seed: int
+    case: Case
+    known: Known
+
+
+class Bench:
+    """Loads all that a plan names.
+
+    Args:
+        plan: the evaluation.
+
+    Raises:
+        UserError: something in it cannot be had.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.device = plan, pick_device(plan.device)
+        self.clips = Clips(plan.folder, plan.length, plan.size)
+        self.methods = {method.name: method for method in plan.methods}
+        self.selectors = {method.name: self._selector(method) for method in plan.methods}
+        editors = {method.editor: plan.weights if method.editor in LEARNED else None for method in plan.methods}
+        self.editors = {name: load_editor(name, self.device, weights) for name, weights in editors.items()}
+        self.gauge = Gauge(plan, self.device)
+
+    def _selector(self, method: Method) -> Selector:
+        if method.selector == BLIND:
+            return Blind()
+        if method.selector == Oracle.name:
+            return Oracle()
+        device = {"device": self.device} if method.selector.endswith(".safetensors") else {}
+        return load_selector(method.selector, **method.options, **device)
+
+    @torch.inference_mode()
+    def scene(self, corruption: str, clip: str, seed: int) -> Scene:
+        """Damage a clip."""
+        case = draw_case(self.clips.read(clip), clip, seed, corruption)
+        if self.plan.media is not None and seed == 0:
+            masks = case.masks.to(torch.uint8).mul(255).expand_as(case.frames)
+            for name, frames in (("truth", case.truth), ("damaged", case.frames), ("mask", masks)):
+                write_video(self.plan.media, clip, corruption, name, frames)
+        return Scene(corruption, clip, seed, case, self.gauge.know(case))
+
+    @torch.inference_mode()
+    def run(self, scene: Scene, name: str) -> dict[str, Any]:
+        """Repair a clip by one method and measure it; see docs/evaluate.md for what a run holds."""
+        case, method = scene.case, self.methods[name]
+        clocked = Clocked(self.selectors[name])
+        repaired, total = self._repair(scene, method, clocked)
+        if not torch.equal(repaired.masked_fill(case.masks, 0), case.frames.masked_fill(case.masks, 0)):
+            raise RuntimeError(f"{name} changed a pixel of {scene.clip} that was not missing")
+        if self.plan.media is not None and scene.seed == 0:
+            write_video(self.plan.media, scene.clip, scene.corruption, name, repaired)
+        run: dict[str, Any] = {
+            "method": name,
+            "clip": scene.clip,
+            "seed": scene.seed,
+            "corruption": scene.corruption,
+            "values": self.gauge.measure(repaired, case, scene.known),
+            "seconds": {"select": clocked.seconds, "edit": total - clocked.seconds, "total": total},
+            "looks": sum(len(edit.contexts) for edit in clocked.edits),
+            "edits": [[edit.frame, list(edit.contexts)] for edit in clocked.edits],
+            "hole": [round(share, 6) for share in case.masks.float().mean((1, 2, 3)).tolist()],
+        }
+        features = self.gauge.features(repaired)
+        return run if features is None else {**run, "features": [scene.known.features, features]}
+
+    def _repair(self, scene: Scene, method: Method, clocked: Clocked) -> tuple[Tensor, float]:
+        """The repaired clip and the seconds that took; block by block, as ``rovr restore`` goes through a video."""
+        case, selector = scene.case, clocked.selector
+        if isinstance(selector, Oracle):
+            selector.truth = case.truth
+        restorer = Restorer(self.editors[method.editor], clocked, self.plan.contexts, self.device)
+        items = [
+            Item(frame, mask, None, bool(mask.any()))
+            for frame, mask in zip(case.frames.clone(), case.masks, strict=True)
+        ]
+        blocks = restorer.blocks(case.frames.shape[-1], case.frames.shape[-2])
+        # The same for every method, so that those who draw lots are as lucky as each other.
+        chance = torch.Generator().manual_seed(seed_of(scene.clip, scene.seed, "choose"))
+        repaired = torch.stack([item.frame for item in blocks.run(items, chance)])
+        return repaired, blocks.seconds

@@ -1,0 +1,32 @@
+"""Where results come from: commit and machine."""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def machine(threads: int) -> dict[str, Any]:
+    """Processor, cores, and threads used for a repair."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return {"cpu": names[0] if names else platform.processor(), "cores": os.cpu_count(), "threads": threads}
+
+
+def commit() -> str:
+    """The commit of this source, marked where files differ from it; empty where it is no checkout of its own."""
+    if not (ROOT / ".git").exists():
+        return ""
+    name = _git("rev-parse", "--short=12", "HEAD")
+    return name + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no", "src") else "")
+
+
+def _git(*args: str) -> str:
+    try:
+        return subprocess.run(["git", *args], capture_output=True, text=True, cwd=ROOT, check=False).stdout.strip()
+    except OSError:
+        return ""

@@ -1,0 +1,165 @@
+"""What is to be run: methods × clips × seeds × kinds of damage, and the settings that finished runs must share."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rovr._version import __version__
+from rovr.errors import UserError
+from rovr.evaluate.config import EvaluateConfig, Settled
+
+Key = tuple[str, str, int, str]
+"""Corruption, clip, seed, method."""
+
+BLIND = "none"
+"""Selector of editors that look at no other frame."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """An editor under a selector.
+
+    Attributes:
+        name: key in the results.
+        selector: name of the selector, file of an agent, ``oracle``, or ``none`` where no context is looked at.
+        options: of the selector.
+        editor: its name.
+    """
+
+    name: str
+    selector: str
+    options: dict[str, bool | int | float | str]
+    editor: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An evaluation, ready to be run and to be sent to other processes; fields as in :class:`EvaluateConfig`.
+
+    Attributes:
+        clips: names.
+        frames: of each clip.
+        methods: what is compared.
+    """
+
+    folder: Path
+    clips: tuple[str, ...]
+    frames: tuple[int, ...]
+    methods: tuple[Method, ...]
+    protocol: str
+    length: int
+    size: tuple[int, int]
+    corruption: tuple[str, ...]
+    seeds: int
+    weights: Path | None
+    contexts: int
+    flow: str
+    flow_weights: Path | None
+    perceptual: str
+    i3d: str
+    media: Path | None
+    device: str
+
+    @property
+    def cases(self) -> Iterator[tuple[str, str, int]]:
+        """Every corruption, clip and seed."""
+        return ((kind, clip, seed) for kind in self.corruption for clip in self.clips for seed in range(self.seeds))
+
+    @property
+    def keys(self) -> list[Key]:
+        """Every run, in the order of the results."""
+        return [(*case, method.name) for case in self.cases for method in self.methods]
+
+    def settings(self) -> dict[str, Any]:
+        """What must be the same for runs to belong together, weights by what is in them."""
+        plain = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+        # The folder may be named in many ways.
+        plain["folder"] = str(self.folder.resolve())
+        plain["files"] = {name: digest(path) for name, path in self.files().items()}
+        return {**plain, "version": __version__}
+
+    def files(self) -> dict[str, Path]:
+        """Files whose content decides the results."""
+        from rovr.editor.loading import LEARNED, shipped
+
+        named = {method.selector: Path(method.selector) for method in self.methods}
+        found = {name: path for name, path in named.items() if name.endswith(".safetensors")}
+        for name in {method.editor for method in self.methods} & set(LEARNED):
+            found[name] = self.weights or shipped(name)
+        for name in ("flow_weights", "perceptual", "i3d"):
+            path = getattr(self, name)
+            if path is not None and Path(path).is_file():
+                found[name] = Path(path)
+        return dict(sorted(found.items()))
+
+
+def digest(path: Path) -> str:
+    """What is in a file, in twelve letters."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def make_plan(config: EvaluateConfig, settled: Settled, clips: Sequence[str], frames: Sequence[int]) -> Plan:
+    """Put a plan together.
+
+    Raises:
+        UserError: methods that clash.
+    """
+    names = ("protocol", "weights", "contexts", "flow", "flow_weights", "perceptual", "i3d", "media", "device")
+    return Plan(
+        folder=config.clips,
+        clips=tuple(clips),
+        frames=tuple(frames),
+        methods=tuple(make_methods(config)),
+        length=settled.length,
+        size=settled.size,
+        corruption=settled.corruption,
+        seeds=settled.seeds,
+        **{name: getattr(config, name) for name in names},
+    )
+
+
+def make_methods(config: EvaluateConfig) -> list[Method]:
+    """The methods that a config names.
+
+    Raises:
+        UserError: there are none, or two of one name.
+    """
+    found = [Method(name, BLIND, {}, name) for name in listed(config.baselines)]
+    texts = listed(config.selectors)
+    agents = [Path(text) for text in texts if text.endswith(".safetensors")]
+    short = len({path.stem for path in agents}) == len(agents)
+    for text in texts:
+        selector, *given = text.split(":") if not text.endswith(".safetensors") else [text]
+        name = " ".join([selector, *given])
+        if text.endswith(".safetensors"):
+            name = Path(text).stem if short else Path(text).with_suffix("").as_posix()
+        found.append(Method(name, selector, dict(map(_option, given)), config.editor))
+    names = [method.name for method in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"{', '.join(twice)}: two methods of one name; name each once")
+    if not found:
+        raise UserError("no method to evaluate; give --selectors or --baselines")
+    return found
+
+
+def listed(texts: Iterable[str]) -> list[str]:
+    """Split at commas."""
+    return [part for text in texts for part in text.split(",") if part]
+
+
+def _option(text: str) -> tuple[str, bool | int | float | str]:
+    """``name=value``, the value as what it looks like."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise UserError(f"'{text}' is no option of a selector; write NAME=VALUE, as in coverage:order=easiest")
+    if value in ("true", "false"):
+        return name, value == "true"
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value

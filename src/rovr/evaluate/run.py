@@ -1,0 +1,177 @@
+"""``rovr evaluate``: plan, run what is missing, put the results file together."""
+
+import json
+import os
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from rovr._version import __version__
+from rovr.errors import UserError
+from rovr.evaluate.bench import Bench
+from rovr.evaluate.clips import Clips, check_corruption
+from rovr.evaluate.config import EvaluateConfig, settle
+from rovr.evaluate.gauge import Gauge
+from rovr.evaluate.ledger import Ledger
+from rovr.evaluate.origin import commit, machine
+from rovr.evaluate.plan import Plan, digest, make_plan
+from rovr.evaluate.spread import Task, run_tasks
+from rovr.evaluate.summary import AGAINST, compare, summarize
+
+Report = dict[str, Any]
+
+
+def evaluate(
+    config: EvaluateConfig,
+    on_start: Callable[[int], None] = lambda frames: None,
+    on_run: Callable[[int], None] = lambda frames: None,
+    on_note: Callable[[str], None] = lambda note: None,
+) -> Report:
+    """Evaluate, or continue an evaluation.
+
+    Args:
+        config: what to do.
+        on_start: told how many frames are to be gone through.
+        on_run: told how many of them a finished run had.
+        on_note: called with each sentence the user should hear.
+
+    Returns:
+        What was written to ``config.out``.
+
+    Raises:
+        UserError: whatever the user has to change.
+    """
+    settled = settle(config)
+    check_corruption(settled.corruption)
+    _check_out(config)
+    clips = Clips(config.clips, settled.length, settled.size)
+    if clips.skipped:
+        on_note(f"{len(clips.skipped)} sequences are too short and left out: {', '.join(clips.skipped)}")
+    if settled.caveat:
+        on_note(settled.caveat)
+    plan = make_plan(config, settled, clips.names, [clips.frames(name) for name in clips.names])
+    # Whatever cannot be loaded is found before anything is written.
+    bench = Bench(plan)
+    if config.media is not None:
+        _make_media(config.media)
+    ledger = Ledger(config.out.with_name(config.out.name + ".partial"), plan.settings())
+    with closing(ledger):
+        _run(bench, ledger, config.workers or os.cpu_count() or 1, on_start, on_run, on_note)
+        report = assemble(plan, bench.gauge, ledger, settled.caveat, config.out)
+        _write(config.out, report)
+        ledger.remove()
+    return report
+
+
+def _check_out(config: EvaluateConfig) -> None:
+    if config.out.is_dir():
+        raise UserError(f"{config.out} is a folder; name the file for the results")
+    if config.out.exists() and not config.overwrite:
+        raise UserError(f"{config.out} exists already; pass --overwrite or choose another name")
+
+
+def _make_media(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made ({error.strerror}); choose another --media") from error
+
+
+def _run(
+    bench: Bench,
+    ledger: Ledger,
+    workers: int,
+    on_start: Callable[[int], None],
+    on_run: Callable[[int], None],
+    on_note: Callable[[str], None],
+) -> None:
+    plan = bench.plan
+    tasks: list[Task] = []
+    for case in plan.cases:
+        missing = [method.name for method in plan.methods if (*case, method.name) not in ledger.runs]
+        if missing:
+            tasks.append((case, missing))
+    if ledger.runs:
+        on_note(f"{len(ledger.runs)} finished runs are taken over from {ledger.path}")
+    frames = dict(zip(plan.clips, plan.frames, strict=True))
+    on_start(sum(frames[case[1]] * len(missing) for case, missing in tasks))
+    now = commit()
+    with closing(run_tasks(bench, tasks, workers)) as runs:
+        for run in runs:
+            ledger.add(run, now)
+            on_run(frames[run["clip"]])
+
+
+def assemble(plan: Plan, gauge: Gauge, ledger: Ledger, caveat: str, out: Path) -> Report:
+    """Put the results file together; docs/evaluate.md says what is in it."""
+    runs = [ledger.runs[key] for key in plan.keys]
+    metrics = gauge.metrics
+    protocol = {
+        "name": plan.protocol,
+        "length": plan.length or None,
+        "size": list(plan.size),
+        "corruptions": list(plan.corruption),
+        "seeds": plan.seeds,
+        "clips": list(plan.clips),
+    }
+    report: Report = {
+        "kind": "evaluation",
+        "format": 1,
+        "commit": ", ".join(ledger.commits),
+        "machine": machine(1),
+        "seed": f"0–{plan.seeds - 1}" if plan.seeds > 1 else "0",
+        "rovr": __version__,
+        "protocol": {**protocol, "caveat": caveat} if caveat else protocol,
+        "metrics": metrics,
+        "methods": _methods(plan, runs),
+        "runs": [{name: value for name, value in run.items() if name != "features"} for run in runs],
+        **_figures(plan, runs, list(metrics)),
+    }
+    if plan.media is not None:
+        report["media"] = Path(os.path.relpath(plan.media, out.parent)).as_posix()
+    return report
+
+
+def _methods(plan: Plan, runs: list[Report]) -> list[Report]:
+    files = plan.files()
+    rows = []
+    for method in plan.methods:
+        looks = {len(edit[1]) for run in runs if run["method"] == method.name for edit in run["edits"]}
+        weights = {name: digest(files[name]) for name in (method.editor, method.selector) if name in files}
+        rows.append(
+            {
+                "name": method.name,
+                "selector": method.name if method.options else method.selector,
+                "editor": method.editor,
+                "contexts": looks.pop() if len(looks) == 1 else "varies",
+                "weights": weights,
+            }
+        )
+    return rows
+
+
+def _figures(plan: Plan, runs: list[Report], keys: list[str]) -> Report:
+    """Summary and differences."""
+    summary, differences = [], []
+    for corruption in plan.corruption:
+        own = {
+            method.name: [run for run in runs if (run["method"], run["corruption"]) == (method.name, corruption)]
+            for method in plan.methods
+        }
+        for name, mine in own.items():
+            values = summarize(mine, keys)
+            summary.append({"method": name, "corruption": corruption, "count": len(mine), "values": values})
+        for name, mine in own.items():
+            for against in AGAINST:
+                if against in own and against != name:
+                    values = compare(mine, own[against], keys)
+                    pair = {"method": name, "against": against, "corruption": corruption}
+                    differences.append({**pair, "values": values})
+    return {"summary": summary, "differences": differences}
+
+
+def _write(path: Path, report: Report) -> None:
+    partial = path.with_name(f".{path.name}.new")
+    partial.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+    partial.replace(path)

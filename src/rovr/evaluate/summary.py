@@ -1,0 +1,117 @@
+"""Means over runs with bootstrap intervals, and differences between methods paired by clip and seed.
+
+Every figure of a summary is a ratio of two sums over runs, so one draw of runs serves all of them:
+
+- usually the sum of the values over their number;
+- flow errors are weighed by their pairs of frames, frame-averaged PSNR and SSIM by their frames, as if they had been
+  averaged over all of them at once;
+- flow recovery is the error that was taken away over the error that was there, over runs where at least
+  :data:`rovr.metrics.motion.FLOOR` pixels were wrong, as in :func:`rovr.metrics.flow_recovery`.
+
+Intervals go from the 2.5th to the 97.5th percentile of 2,000 resamples of the runs. VFID is no such ratio, and
+resampling falsifies it: its intervals are the jackknife's, 1.96 standard errors to either side.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rovr.metrics.motion import FLOOR
+from rovr.metrics.vfid import frechet_distance
+
+RESAMPLES = 2000
+AGAINST = ("sequential", "coverage")
+
+Run = dict[str, Any]
+Floats = NDArray[np.float64]
+Interval = dict[str, float]
+
+
+def summarize(runs: Sequence[Run], keys: Sequence[str]) -> dict[str, Interval | None]:
+    """Figures of one method under one kind of damage.
+
+    Args:
+        runs: as results files hold them, with ``features`` (true, repaired) where VFID is asked for.
+        keys: of the metrics.
+
+    Returns:
+        Mean, low and high by key; None where no run has a value.
+    """
+    draws = _draws(len(runs))
+    found = {key: _interval(_ratio(*_sums(runs, key), draws)) for key in keys if key != "vfid"}
+    if "vfid" in keys:
+        found["vfid"] = _jackknife(lambda kept: _vfid(runs, kept), len(runs))
+    return {key: found[key] for key in keys}
+
+
+def compare(runs: Sequence[Run], others: Sequence[Run], keys: Sequence[str]) -> dict[str, Interval | None]:
+    """Figures of a method less those of another, over the same clips and seeds in the same order."""
+    draws = _draws(len(runs))
+    found: dict[str, Interval | None] = {}
+    for key in keys:
+        if key == "vfid":
+            found[key] = _jackknife(lambda kept: _vfid(runs, kept) - _vfid(others, kept), len(runs))
+            continue
+        (ours, weights), (theirs, other_weights) = _sums(runs, key), _sums(others, key)
+        both = (weights > 0) & (other_weights > 0)
+        pair = (_ratio(ours * both, weights * both, draws), _ratio(theirs * both, other_weights * both, draws))
+        found[key] = _interval(pair[0] - pair[1])
+    return found
+
+
+def _draws(count: int) -> Floats:
+    """How often each run counts: as it is, and in every resample, (1 + RESAMPLES, count); the same at every call."""
+    rng = np.random.default_rng(0)
+    resampled = rng.multinomial(count, np.full(count, 1 / count), RESAMPLES)
+    return np.concatenate([np.ones((1, count)), resampled])
+
+
+def _sums(runs: Sequence[Run], key: str) -> tuple[Floats, Floats]:
+    """Each run's part of numerator and denominator."""
+    frames = np.array([len(run["hole"]) for run in runs], float)
+    if key == "flow_recovery":
+        before, after = (_values(runs, f"flow_error_{state}") for state in ("damaged", "repaired"))
+        kept = (before >= FLOOR) * (frames - 1)
+        return np.nan_to_num(kept * (before - after)), np.nan_to_num(kept * before)
+    values = _values(runs, key)
+    weights = np.ones(len(runs))
+    if key.startswith("frame_"):
+        weights = frames
+    elif key.startswith("flow_error"):
+        weights = frames - 1
+    return np.nan_to_num(values * weights), np.where(np.isnan(values), 0, weights)
+
+
+def _values(runs: Sequence[Run], key: str) -> Floats:
+    return np.array([run["values"][key] for run in runs], float)
+
+
+def _ratio(above: Floats, below: Floats, draws: Floats) -> Floats:
+    with np.errstate(invalid="ignore"):
+        return np.asarray((draws @ above) / (draws @ below))
+
+
+def _interval(found: Floats) -> Interval | None:
+    """Of what came out as it is, which stands first, and for the resamples."""
+    if np.isnan(found[0]):
+        return None
+    low, high = np.nanpercentile(found[1:], [2.5, 97.5])
+    return {"mean": float(found[0]), "low": float(low), "high": float(high)}
+
+
+def _vfid(runs: Sequence[Run], kept: Sequence[int]) -> float:
+    true, repaired = (torch.tensor([runs[k]["features"][place] for k in kept]) for place in (0, 1))
+    return frechet_distance(repaired, true)
+
+
+def _jackknife(statistic: Callable[[Sequence[int]], float], count: int) -> Interval | None:
+    """A figure of a set as it is, and how much it owes to single members; None for fewer than three."""
+    if count < 3:
+        return None
+    whole = statistic(range(count))
+    without = np.array([statistic([k for k in range(count) if k != left]) for left in range(count)])
+    error = float(np.sqrt((count - 1) * without.var()))
+    return {"mean": whole, "low": whole - 1.96 * error, "high": whole + 1.96 * error}

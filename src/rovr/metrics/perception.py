@@ -1,0 +1,181 @@
+"""How alike pictures look to people: LPIPS from torchmetrics, and LPIPS-like distances of VGG-16 from a file."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rovr._compat import import_torchvision
+from rovr.errors import UserError
+from rovr.metrics.pooled import check, unit
+
+WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)
+"""Widths of VGG-16's convolutions (Simonyan and Zisserman 2015); 0 = pooling."""
+
+TAPS = (3, 8, 15, 22, 29)
+"""torchvision's indices of relu1_2, relu2_2, relu3_3, relu4_3, relu5_3."""
+
+Pool = Literal["max", "blur"]
+
+
+class Perceptual(ABC):
+    """A distance of pictures: lower is better, 0 = equal, hardly ever above 1.
+
+    Attributes:
+        key: short name for results.
+        label: name for readers.
+        by: what computes it.
+    """
+
+    key: str
+    label: str
+    by: str
+
+    @abstractmethod
+    def distance(self, images: Tensor, truth: Tensor) -> Tensor:
+        """Distances of pairs of pictures: (N, 3, H, W) in [0, 1] twice → (N,)."""
+
+    @torch.inference_mode()
+    def clip(self, restored: Tensor, truth: Tensor) -> float:
+        """Mean over the frames of two clips.
+
+        Args:
+            restored: (T, 3, H, W) uint8, or float in [0, 1].
+            truth: likewise.
+        """
+        check(restored, truth, None)
+        # One by one: features of a single frame take tens of megabytes already.
+        pairs = zip(restored.split(1), truth.split(1), strict=True)
+        return float(torch.cat([self.distance(unit(a), unit(b)) for a, b in pairs]).mean())
+
+
+class Lpips(Perceptual):
+    """LPIPS (Zhang et al. 2018, arXiv 1801.03924), version 0.1, as torchmetrics computes it.
+
+    The network's weights are downloaded once, by torchvision; the linear heads come with torchmetrics.
+
+    Args:
+        net: ``alex``, the authors' choice for measuring, or ``vgg``.
+        device: where it runs.
+
+    Raises:
+        UserError: torchmetrics is missing, or the weights cannot be had.
+    """
+
+    key, label = "lpips", "LPIPS"
+
+    def __init__(self, net: Literal["alex", "vgg"] = "alex", device: torch.device | str = "cpu") -> None:
+        import_torchvision()
+        try:
+            from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+        except ModuleNotFoundError:
+            raise UserError("LPIPS needs torchmetrics; install it with: pip install 'rovr[metrics]'") from None
+        self.by, self.device = f"torchmetrics, {net}", torch.device(device)
+        try:
+            metric: Any = LearnedPerceptualImagePatchSimilarity(net_type=net, normalize=True)
+        except OSError as error:
+            raise UserError(
+                f"the weights of LPIPS's network could not be downloaded ({error}); try again with a connection, or "
+                "give a file of weights in place of 'lpips'"
+            ) from None
+        self.net = metric.net.to(self.device).eval()
+
+    def distance(self, images: Tensor, truth: Tensor) -> Tensor:
+        """See :class:`Perceptual`."""
+        return self.net(images.to(self.device), truth.to(self.device), normalize=True).flatten().cpu()
+
+
+class VggDistance(nn.Module, Perceptual):
+    """LPIPS on VGG-16, plain or shift-tolerant, from one file.
+
+    Features after five activations are normalised over channels, their squared differences weighed by the linear heads,
+    averaged over space and summed over the layers (Zhang et al. 2018, arXiv 1801.03924). The shift-tolerant kind
+    (ST-LPIPS, Ghildyal and Liu 2022, arXiv 2207.13686) pools in steps of one pixel and then thins out behind a 3×3
+    binomial filter; its weights were tuned with that, and its scores are no LPIPS scores.
+
+    Args:
+        state: convolutions keyed as torchvision's ``vgg16().features``, heads ``lin0.weight`` … ``lin4.weight``, and
+            optionally ``shift`` and ``scale`` of the input in [−1, 1].
+        pool: ``max`` for plain LPIPS, ``blur`` for ST-LPIPS.
+    """
+
+    def __init__(self, state: Mapping[str, Tensor], pool: Pool = "max") -> None:
+        super().__init__()
+        self.pool = pool
+        self.key, self.label = ("st_lpips", "ST-LPIPS") if pool == "blur" else ("lpips", "LPIPS")
+        self.by = f"vgg16, {pool} pooling"
+        layers: list[nn.Module] = []
+        before = 3
+        for width in WIDTHS:
+            # Pooling is done in forward; the place is kept, so that torchvision's indices hold.
+            layers += [nn.Conv2d(before, width, 3, padding=1), nn.ReLU()] if width else [nn.Identity()]
+            before = width or before
+        self.features = nn.Sequential(*layers)
+        self.lin = nn.ParameterList([state[f"lin{k}.weight"].float().view(1, -1, 1, 1) for k in range(len(TAPS))])
+        self.shift: Tensor
+        self.scale: Tensor
+        for name, usual in (("shift", [-0.030, -0.088, -0.188]), ("scale", [0.458, 0.448, 0.450])):
+            self.register_buffer(name, state.get(name, torch.tensor(usual)).float().view(1, 3, 1, 1))
+        self.features.load_state_dict({name: state[f"features.{name}"].float() for name in self.features.state_dict()})
+        self.requires_grad_(False).eval()
+
+    @classmethod
+    def load(cls, path: Path) -> "VggDistance":
+        """Read a safetensors file; one whose ``pool`` in the header, or whose name, says so is taken as ST-LPIPS.
+
+        Raises:
+            UserError: the file is missing, damaged, or holds something else.
+        """
+        if not path.is_file():
+            raise UserError(
+                f"{path}: no such file; give 'none', 'lpips', or a safetensors file of VGG-16 and its heads"
+            )
+        try:
+            with safe_open(path, framework="pt") as file:
+                known = (file.metadata() or {}).get("pool", "blur" if "stlpips" in path.name else "max")
+                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            return cls(state, "blur" if known == "blur" else "max")
+        except (SafetensorError, OSError, KeyError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{path}: these are not VGG-16 and the linear heads of LPIPS ({reason})") from None
+
+    def distance(self, images: Tensor, truth: Tensor) -> Tensor:
+        """See :class:`Perceptual`."""
+        place = self.shift.device
+        both = (torch.cat([images.to(place), truth.to(place)]) * 2 - 1 - self.shift) / self.scale
+        total = both.new_zeros(len(images))
+        for index, layer in enumerate(self.features):
+            both = self._shrink(both) if isinstance(layer, nn.Identity) else layer(both)
+            if index in TAPS:
+                ours, theirs = F.normalize(both, dim=1, eps=1e-10).chunk(2)
+                weighed = (ours - theirs).square() * self.lin[TAPS.index(index)]
+                total = total + weighed.sum(1).flatten(1).mean(1)
+        return total.cpu()
+
+    def _shrink(self, x: Tensor) -> Tensor:
+        if self.pool == "max":
+            return F.max_pool2d(x, 2)
+        x = F.pad(F.max_pool2d(x, 2, stride=1), (2, 2, 2, 2), mode="reflect")
+        line = x.new_tensor([0.25, 0.5, 0.25])
+        kernel = (line[:, None] * line).expand(x.shape[1], 1, 3, 3)
+        return F.conv2d(x, kernel, stride=2, groups=x.shape[1])
+
+
+def load_perceptual(name: str, device: torch.device | str = "cpu") -> Perceptual | None:
+    """Make a distance by its name.
+
+    Args:
+        name: ``none``, ``lpips`` (weights are downloaded), or a safetensors file, see :class:`VggDistance`.
+        device: where it runs.
+
+    Raises:
+        UserError: weights that are missing, damaged or of something else.
+    """
+    if name == "none":
+        return None
+    return Lpips(device=device) if name == "lpips" else VggDistance.load(Path(name)).to(device)

@@ -1,0 +1,77 @@
+"""How one method differs from the baseline on each clip, sorted."""
+
+from rovr.report.evaluation import Evaluation
+from rovr.report.focus import Focus
+from rovr.report.plate import Plate, Table, slug
+from rovr.report.stats import ClipDifference, difference, paired
+from rovr.report.style import INK, MUTED, Palette, canvas
+from rovr.report.words import compared, counted, show, spread
+
+NAMED = 45
+"""Clips up to which each gets its name; more are drawn closer together."""
+
+
+def clipwise_plate(evaluation: Evaluation, focus: Focus, corruption: str, palette: Palette) -> Plate | None:
+    """Draw one kind of damage; None where no pair of runs can be compared."""
+    assert focus.against is not None
+    gaps = paired(evaluation, focus.key, focus.method, focus.against, corruption)
+    overall = difference(evaluation, focus.key, focus.method, focus.against, corruption)
+    if not gaps or overall is None:
+        return None
+    pitch = 0.2 if len(gaps) <= NAMED else 0.08
+    figure = canvas(7.2, 1.0 + pitch * len(gaps))
+    axis = figure.subplots()
+    marks = [palette(focus.against), palette(focus.method)]
+    for place, gap in enumerate(gaps):
+        mark = marks[focus.metric.sign * gap.interval.mean > 0]
+        axis.plot([gap.interval.low, gap.interval.high], [place, place], color=mark.colour, linewidth=1.5)
+        axis.plot(gap.interval.mean, place, mark.marker, color=mark.colour, ms=5)
+    axis.axvline(0, color=INK, linewidth=0.9)
+    axis.axvspan(overall.low, overall.high, color=MUTED, alpha=0.2, linewidth=0)
+    axis.axvline(overall.mean, color=MUTED, linewidth=1.2, linestyle=(0, (4, 2)))
+    if len(gaps) <= NAMED:
+        axis.set_yticks(range(len(gaps)), [gap.clip for gap in gaps], fontsize=7.5)
+    else:
+        axis.set_yticks([])
+        axis.set_ylabel(counted(len(gaps), "clip"))
+    axis.set_ylim(len(gaps) - 0.4, -0.6)
+    axis.grid(axis="y", visible=False)
+    axis.set_xlabel(f"difference in {focus.axis}: {focus.method} less {focus.against}")
+    return Plate(
+        f"differences-{slug(corruption)}",
+        f"Clip by clip: {focus.method} against {focus.against}, damage '{corruption}'",
+        f"A dot for each of {counted(len(gaps), 'clip')}, sorted, with its 95 % interval; a line at zero; a band for "
+        "the mean over all.",
+        _caption(gaps, focus, compared(focus.method, focus.against, overall, focus.metric)),
+        figure,
+        Table(
+            ["clip", "seeds", f"difference in {focus.metric.label} (95 % interval)"],
+            [[gap.clip, str(gap.seeds), spread(gap.interval, focus.metric, signed=True)] for gap in gaps],
+        ),
+    )
+
+
+def _caption(gaps: list[ClipDifference], focus: Focus, finding: str) -> str:
+    better = sum(focus.metric.sign * gap.interval.mean > 0 for gap in gaps)
+    seeds = max(gap.seeds for gap in gaps)
+    ends = [f"{gap.clip} ({show(gap.interval.mean, focus.metric, signed=True)})" for gap in (gaps[0], gaps[-1])]
+    spans = (
+        f"Lines are 95 % intervals over up to {counted(seeds, 'seed')} of the damage."
+        if seeds > 1
+        else "Each clip was damaged once, so that its dot has no interval."
+    )
+    return (
+        f"{focus.method} has the better {focus.metric.label} on {better} of {counted(len(gaps), 'clip')}. {finding} "
+        f"It does best on {ends[0]} and worst on {ends[1]}. {spans} The dashed line and the band are the mean over all "
+        "clips and its interval."
+    )
+
+
+def differences_table(evaluation: Evaluation, focus: Focus) -> Table | None:
+    """All differences of the evaluation in the metric."""
+    rows = []
+    for row in evaluation.differences:
+        gap = row.values.get(focus.key)
+        if gap:
+            rows.append([row.method, row.against, row.corruption, spread(gap, focus.metric, signed=True)])
+    return Table(["method", "less", "damage", f"{focus.metric.label} (95 % interval)"], rows) if rows else None

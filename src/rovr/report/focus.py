@@ -1,0 +1,106 @@
+"""What the report looks at closely: a metric, a method, the baseline it is compared with, and a few clips."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rovr.errors import UserError
+from rovr.report.evaluation import Evaluation, Metric
+from rovr.report.options import ReportOptions
+from rovr.report.stats import paired
+
+
+@dataclass(frozen=True)
+class Focus:
+    """The comparison that the close looks are made for.
+
+    Attributes:
+        key: of the metric.
+        metric: that is drawn.
+        method: looked at closely.
+        against: its baseline; None where there is one method only.
+        corruptions: kinds of damage that have runs; the close looks are at the first.
+    """
+
+    key: str
+    metric: Metric
+    method: str
+    against: str | None
+    corruptions: list[str]
+
+    @property
+    def axis(self) -> str:
+        """What an axis of the metric says."""
+        return self.metric.label + (f" ({self.metric.unit})" if self.metric.unit else "")
+
+
+def _known(name: str, known: Sequence[str], what: str) -> str:
+    if name not in known:
+        raise UserError(f"the evaluation has no {what} '{name}'; choose from {', '.join(known)}")
+    return name
+
+
+def shown(evaluation: Evaluation, options: ReportOptions) -> Evaluation:
+    """The evaluation with the methods asked for alone, in the order asked for."""
+    if not options.methods:
+        return evaluation
+    wanted = list(dict.fromkeys(_known(name, evaluation.names, "method") for name in options.methods))
+    runs = [run for run in evaluation.runs if run.method in wanted]
+    if not runs:
+        raise UserError("the methods of --methods have no runs in the evaluation; name others")
+    methods = sorted((m for m in evaluation.methods if m.name in wanted), key=lambda m: wanted.index(m.name))
+    return replace(
+        evaluation,
+        methods=methods,
+        runs=runs,
+        summary=[row for row in evaluation.summary if row.method in wanted],
+        differences=[row for row in evaluation.differences if {row.method, row.against} <= set(wanted)],
+    )
+
+
+def choose(evaluation: Evaluation, options: ReportOptions) -> Focus:
+    """Choose what is not asked for.
+
+    Raises:
+        UserError: a name that the evaluation does not have.
+    """
+    key = _known(options.metric or next(iter(evaluation.metrics)), list(evaluation.metrics), "metric")
+    metric = evaluation.metrics[key]
+    ran = {run.corruption for run in evaluation.runs}
+    listed = [name for name in evaluation.protocol.corruptions if name in ran]
+    corruptions = listed + sorted(ran - set(listed))
+    names = evaluation.names
+
+    def score(name: str) -> float:
+        mean = evaluation.mean(name, corruptions[0], key)
+        return metric.sign * mean.mean if mean else float("-inf")
+
+    usual = next((row.against for row in evaluation.differences if row.against in names), names[0])
+    against = _known(options.against, names, "method") if options.against else usual
+    if options.method:
+        method = _known(options.method, names, "method")
+    else:
+        # Methods that look at no other frame have nothing to show in a close look.
+        looking = {run.method for run in evaluation.runs if any(contexts for _, contexts in run.edits)}
+        others = [name for name in names if name != against]
+        method = max([name for name in others if name in looking] or others or names, key=score)
+    if method == against and options.against:
+        raise UserError(f"'{method}' cannot be compared with itself; give --method or --against another name")
+    if method == against:
+        against = next((name for name in names if name != method), method)
+    return Focus(key, metric, method, against if against != method else None, corruptions)
+
+
+def choose_clips(evaluation: Evaluation, focus: Focus, asked: Sequence[str]) -> list[str]:
+    """The clips to show: those asked for, or the one of the largest gain, the median, and the one of the least.
+
+    Raises:
+        UserError: a clip that has no run.
+    """
+    clips = list(dict.fromkeys(run.clip for run in evaluation.runs))
+    if asked:
+        return list(dict.fromkeys(_known(name, clips, "clip") for name in asked))
+    if focus.against is None:
+        return clips[:3]
+    gaps = paired(evaluation, focus.key, focus.method, focus.against, focus.corruptions[0])
+    ordered = [gap.clip for gap in gaps] or clips
+    return list(dict.fromkeys([ordered[0], ordered[len(ordered) // 2], ordered[-1]]))

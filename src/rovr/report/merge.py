@@ -1,0 +1,74 @@
+"""Several evaluations of the same damaged clips as one: other editors, other numbers of contexts, other methods."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rovr.errors import UserError
+from rovr.report.evaluation import Evaluation, Method, read_evaluation
+from rovr.report.words import counted
+
+
+def read_evaluations(paths: Sequence[Path]) -> Evaluation:
+    """Read files and put the later ones' methods beside those of the first.
+
+    Raises:
+        UserError: there is none, one is no such file, or they were measured on different clips or damage.
+    """
+    if not paths:
+        raise UserError("give at least one file that rovr evaluate wrote")
+    whole = read_evaluation(paths[0])
+    for path in paths[1:]:
+        whole = _joined(whole, read_evaluation(path), paths[0], path)
+    return whole
+
+
+def _joined(whole: Evaluation, other: Evaluation, first: Path, path: Path) -> Evaluation:
+    _check(whole, other, first, path)
+    # What stands there already, such as a baseline that was measured each time, is not taken twice.
+    added = [method for method in other.methods if method not in whole.methods]
+    names = {method.name: _name(method, whole, path) for method in added}
+    # Of methods that are not taken, differences still speak.
+    known = {**{name: name for name in other.names}, **names}
+    new = set(names)
+    return replace(
+        whole,
+        metrics={**whole.metrics, **other.metrics},
+        methods=whole.methods + [replace(method, name=names[method.name]) for method in added],
+        runs=whole.runs + [replace(run, method=names[run.method]) for run in other.runs if run.method in new],
+        summary=whole.summary + [replace(row, method=names[row.method]) for row in other.summary if row.method in new],
+        differences=whole.differences
+        + [
+            replace(row, method=known[row.method], against=known[row.against])
+            for row in other.differences
+            if row.method in new
+        ],
+        videos={**whole.videos, **{names[name]: video for name, video in other.videos.items() if name in new}},
+    )
+
+
+def _check(whole: Evaluation, other: Evaluation, first: Path, path: Path) -> None:
+    one, two = whole.protocol, other.protocol
+    same = (one.length, one.size, set(one.clips), set(one.corruptions)) == (
+        two.length,
+        two.size,
+        set(two.clips),
+        set(two.corruptions),
+    )
+    holes = {(run.clip, run.seed, run.corruption): run.hole for run in whole.runs}
+    if not same or any(holes.get((run.clip, run.seed, run.corruption), run.hole) != run.hole for run in other.runs):
+        raise UserError(f"{path} was measured on other clips or damage than {first}; evaluate both on the same")
+
+
+def _name(method: Method, whole: Evaluation, path: Path) -> str:
+    """A name that says what sets a method apart from the one that has its name already."""
+    taken = {other.name: other for other in whole.methods}
+    name = method.name
+    if name not in taken:
+        return name
+    if taken[name].editor != method.editor:
+        name = f"{method.editor}/{name}"
+    elif taken[name].contexts != method.contexts:
+        number = method.contexts
+        name = f"{name} ({counted(number, 'context') if isinstance(number, int) else f'{number} contexts'})"
+    return name if name not in taken else f"{name} ({path.stem})"

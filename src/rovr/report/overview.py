@@ -1,0 +1,84 @@
+"""All methods at a glance: their means with intervals."""
+
+from rovr.report.evaluation import Evaluation, Interval
+from rovr.report.focus import Focus
+from rovr.report.plate import Plate, Table
+from rovr.report.style import Palette, canvas
+from rovr.report.words import counted, show, spread
+
+
+def means(evaluation: Evaluation, focus: Focus, corruption: str) -> dict[str, Interval]:
+    """The methods that have a mean, the best first."""
+    found = {name: evaluation.mean(name, corruption, focus.key) for name in evaluation.names}
+    known = {name: mean for name, mean in found.items() if mean is not None}
+    return dict(sorted(known.items(), key=lambda pair: -focus.metric.sign * pair[1].mean))
+
+
+def overview_plate(evaluation: Evaluation, focus: Focus, palette: Palette) -> Plate:
+    """One row a method, one panel a kind of damage."""
+    found = {corruption: means(evaluation, focus, corruption) for corruption in focus.corruptions}
+    ranked = list(dict.fromkeys(name for part in found.values() for name in part))
+    figure = canvas(2.4 + 3.4 * len(found), 1.1 + 0.32 * max(1, len(ranked)))
+    axes = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
+    for axis, (corruption, part) in zip(axes, found.items(), strict=True):
+        for place, name in enumerate(ranked):
+            if name in part:
+                mark, mean = palette(name), part[name]
+                axis.plot([mean.low, mean.high], [place, place], color=mark.colour, linewidth=2.4)
+                axis.plot(mean.mean, place, mark.marker, color=mark.colour, ms=6.5)
+        axis.set_title(f"damage: {corruption}")
+        axis.set_xlabel(focus.axis)
+        axis.grid(axis="y", visible=False)
+    axes[0].set_yticks(range(len(ranked)), ranked)
+    axes[0].set_ylim(len(ranked) - 0.5, -0.5)
+    rows = [[name, corruption, spread(part[name], focus.metric)] for corruption, part in found.items() for name in part]
+    return Plate(
+        "overview",
+        f"{focus.metric.label} of each method",
+        f"A dot for each of {counted(len(ranked), 'method')}, with a line for its 95 % interval; "
+        f"{focus.metric.better} is better.",
+        " ".join(_caption(corruption, part, focus) for corruption, part in found.items() if part),
+        figure,
+        Table(["method", "damage", f"{focus.metric.label} (95 % interval)"], rows),
+    )
+
+
+def _caption(corruption: str, part: dict[str, Interval], focus: Focus) -> str:
+    ranks = [f"{name} {show(mean.mean, focus.metric)}" for name, mean in part.items()]
+    return (
+        f"Damage '{corruption}', from best to worst: {', '.join(ranks)}. Intervals of two methods may overlap although "
+        "one is better on nearly every clip: whether they differ is told by their differences on the same clips."
+    )
+
+
+def crossed(evaluation: Evaluation, focus: Focus, corruption: str) -> Table | None:
+    """Editors down, selectors across, where at least two of each were combined: what each of them is worth alone."""
+    cells: dict[tuple[str, str], str] = {}
+    for method in evaluation.methods:
+        mean = evaluation.mean(method.name, corruption, focus.key)
+        if mean and (method.editor, method.chooser) not in cells:
+            cells[method.editor, method.chooser] = show(mean.mean, focus.metric)
+    editors, selectors = (list(dict.fromkeys(pair[k] for pair in cells)) for k in (0, 1))
+    editors = [editor for editor in editors if sum(pair[0] == editor for pair in cells) > 1]
+    if len(editors) < 2:
+        return None
+    selectors = [s for s in selectors if sum((editor, s) in cells for editor in editors) > 1]
+    if len(selectors) < 2:
+        return None
+    rows = [[editor, *(cells.get((editor, selector), "–") for selector in selectors)] for editor in editors]
+    return Table(["editor \\ selector", *selectors], rows)
+
+
+def summary_table(evaluation: Evaluation, focus: Focus, corruption: str) -> Table:
+    """Every metric of every method under one kind of damage."""
+    ranked = means(evaluation, focus, corruption)
+    rows = []
+    for name in [*ranked, *(name for name in evaluation.names if name not in ranked)]:
+        row = next((r for r in evaluation.summary if (r.method, r.corruption) == (name, corruption)), None)
+        if row is None:
+            continue
+        cells = [(row.values.get(key), metric) for key, metric in evaluation.metrics.items()]
+        rows.append([name, str(row.count), *(spread(mean, metric) if mean else "–" for mean, metric in cells)])
+    arrows = {"higher": "↑", "lower": "↓"}
+    heads = [f"{metric.label} {arrows[metric.better]}" for metric in evaluation.metrics.values()]
+    return Table(["method", "runs", *heads], rows)

@@ -1,0 +1,109 @@
+"""What quality costs: against seconds, and against looks."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rovr.report.evaluation import Evaluation, Interval, Run
+from rovr.report.focus import Focus
+from rovr.report.overview import means
+from rovr.report.plate import Plate, Table
+from rovr.report.style import MUTED, Mark, Palette, canvas, legend, logarithmic
+from rovr.report.words import counted, listed, short, show, spread
+
+
+def seconds_a_repair(run: Run) -> float | None:
+    """Seconds for one repaired frame."""
+    total = run.seconds.get("total")
+    return total / len(run.edits) if total is not None and run.edits else None
+
+
+def looks_a_repair(run: Run) -> float | None:
+    """Context frames fused for one repaired frame."""
+    return run.looks / len(run.edits) if run.looks is not None and run.edits else None
+
+
+Price = Callable[[Run], float | None]
+
+COSTS: tuple[tuple[str, Price], ...] = (
+    ("seconds for one repaired frame", seconds_a_repair),
+    ("frames looked at for one repaired frame", looks_a_repair),
+)
+
+
+def cost(evaluation: Evaluation, method: str, corruption: str, of: Price) -> float | None:
+    """A method's mean cost."""
+    found = [value for run in evaluation.of(method, corruption) if (value := of(run)) is not None]
+    return float(np.mean(found)) if found else None
+
+
+def unbeaten(points: dict[str, tuple[float, float]], sign: int) -> list[str]:
+    """Of methods with their cost and quality, those that no other equals or beats in both; the cheapest first."""
+    kept: list[str] = []
+    best = -np.inf
+    for name, (_, quality) in sorted(points.items(), key=lambda item: (item[1][0], -sign * item[1][1])):
+        if sign * quality > best:
+            kept.append(name)
+            best = sign * quality
+    return kept
+
+
+def cost_plate(evaluation: Evaluation, focus: Focus, palette: Palette) -> Plate | None:
+    """Quality against seconds and looks, one row a kind of damage; None where no run tells its cost."""
+    figure = canvas(8.4, 3.2 * len(focus.corruptions) + 0.5)
+    axes = figure.subplots(len(focus.corruptions), len(COSTS), squeeze=False, sharey="row")
+    said, rows = [], []
+    for line, corruption in zip(axes, focus.corruptions, strict=True):
+        line[0].set_ylabel(focus.axis)
+        line[0].set_title(f"damage: {corruption}")
+        for axis, (label, of) in zip(line, COSTS, strict=True):
+            known = means(evaluation, focus, corruption)
+            prices = {name: price for name in known if (price := cost(evaluation, name, corruption, of)) is not None}
+            axis.set_xlabel(label)
+            if not prices:
+                continue
+            scatter(axis, {name: known[name] for name in prices}, prices, palette)
+            said.append(_front(axis, {name: (prices[name], known[name].mean) for name in prices}, focus, label))
+            rows += [
+                [name, corruption, label, short(prices[name]), spread(known[name], focus.metric)] for name in prices
+            ]
+    if not rows:
+        return None
+    legend(figure, axes.flat, 4)
+    return Plate(
+        "cost",
+        f"{focus.metric.label} against cost",
+        f"Dots for {counted(len(evaluation.names), 'method')}: {focus.metric.label} upwards, cost to the right, "
+        "95 % intervals as lines.",
+        " ".join([*dict.fromkeys(said), f"The grey line joins those. {focus.metric.better.capitalize()} is better."]),
+        figure,
+        Table(["method", "damage", "cost", "mean", f"{focus.metric.label} (95 % interval)"], rows),
+    )
+
+
+def _front(axis: Any, points: dict[str, tuple[float, float]], focus: Focus, label: str) -> str:
+    """Join what is unbeaten, and say what it is."""
+    front = unbeaten(points, focus.metric.sign)
+    axis.step(*np.transpose([points[name] for name in front]), where="post", color=MUTED, linewidth=0.9, zorder=1)
+    told = [f"{name} ({short(points[name][0])}, {show(points[name][1], focus.metric)})" for name in front]
+    return f"By {label}, no other method is both as cheap and as good as {listed(told)}."
+
+
+def scatter(axis: Any, means: dict[str, Interval], prices: dict[str, float], palette: Palette) -> None:
+    """A dot with its interval for each method; equal prices are moved apart a little, or intervals hide each other."""
+    lowest, highest = min(prices.values()), max(prices.values())
+    wide = lowest > 0 and highest > 8 * lowest
+    if wide:
+        axis.set_xscale("log")
+        logarithmic(axis.xaxis)
+    step = 0 if wide else 0.012 * (highest - lowest)
+    for name, mean in means.items():
+        same = [other for other in means if prices[other] == prices[name]]
+        dot(axis, prices[name] + step * (same.index(name) - (len(same) - 1) / 2), mean, palette(name), name)
+
+
+def dot(axis: Any, x: float, mean: Interval, mark: Mark, label: str) -> None:
+    """A mean with its interval."""
+    axis.plot([x, x], [mean.low, mean.high], color=mark.colour, linewidth=1.3)
+    axis.plot(x, mean.mean, mark.marker, color=mark.colour, ms=6.5, label=label)

@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import pytest
+
+from rovr.errors import UserError
+from rovr.evaluate.config import EvaluateConfig, settle
+from rovr.evaluate.plan import make_methods
+
+
+def config(**given):
+    return EvaluateConfig(clips=Path("clips"), out=Path("x.json"), **given)
+
+
+def test_custom_settings_have_defaults():
+    settled = settle(config())
+    assert (settled.length, settled.size, settled.corruption, settled.seeds) == (25, (256, 256), ("shift",), 1)
+    settled = settle(config(size=(48, 64), length=6, seeds=3, corruption=("static", "shift+photometric")))
+    assert (settled.length, settled.size, settled.seeds) == (6, (48, 64), 3)
+    assert settled.corruption == ("static", "shift+photometric")
+    assert not settled.caveat
+
+
+def test_protocols_are_what_they_are_called_for():
+    poster = settle(config(protocol="poster"))
+    assert (poster.length, poster.size, poster.corruption, poster.seeds) == (25, (256, 256), ("shift",), 20)
+    davis = settle(config(protocol="davis", seeds=2))
+    assert (davis.length, davis.size, davis.seeds) == (0, (240, 432), 2)
+    assert "freeform-moving" in davis.corruption
+    assert "no rivals" in davis.caveat
+
+
+def test_methods_are_named_after_what_they_are():
+    found = make_methods(
+        config(
+            selectors=(
+                "sequential,coverage:order=easiest:alpha=0.5",
+                "local_stride:every=true",
+                "runs/x/agent.safetensors",
+            ),
+            baselines=("telea,navier-stokes",),
+        )
+    )
+    assert [(m.name, m.selector, m.editor) for m in found] == [
+        ("telea", "none", "telea"),
+        ("navier-stokes", "none", "navier-stokes"),
+        ("sequential", "sequential", "aligned"),
+        ("coverage order=easiest alpha=0.5", "coverage", "aligned"),
+        ("local_stride every=true", "local_stride", "aligned"),
+        ("agent", "runs/x/agent.safetensors", "aligned"),
+    ]
+    assert found[3].options == {"order": "easiest", "alpha": 0.5}
+    assert found[4].options == {"every": True}
+    agents = make_methods(config(selectors=("a/agent.safetensors", "b/agent.safetensors")))
+    assert [method.name for method in agents] == ["a/agent", "b/agent"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"protocol": "poster", "length": 9}, "fixes --length"),
+        ({"protocol": "davis", "size": (64,), "corruption": ("shift",)}, "fixes --size, --corruption"),
+        ({"size": (1, 2, 3)}, "--size 1 2 3"),
+        ({"size": (8,)}, "16 pixels or more"),
+        ({"seeds": 0}, "--seeds 0"),
+        ({"length": 2}, "--length 2: give at least 3"),
+        ({"contexts": 0}, "--contexts 0"),
+        ({"workers": 0}, "--workers 0"),
+        ({"corruption": ("shift", "shift")}, "each kind of damage once"),
+    ],
+)
+def test_settings_that_cannot_work(given, words):
+    with pytest.raises(UserError, match=words):
+        settle(config(**given))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"selectors": ("coverage", "coverage")}, "coverage: two methods of one name"),
+        ({"selectors": ("coverage:alpha",)}, "'alpha' is no option"),
+        ({"selectors": ()}, "no method"),
+    ],
+)
+def test_methods_that_cannot_be_told_apart(given, words):
+    with pytest.raises(UserError, match=words):
+        make_methods(config(**given))

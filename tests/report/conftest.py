@@ -1,0 +1,46 @@
+"""A report made once for all tests that only look at it."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("matplotlib", reason="needs the extra 'report'")
+pytest.importorskip("jinja2", reason="needs the extra 'report'")
+pytest.importorskip("msgspec", reason="needs the extra 'report'")
+
+import made_up
+
+from rovr.report import write_report
+from rovr.report.options import ReportOptions
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory) -> SimpleNamespace:
+    """A made-up evaluation with videos, four training logs of two seeds, and one of an agent."""
+    folder = tmp_path_factory.mktemp("inputs")
+    path = made_up.write(folder, made_up.evaluation())
+    ends = {"concat/sequential": 0.5, "concat/coverage": 0.4, "aligned/sequential": 0.25, "aligned/coverage": 0.2}
+    curves = []
+    for name, end in ends.items():
+        for seed in range(2):
+            log = made_up.log(folder / f"{name.replace('/', '-')}-{seed}.csv", end + 0.01 * seed, more={"lr": 1.0})
+            curves.append(f"{name}={log}")
+    more = {"val/psnr": 21.5, "val/coverage_psnr": 21.0}
+    agent = made_up.log(folder / "ppg.csv", 0.75, name="ppg/return", more=more)
+    return SimpleNamespace(folder=folder, path=path, curves=curves, agents=[f"ppg={agent}"])
+
+
+@pytest.fixture(scope="session")
+def report(inputs, tmp_path_factory) -> Path:
+    """The folder of a report with every section but the last clip's videos."""
+    out = tmp_path_factory.mktemp("report") / "out"
+    options = ReportOptions((inputs.path,), out, curves=(tuple(inputs.curves),), agents=(tuple(inputs.agents),))
+    write_report(options, say=lambda line: pytest.fail(f"nothing is missing, but: {line}"))
+    return out
+
+
+@pytest.fixture(scope="session")
+def page(report) -> str:
+    """The page's text."""
+    return (report / "index.html").read_text(encoding="utf-8")
