@@ -26,7 +26,7 @@ def inputs(tmp_path_factory) -> SimpleNamespace:
         for seed in range(2):
             log = made_up.log(folder / f"{name.replace('/', '-')}-{seed}.csv", end + 0.01 * seed, more={"lr": 1.0})
             curves.append(f"{name}={log}")
-    more = {"val/psnr": 21.5, "val/coverage_psnr": 21.0}
+    more = {"val/psnr": 21.5, "val/sight_psnr": 21.0}
     agent = made_up.log(folder / "ppg.csv", 0.75, name="ppg/return", more=more)
     return SimpleNamespace(folder=folder, path=path, curves=curves, agents=[f"ppg={agent}"])
 

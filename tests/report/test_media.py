@@ -1,5 +1,7 @@
 """What is measured on the small videos."""
 
+from dataclasses import replace
+
 import made_up
 import numpy as np
 import pytest
@@ -57,6 +59,19 @@ def test_frames_are_measured_and_left_as_they_are(inputs):
     assert f"frame {min(found, key=found.get)}" in plates[1].title
     for name, frames in scene.footage.repaired.items():
         assert np.array_equal(frames, before[name])
+
+
+def test_an_agent_is_looked_at_rather_than_a_rule_and_a_rule_rather_than_the_oracle(inputs):
+    evaluation = read_evaluation(inputs.path)
+    options = ReportOptions((inputs.path,), inputs.folder)
+
+    def chosen(**selectors: str) -> str:
+        methods = [replace(m, selector=selectors.get(m.name[-3:], m.selector)) for m in evaluation.methods]
+        return choose(replace(evaluation, methods=methods), options).method
+
+    assert chosen() == "aligned/coverage"
+    assert chosen(age="oracle") == "aligned/coverage (1)"
+    assert chosen(**{"(1)": "runs/agent.safetensors"}) == "aligned/coverage (1)"
 
 
 def test_clips_of_the_largest_the_median_and_the_least_gain(inputs):

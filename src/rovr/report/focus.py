@@ -8,6 +8,9 @@ from rovr.report.evaluation import Evaluation, Metric
 from rovr.report.options import ReportOptions
 from rovr.report.stats import paired
 
+ORACLE = "oracle"
+"""The selector that sees the truth."""
+
 
 @dataclass(frozen=True)
 class Focus:
@@ -79,15 +82,21 @@ def choose(evaluation: Evaluation, options: ReportOptions) -> Focus:
     if options.method:
         method = _known(options.method, names, "method")
     else:
-        # Methods that look at no other frame have nothing to show in a close look.
-        looking = {run.method for run in evaluation.runs if any(contexts for _, contexts in run.edits)}
-        others = [name for name in names if name != against]
-        method = max([name for name in others if name in looking] or others or names, key=score)
+        method = max(_worth_a_look(evaluation, against) or [against], key=score)
     if method == against and options.against:
         raise UserError(f"'{method}' cannot be compared with itself; give --method or --against another name")
     if method == against:
         against = next((name for name in names if name != method), method)
     return Focus(key, metric, method, against if against != method else None, corruptions)
+
+
+def _worth_a_look(evaluation: Evaluation, against: str) -> list[str]:
+    """Methods to look at closely: agents if there are any, and rather not one that sees the truth or no other frame."""
+    looking = {run.method for run in evaluation.runs if any(contexts for _, contexts in run.edits)}
+    others = [method for method in evaluation.methods if method.name != against]
+    agents = [method.name for method in others if method.selector.endswith(".safetensors")]
+    honest = [method.name for method in others if method.name in looking and method.selector != ORACLE]
+    return agents or honest or [method.name for method in others]
 
 
 def choose_clips(evaluation: Evaluation, focus: Focus, asked: Sequence[str]) -> list[str]:

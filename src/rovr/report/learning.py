@@ -13,8 +13,8 @@ PANELS = (
 )
 """Figure, whether of validation, and what its axis says."""
 
-RULE = "coverage"
-"""The rule that validations are compared with; its figures are named ``val/coverage_…``."""
+RULE = "sight"
+"""The rule that validations are compared with; its figures are named ``val/sight_…``."""
 
 
 def learning_plate(logs: Logs, palette: Palette) -> Plate | None:

@@ -29,7 +29,7 @@ class ReportOptions:
     methods: Annotated[tuple[str, ...], arg(metavar="NAME")] = ()
     """Methods to show, in this order; by default all."""
     method: Annotated[str | None, arg(metavar="NAME")] = None
-    """Method to look at closely; by default the best that is not the baseline."""
+    """Method to look at closely; by default the best agent, or else the best rule, that is not the baseline."""
     against: Annotated[str | None, arg(metavar="NAME")] = None
     """Baseline to compare it with; by default the evaluation's."""
     clips: Annotated[tuple[str, ...], arg(metavar="NAME")] = ()
