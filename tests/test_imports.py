@@ -13,7 +13,7 @@ SOURCE = Path(rovr.__file__).parent
 LAYERS = (
     {"_version", "errors", "types"},
     {"_compat", "device"},
-    {"unet", "flow", "video"},
+    {"unet", "vgg", "flow", "video"},
     {"data", "metrics", "perceptual"},
     {"editor"},
     {"mdp"},

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from rovr.errors import UserError
-from rovr.metrics.perception import TAPS, WIDTHS, Lpips, VggDistance, load_perceptual
+from rovr.metrics.perception import Lpips, VggDistance, load_perceptual
+from rovr.vgg import TAPS, WIDTHS
 
 TORCHMETRICS = importlib.util.find_spec("torchmetrics") and importlib.util.find_spec("torchvision")
 needs_torchmetrics = pytest.mark.skipif(not TORCHMETRICS, reason="torchmetrics or torchvision is not installed")

@@ -2,17 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-VGG16 = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512)
-"""Widths of VGG-16's convolutions up to relu4_3 and beyond; 0 = pooling (Simonyan and Zisserman 2015)."""
-
-TAPS = (3, 8, 15, 22)
-"""torchvision's indices of relu1_2, relu2_2, relu3_3, relu4_3."""
+from rovr.vgg import Pool, Vgg16
 
 
 class PerceptualLoss(nn.Module):
@@ -20,24 +15,12 @@ class PerceptualLoss(nn.Module):
 
     Args:
         state: weights keyed as torchvision's ``vgg16().features``.
-        pool: ``max`` for ImageNet weights, ``blur`` for weights tuned with a 3×3 binomial filter instead.
+        pool: what the weights were tuned with, see :class:`rovr.vgg.Vgg16`.
     """
 
-    def __init__(self, state: Mapping[str, Tensor], pool: Literal["max", "blur"] = "max") -> None:
+    def __init__(self, state: Mapping[str, Tensor], pool: Pool = "max") -> None:
         super().__init__()
-        self.pool = pool
-        layers: list[nn.Module] = []
-        before = 3
-        for width in VGG16:
-            if width:
-                layers += [nn.Conv2d(before, width, 3, padding=1), nn.ReLU()]
-                before = width
-            else:
-                layers.append(nn.Identity())  # the pooling is done in forward
-        self.features = nn.Sequential(*layers[: TAPS[-1] + 1])
-        wanted = self.features.state_dict()
-        self.features.load_state_dict({name: state[name].float() for name in wanted})
-        self.features.requires_grad_(False).eval()
+        self.features = Vgg16(state, pool, taps=4)
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None], persistent=False)
@@ -65,18 +48,9 @@ class PerceptualLoss(nn.Module):
         """Mean distance over the layers, inside the hole: (B,)."""
         both = (torch.cat([image, truth]) - self.mean) / self.std
         total = image.new_zeros(len(image))
-        for index, layer in enumerate(self.features):
-            both = self._shrink(both) if isinstance(layer, nn.Identity) else layer(both)
-            if index in TAPS:
-                ours, theirs = F.normalize(both.float(), dim=1, eps=1e-6).chunk(2)
-                inside = F.adaptive_avg_pool2d(mask, (both.shape[-2], both.shape[-1]))
-                gap = ((ours - theirs).square().sum(1, keepdim=True) * inside).flatten(1).sum(1)
-                total = total + gap / inside.flatten(1).sum(1).clamp(min=1e-3)
-        return total / len(TAPS)
-
-    def _shrink(self, x: Tensor) -> Tensor:
-        if self.pool == "max":
-            return F.max_pool2d(x, 2)
-        line = x.new_tensor([0.25, 0.5, 0.25])
-        kernel = (line[:, None] * line).expand(x.shape[1], 1, 3, 3)
-        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), kernel, stride=2, groups=x.shape[1])
+        for found in self.features(both):
+            ours, theirs = F.normalize(found.float(), dim=1, eps=1e-6).chunk(2)
+            inside = F.adaptive_avg_pool2d(mask, (found.shape[-2], found.shape[-1]))
+            gap = ((ours - theirs).square().sum(1, keepdim=True) * inside).flatten(1).sum(1)
+            total = total + gap / inside.flatten(1).sum(1).clamp(min=1e-3)
+        return total / len(self.features.taps)

@@ -97,6 +97,7 @@ def test_untrained_policies_are_about_uniform():
 
 def test_gradients_reach_every_parameter():
     agent = Agent()
+    torch.nn.init.normal_(agent.context_policy.opinion[-1].weight)  # behind zeros nothing learns until they have
     seen = observe([0, 1, 2, 0])
     (agent.policy(seen).square().sum() + agent.auxiliary(seen).sum()).backward()
     reached = {name for name, p in agent.named_parameters() if p.grad is not None and p.grad.any()}

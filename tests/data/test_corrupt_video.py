@@ -4,7 +4,9 @@ import av
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from rovr.data.cases import make_case
 from rovr.data.corrupt import make_masks
 from rovr.data.corrupt_video import corrupt_video
 from rovr.errors import UserError
@@ -126,6 +128,18 @@ def test_folders_and_odd_sizes_are_taken(tmp_path):
     assert np.array_equal(drawn[..., 0] > 127, make_masks("shift", 3, 45, 51, 0)[:, 0].numpy())
     assert times == pytest.approx([0, 0.2, 0.4])
     assert steps == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_flicker_and_noise_are_those_of_training(tmp_path):
+    rng = np.random.default_rng(1)
+    frames = rng.integers(0, 256, (4, 3, 32, 48), np.uint8)
+    (tmp_path / "in").mkdir()
+    for number, frame in enumerate(frames):
+        cv2.imwrite(str(tmp_path / "in" / f"{number:03d}.png"), frame.transpose(1, 2, 0)[..., ::-1])
+    corrupt_video(tmp_path / "in", tmp_path / "out", tmp_path / "masks", "shift+photometric", 5)
+    found = [cv2.imread(str(path))[..., ::-1] for path in sorted((tmp_path / "out").iterdir())]
+    expected = make_case(torch.from_numpy(frames), "shift+photometric", 5).frames.permute(0, 2, 3, 1).numpy()
+    assert np.array_equal(np.stack(found), expected)
 
 
 def test_turned_videos_are_masked_as_they_are_played(tmp_path):

@@ -6,7 +6,8 @@ import torch
 
 from rovr.editor.training.losses import perceptual_weight
 from rovr.metrics import hole_error
-from rovr.perceptual import TAPS, VGG16, PerceptualLoss
+from rovr.perceptual import PerceptualLoss
+from rovr.vgg import TAPS, WIDTHS
 
 
 def test_perceptual_weight_grows_from_zero_to_its_end() -> None:
@@ -33,7 +34,7 @@ def test_hole_error_counts_hole_pixels_alone() -> None:
 def test_perceptual_loss_is_zero_for_the_truth_and_passes_gradient(pool: str) -> None:
     generator = torch.Generator().manual_seed(0)
     state, before, index = {}, 3, 0
-    for width in VGG16:
+    for width in WIDTHS:
         if width:
             state[f"{index}.weight"] = torch.randn(width, before, 3, 3, generator=generator) / (9 * before) ** 0.5
             state[f"{index}.bias"] = torch.zeros(width)

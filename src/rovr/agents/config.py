@@ -13,7 +13,7 @@ class AgentConfig:
     """K, contexts of an action; histories with fewer are understood too."""
     widths: tuple[int, ...] = (16, 32, 48)
     """Channels of each scale of a U-Net, finest first."""
-    mixed: int = 8
+    mixed: int = 16
     """Channels into which cells are mixed at full resolution, before the U-Net."""
     memory: int = 32
     """Size of the LSTM's memory of past actions."""

@@ -13,22 +13,26 @@ from torch.nn import functional as F
 
 from rovr.agents.config import AgentConfig
 from rovr.agents.trunk import Trunk, normalise
+from rovr.editor.sight import gain
 from rovr.mdp.encoder import CELL
 from rovr.mdp.mosaic import (
     CONTEXT_FLAGS,
     FRAME_FLAGS,
-    added_sight,
     best_picked,
     context_flags,
     frame_flags,
     stack_maps,
 )
+from rovr.unet import zero_init
 
 Observation = Mapping[str, Tensor]
 """See :mod:`rovr.mdp.mosaic`."""
 
 MAPS = 4
 """Maps of a cell: φ's three and the hole."""
+
+LIMIT = 3.0
+"""How far an opinion may go, as the logarithm of a factor."""
 
 SIGHTS = 2
 """Maps of what a frame shows of the target."""
@@ -124,6 +128,10 @@ class ContextTrunk(nn.Module):
 
     def forward(self, observation: Observation) -> Tensor:
         """Features of every frame, (B, n, widths[0])."""
+        return self.look(observation)[0]
+
+    def look(self, observation: Observation) -> tuple[Tensor, Tensor]:
+        """Features of every frame, and what is known at each place of each cell, (B, n, mixed, 16, 16)."""
         maps, picked = stack_maps(observation), observation["picked"]
         rows = torch.arange(len(maps), device=maps.device)
         target = maps[rows, observation["target"]]
@@ -137,7 +145,8 @@ class ContextTrunk(nn.Module):
         shown = (hole * best[:, 0]).mean((1, 2)) / size.clamp(min=1e-9)
         vector = torch.cat([vector, torch.stack([size, shown, flags[:, :, -1].amax(1)], 1)], 1)
         common = [target, before, best, sketch]
-        return self.trunk(torch.cat([maps, observation["sight"]], 2), flags, common, vector)
+        mixed = self.trunk.mix(torch.cat([maps, observation["sight"]], 2), flags, common)
+        return self.trunk.compare(mixed, vector), mixed
 
 
 class Critic(nn.Module):
@@ -171,14 +180,26 @@ class Policy(Critic):
 class ContextPolicy(Policy):
     """π2. It starts from the strategy ``sight``, drawn from softly, and learns what to do otherwise.
 
+    It may differ in two ways: by the scores of the map, as π1 has them, and by its own opinion of what each place of
+    each frame is worth, from which the strategy then concludes as before.
+
     Args:
         config: settings.
     """
 
     def __init__(self, config: AgentConfig) -> None:
+        self.trunk: ContextTrunk
         super().__init__(ContextTrunk(config), config.widths[0])
         self.rule = nn.Parameter(torch.tensor(config.rule))
+        self.opinion = nn.Sequential(
+            nn.Conv2d(config.mixed, config.mixed, 1), nn.LeakyReLU(0.1), zero_init(nn.Conv2d(config.mixed, 1, 1))
+        )
 
     def logits(self, observation: Observation) -> Tensor:
         """Score of every frame, (B, n)."""
-        return super().logits(observation) + self.rule * added_sight(observation)
+        features, mixed = self.trunk.look(observation)
+        opinion = self.opinion(mixed.flatten(0, 1)).unflatten(0, mixed.shape[:2])[:, :, 0]
+        worth = observation["sight"][:, :, 1] * opinion.clamp(-LIMIT, LIMIT).exp()
+        rows = torch.arange(len(worth), device=worth.device)
+        hole = observation["cover"][rows, observation["target"].clamp(min=0)]
+        return self.score(features).squeeze(2) + self.rule * gain(worth, hole, observation["picked"])

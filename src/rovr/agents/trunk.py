@@ -63,10 +63,18 @@ class Trunk(nn.Module):
         Returns:
             (B, n, widths[0]), means over the cells.
         """
+        return self.compare(self.mix(maps, flags, common), vector)
+
+    def mix(self, maps: Tensor, flags: Tensor, common: Sequence[Tensor]) -> Tensor:
+        """What is known at each place of each cell, (B, n, mixed, 16, 16); arguments as for ``forward``."""
         batch, count = flags.shape[:2]
         own = self.own(maps.flatten(0, 1)).unflatten(0, (batch, count))
         shared = self.common(torch.cat([maps.mean(1), *common], 1)).unsqueeze(1)
-        mixed = F.leaky_relu(own + shared + self.flags(flags)[..., None, None], 0.1)
+        return F.leaky_relu(own + shared + self.flags(flags)[..., None, None], 0.1)
+
+    def compare(self, mixed: Tensor, vector: Tensor) -> Tensor:
+        """The U-Net over what was mixed; see ``forward``."""
+        batch, count = mixed.shape[:2]
         patches = F.leaky_relu(self.patches(mixed.flatten(0, 1)), 0.1).unflatten(0, (batch, count))
         mosaic = to_mosaic(torch.cat([patches, torch.ones_like(patches[:, :, :1])], 2))
         scales = self.unet.encode(mosaic.contiguous(memory_format=torch.channels_last))

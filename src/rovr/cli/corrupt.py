@@ -17,8 +17,8 @@ class Corrupt:
     """Where the damaged video goes."""
     mask_out: Annotated[Path, arg(metavar="PATH")]
     """Where the mask video goes; white = missing."""
-    kind: Literal["shift", "static", "scratch", "blocks"] = "shift"
-    """What the damage is like."""
+    kind: str = "shift"
+    """What the damage is like: shift, static, scratch or blocks; +photometric behind it adds flicker and noise."""
     seed: int = 0
     """Decides the damage, for good."""
     size: Annotated[tuple[float, float] | None, arg(metavar="LEAST MOST")] = None

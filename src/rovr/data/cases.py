@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from rovr.data.augment import augment
 from rovr.data.corrupt import KINDS, damage, make_masks
 from rovr.data.folders import ClipSource, open_dataset
-from rovr.data.photometric import flicker, noise
+from rovr.data.photometric import SUFFIX, Photometric, split_kind
 from rovr.errors import UserError
-
-PHOTOMETRIC = "+photometric"
-"""Added to a kind of masks: all frames flicker and are noisy, too."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +42,21 @@ def make_case(clip: Tensor, kind: str, seed: int) -> Case:
     Raises:
         UserError: for an unknown kind.
     """
-    masks = make_masks(kind.removesuffix(PHOTOMETRIC), len(clip), clip.shape[-2], clip.shape[-1], seed)
-    if not kind.endswith(PHOTOMETRIC):
+    name, photometric = split_kind(kind)
+    masks = make_masks(name, len(clip), clip.shape[-2], clip.shape[-1], seed)
+    if not photometric:
         return Case(clip, damage(clip, masks), masks)
-    chance = np.random.default_rng([seed, len(PHOTOMETRIC)])
-    truth = flicker(clip, chance)
-    return Case(truth, damage(noise(truth, chance), masks), masks)
+    weak = Photometric(len(clip), seed)
+    truth = torch.stack([weak.flicker(frame, index) for index, frame in enumerate(clip)])
+    return Case(truth, damage(torch.stack([weak.noise(frame) for frame in truth]), masks), masks)
 
 
 def check_kinds(kinds: Sequence[str]) -> None:
     """Raise a UserError where a kind of damage is unknown."""
     for kind in kinds:
-        if kind.removesuffix(PHOTOMETRIC) not in KINDS:
+        if split_kind(kind)[0] not in KINDS:
             known = ", ".join(KINDS)
-            raise UserError(f"no kind of damage is called '{kind}'; choose from {known}, or add {PHOTOMETRIC} to one")
+            raise UserError(f"no kind of damage is called '{kind}'; choose from {known}, or add {SUFFIX} to one")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rovr.data.chance import generator
 from rovr.data.corrupt import FILLS, damage, iter_masks
+from rovr.data.photometric import Photometric, split_kind
 from rovr.errors import UserError
 from rovr.video.colour import Colour, Frame
 from rovr.video.folder import list_images
@@ -54,7 +55,8 @@ def corrupt_video(
         video: a file or a folder of frames.
         out: the damaged video: ``.mp4``, ``.mov``, ``.m4v``, ``.mkv``, or a folder of PNGs.
         mask_out: the masks, likewise.
-        kind: of damage, a key of :data:`rovr.data.corrupt.KINDS`.
+        kind: of damage, a key of :data:`rovr.data.corrupt.KINDS`, or one with ``+photometric`` behind it: then all of
+            the picture flickers and is noisy, too, as in :func:`rovr.data.cases.make_case`.
         seed: of all chance.
         size: option of the kind; None for its default, as for the following.
         speed: option of the kind.
@@ -85,9 +87,11 @@ def corrupt_video(
         info = source.info
         width, height = info.shown_size
         # Options are checked before the count, which takes a while.
-        iter_masks(kind, 1, height, width, seed, **options)
+        name, photometric = split_kind(kind)
+        iter_masks(name, 1, height, width, seed, **options)
         total = len(list_images(Path(video))) if Path(video).is_dir() else count_decoded(video)
-        masks = iter_masks(kind, total, height, width, seed, **options)
+        weak = Photometric(total, seed) if photometric else None
+        masks = iter_masks(name, total, height, width, seed, **options)
         sinks: list[Sink] = []
         for path, kept, loss in ((out, info, lossless), (mask_out, _mask_info(info), _is_mkv(mask_out))):
             sink = open_sink(
@@ -105,6 +109,8 @@ def corrupt_video(
         grey = Colour(1, True)
         try:
             for done, (frame, mask) in enumerate(zip(source, masks, strict=True), start=1):
+                if weak is not None:
+                    frame = _weakened(frame, weak, done - 1)
                 sinks[0].write(_damaged(frame, info.orientation.to_stored(mask), fill, chance))
                 sinks[1].write(Frame(_drawn(mask, frame.native), grey))
                 on_frame(done, total)
@@ -165,6 +171,13 @@ def _damaged(frame: Frame, mask: NDArray[np.bool_], fill: str, chance: np.random
     pixels = torch.from_numpy(frame.rgb).permute(2, 0, 1)
     filled = damage(pixels, torch.from_numpy(mask)[None], fill, chance)
     return frame.pasted(filled.permute(1, 2, 0).contiguous().numpy(), mask)
+
+
+def _weakened(frame: Frame, weak: Photometric, index: int) -> Frame:
+    """Flicker and noise all over the picture."""
+    pixels = torch.from_numpy(frame.rgb).permute(2, 0, 1)
+    pixels = weak.noise(weak.flicker(pixels, index)).permute(1, 2, 0)
+    return frame.pasted(pixels.contiguous().numpy(), np.ones(frame.rgb.shape[:2], bool))
 
 
 def _drawn(mask: NDArray[np.bool_], beside: Any) -> Any:

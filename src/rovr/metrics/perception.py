@@ -13,14 +13,7 @@ from torch.nn import functional as F
 from rovr._compat import import_torchvision
 from rovr.errors import UserError
 from rovr.metrics.pooled import check, unit
-
-WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)
-"""Widths of VGG-16's convolutions (Simonyan and Zisserman 2015); 0 = pooling."""
-
-TAPS = (3, 8, 15, 22, 29)
-"""torchvision's indices of relu1_2, relu2_2, relu3_3, relu4_3, relu5_3."""
-
-Pool = Literal["max", "blur"]
+from rovr.vgg import TAPS, Pool, Vgg16
 
 
 class Perceptual(ABC):
@@ -106,22 +99,14 @@ class VggDistance(nn.Module, Perceptual):
 
     def __init__(self, state: Mapping[str, Tensor], pool: Pool = "max") -> None:
         super().__init__()
-        self.pool = pool
         self.key, self.label = ("st_lpips", "ST-LPIPS") if pool == "blur" else ("lpips", "LPIPS")
         self.by = f"vgg16, {pool} pooling"
-        layers: list[nn.Module] = []
-        before = 3
-        for width in WIDTHS:
-            # Pooling is done in forward; the place is kept, so that torchvision's indices hold.
-            layers += [nn.Conv2d(before, width, 3, padding=1), nn.ReLU()] if width else [nn.Identity()]
-            before = width or before
-        self.features = nn.Sequential(*layers)
+        self.features = Vgg16({name.removeprefix("features."): tensor for name, tensor in state.items()}, pool)
         self.lin = nn.ParameterList([state[f"lin{k}.weight"].float().view(1, -1, 1, 1) for k in range(len(TAPS))])
         self.shift: Tensor
         self.scale: Tensor
         for name, usual in (("shift", [-0.030, -0.088, -0.188]), ("scale", [0.458, 0.448, 0.450])):
             self.register_buffer(name, state.get(name, torch.tensor(usual)).float().view(1, 3, 1, 1))
-        self.features.load_state_dict({name: state[f"features.{name}"].float() for name in self.features.state_dict()})
         self.requires_grad_(False).eval()
 
     @classmethod
@@ -149,21 +134,10 @@ class VggDistance(nn.Module, Perceptual):
         place = self.shift.device
         both = (torch.cat([images.to(place), truth.to(place)]) * 2 - 1 - self.shift) / self.scale
         total = both.new_zeros(len(images))
-        for index, layer in enumerate(self.features):
-            both = self._shrink(both) if isinstance(layer, nn.Identity) else layer(both)
-            if index in TAPS:
-                ours, theirs = F.normalize(both, dim=1, eps=1e-10).chunk(2)
-                weighed = (ours - theirs).square() * self.lin[TAPS.index(index)]
-                total = total + weighed.sum(1).flatten(1).mean(1)
+        for found, weights in zip(self.features(both), self.lin, strict=True):
+            ours, theirs = F.normalize(found, dim=1, eps=1e-10).chunk(2)
+            total = total + ((ours - theirs).square() * weights).sum(1).flatten(1).mean(1)
         return total.cpu()
-
-    def _shrink(self, x: Tensor) -> Tensor:
-        if self.pool == "max":
-            return F.max_pool2d(x, 2)
-        x = F.pad(F.max_pool2d(x, 2, stride=1), (2, 2, 2, 2), mode="reflect")
-        line = x.new_tensor([0.25, 0.5, 0.25])
-        kernel = (line[:, None] * line).expand(x.shape[1], 1, 3, 3)
-        return F.conv2d(x, kernel, stride=2, groups=x.shape[1])
 
 
 def load_perceptual(name: str, device: torch.device | str = "cpu") -> Perceptual | None:
