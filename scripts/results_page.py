@@ -60,9 +60,12 @@ def origin(name: str, report: dict[str, Any]) -> str:
 
 
 def dig(report: Any, path: str) -> Any:
-    """The value at a dotted path."""
+    """The value at a dotted path; a blank in a key is written as ``_``."""
     for key in path.split("."):
-        report = report[int(key)] if isinstance(report, list) else report[key]
+        if isinstance(report, list):
+            report = report[int(key)]
+        else:
+            report = {name.replace(" ", "_"): value for name, value in report.items()}[key]
     return report
 
 
