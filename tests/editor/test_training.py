@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from rovr.data.cases import make_case
 from rovr.editor.aligned import AlignedEditor
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.course import Course
 from rovr.editor.training.moving import Moving
-from rovr.editor.training.repairing import Repairing, draw_contexts
+from rovr.editor.training.repairing import Repairing, choices, draw_contexts
 from rovr.editor.training.samples import VECTORS, Arrays, SampleStore
 from rovr.editor.training.trainer import Trainer
 from rovr.editor.views import Views
@@ -117,6 +118,25 @@ def test_drawn_contexts_are_others_and_distinct() -> None:
         picked = draw_contexts(state, 2, 3, chance)
         assert len(set(picked)) == 3
         assert 2 not in picked
+
+
+def test_repairs_may_be_those_of_one_selector(tmp_path: Path) -> None:
+    truth = draw(np.random.default_rng(0))
+    seen = {}
+    for sampler in ("sequential", "nearest"):
+        config = replace(TINY, out=tmp_path, sampler=sampler)
+        case = make_case(truth, "shift", 0)
+        state = RepairState.begin(case.frames.clone(), case.masks)
+        edits = []
+        for edit in choices(state, AlignedEditor().session(state, 2), config, np.random.default_rng(1)):
+            edits.append(edit)
+            state.record(edit, truth[edit.frame] / 255, torch.zeros(1, 64, 64))
+        seen[sampler] = edits
+    assert [edit.frame for edit in seen["sequential"]] == [0, 1, 2, 3]
+    assert [edit.contexts for edit in seen["sequential"]][2:] == [(1, 0), (2, 1)]
+    assert [edit.contexts for edit in seen["nearest"]][2:] != [(1, 0), (2, 1)]
+    samples = list(Repairing().samples(AlignedEditor(), truth, 0, config))
+    assert len(samples) == 4
 
 
 def test_training_on_one_batch_lowers_its_loss(tmp_path: Path) -> None:

@@ -42,6 +42,9 @@ class TrainConfig:
     """Side of a clip's frames, in pixels."""
     contexts: int = 2
     """Contexts an edit looks at."""
+    sampler: str = "mixed"
+    """Whose repairs are trained on: ``mixed``, order and contexts at random, near and far, which makes the editor fit
+    for whatever a policy will choose; or those of one selector, by its name or an agent's file."""
     damage: tuple[str, ...] = ("shift",)
     """Kinds of masks; one is drawn for each clip, and naming a kind twice makes it twice as likely."""
     perceptual: Path | Literal["none", "download"] = "none"

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from rovr.data.cases import make_case
 from rovr.editor.alignment import Aligner
+from rovr.editor.base import Session
 from rovr.editor.learned import LearnedEditor
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.course import Course
@@ -25,6 +26,7 @@ from rovr.editor.views import Views
 from rovr.editor.window import Window
 from rovr.mdp.state import RepairState
 from rovr.perceptual import PerceptualLoss
+from rovr.select import load_selector
 from rovr.types import Edit
 
 
@@ -56,17 +58,11 @@ class Repairing(Course):
         chance = np.random.default_rng(seed)
         case = make_case(truth, config.draw_damage(chance), int(chance.integers(2**31)))
         truth, state = case.truth, RepairState.begin(case.frames, case.masks)
-        order = state.pending.nonzero().flatten().numpy()
-        if chance.random() < 0.7:
-            order = chance.permutation(order)
-        # Half the repairs stop early: a policy's first edits, with nothing repaired yet, are as common as its last.
-        if chance.random() < 0.5:
-            order = order[: max(1, len(order) // 3)]
         teacher = Teacher(truth)
         session = editor.session(state, len(truth))
 
-        for i in map(int, order):
-            edit = Edit(i, draw_contexts(state, i, config.contexts, chance))
+        for edit in choices(state, session, config, chance):
+            i = edit.frame
             target, others = session.look(i), [session.look(c) for c in edit.contexts]
             hole = state.masks[i][None].float()
             flows = session.flows(i, edit.contexts)
@@ -115,6 +111,25 @@ class Repairing(Course):
 
 def _views(batch: dict[str, Tensor]) -> Views:
     return Views(**{field.name: batch[field.name] for field in fields(Views)})
+
+
+def choices(state: RepairState, session: Session, config: TrainConfig, chance: np.random.Generator) -> Iterator[Edit]:
+    """Whom to repair with whose help, one after the other; ``state`` moves on between them."""
+    if config.sampler != "mixed":
+        selector = load_selector(config.sampler)
+        selector.attend(session)
+        selector.reset(state, torch.Generator().manual_seed(int(chance.integers(2**31))), config.contexts)
+        while not state.done:
+            yield selector.select(state)
+        return
+    order = state.pending.nonzero().flatten().numpy()
+    if chance.random() < 0.7:
+        order = chance.permutation(order)
+    # Half the repairs stop early: a policy's first edits, with nothing repaired yet, are as common as its last.
+    if chance.random() < 0.5:
+        order = order[: max(1, len(order) // 3)]
+    for i in map(int, order):
+        yield Edit(i, draw_contexts(state, i, config.contexts, chance))
 
 
 def draw_contexts(state: RepairState, frame: int, count: int, chance: np.random.Generator) -> tuple[int, ...]:
