@@ -16,7 +16,7 @@ LAYERS = (
     {"unet", "vgg", "flow", "video"},
     {"data", "metrics", "perceptual"},
     {"editor"},
-    {"mdp"},
+    {"mdp", "masking"},
     {"agents"},
     {"select"},
     {"repair", "rl"},

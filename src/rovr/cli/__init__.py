@@ -22,13 +22,16 @@ def verbs() -> dict[str, Any]:
     from rovr.cli.demo import Demo
     from rovr.cli.evaluate import Evaluate
     from rovr.cli.info import Info
+    from rovr.cli.mask import MaskDraw, MaskFollow, MaskLogo, MaskScratches
     from rovr.cli.report import Report
     from rovr.cli.restore import Restore
     from rovr.cli.train import TrainAgents, TrainEditor
 
     train = {"editor": TrainEditor, "agents": TrainAgents}
+    mask = {"draw": MaskDraw, "logo": MaskLogo, "scratches": MaskScratches, "follow": MaskFollow}
     measuring = {"evaluate": Evaluate, "report": Report}
-    return {"restore": Restore, "corrupt": Corrupt, "info": Info, "demo": Demo, **measuring, "train": train}
+    repairing = {"restore": Restore, "mask": mask}
+    return {**repairing, "corrupt": Corrupt, "info": Info, "demo": Demo, **measuring, "train": train}
 
 
 def _app(verbs: dict[str, Any]) -> Any:

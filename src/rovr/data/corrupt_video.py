@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,15 +13,12 @@ from rovr.data.chance import generator
 from rovr.data.corrupt import FILLS, damage, iter_masks
 from rovr.data.photometric import Photometric, split_kind
 from rovr.errors import UserError
-from rovr.video.colour import Colour, Frame
+from rovr.video.colour import Frame
 from rovr.video.folder import list_images
-from rovr.video.orient import Orientation
+from rovr.video.mask_sink import mask_frame, open_mask_sink
 from rovr.video.outfile import full_disk
-from rovr.video.sink import Sink, open_sink
-from rovr.video.source import Say, Source, VideoInfo, count_decoded, open_source
-
-# AVColorRange and the tags of other colour properties that say nothing.
-_FULL_RANGE, _UNSAID = 2, 2
+from rovr.video.sink import open_sink
+from rovr.video.source import Say, Source, count_decoded, open_source
 
 
 def corrupt_video(
@@ -92,79 +87,33 @@ def corrupt_video(
         total = len(list_images(Path(video))) if Path(video).is_dir() else count_decoded(video)
         weak = Photometric(total, seed) if photometric else None
         masks = iter_masks(name, total, height, width, seed, **options)
-        sinks: list[Sink] = []
-        for path, kept, loss in ((out, info, lossless), (mask_out, _mask_info(info), _is_mkv(mask_out))):
-            sink = open_sink(
-                path,
-                kept,
-                say if kept is info else _deaf,
-                crf=crf if kept is info else 0,
-                lossless=loss,
-                overwrite=overwrite,
-                inputs=[info.path],
-            )
-            stack.callback(sink.abort)
-            sinks.append(sink)
+        damaged_sink = open_sink(out, info, say, crf=crf, lossless=lossless, overwrite=overwrite)
+        stack.callback(damaged_sink.abort)
+        mask_sink = open_mask_sink(mask_out, info, overwrite=overwrite)
+        stack.callback(mask_sink.abort)
         chance = generator(seed)
-        grey = Colour(1, True)
         try:
             for done, (frame, mask) in enumerate(zip(source, masks, strict=True), start=1):
                 if weak is not None:
                     frame = _weakened(frame, weak, done - 1)
-                sinks[0].write(_damaged(frame, info.orientation.to_stored(mask), fill, chance))
-                sinks[1].write(Frame(_drawn(mask, frame.native), grey))
+                damaged_sink.write(_damaged(frame, info.orientation.to_stored(mask), fill, chance))
+                mask_sink.write(mask_frame(mask, frame.native))
                 on_frame(done, total)
             # Both are complete on disk before either appears.
-            for sink in sinks:
+            for sink in (damaged_sink, mask_sink):
                 sink.finish()
                 sink.release()
-            for sink in sinks:
+            for sink in (damaged_sink, mask_sink):
                 sink.pending.commit()
         except OSError as error:
             raise full_disk(error, out) or error from error
     return total
 
 
-def _deaf(note: str) -> None:
-    """What is said of the mask video, such as its missing sound, need not concern anyone."""
-
-
-def _is_mkv(path: Path) -> bool:
-    return path.suffix.lower() == ".mkv"
-
-
 def _check_apart(out: Path, mask_out: Path) -> None:
     one, other = out.resolve(), mask_out.resolve()
     if one == other or one in other.parents or other in one.parents:
         raise UserError(f"The outputs {out} and {mask_out} are in each other's way; give two places.")
-
-
-def _mask_info(info: VideoInfo) -> VideoInfo:
-    """What the mask video looks like: grey, upright, in step with the video, and without its sound."""
-    width, height = info.shown_size
-    return replace(
-        info,
-        kind="folder",
-        width=width,
-        height=height,
-        pix_fmt="gray",
-        bits=8,
-        orientation=Orientation(),
-        sample_aspect_ratio=_turned(info),
-        color_range=_FULL_RANGE,
-        color_primaries=_UNSAID,
-        color_trc=_UNSAID,
-        colorspace=_UNSAID,
-        interlaced=False,
-        audio=0,
-        subtitles=0,
-    )
-
-
-def _turned(info: VideoInfo) -> Fraction | None:
-    """The shape of a pixel as played."""
-    aspect = info.sample_aspect_ratio
-    return 1 / aspect if aspect and info.orientation.transpose else aspect
 
 
 def _damaged(frame: Frame, mask: NDArray[np.bool_], fill: str, chance: np.random.Generator) -> Frame:
@@ -178,12 +127,3 @@ def _weakened(frame: Frame, weak: Photometric, index: int) -> Frame:
     pixels = torch.from_numpy(frame.rgb).permute(2, 0, 1)
     pixels = weak.noise(weak.flicker(pixels, index)).permute(1, 2, 0)
     return frame.pasted(pixels.contiguous().numpy(), np.ones(frame.rgb.shape[:2], bool))
-
-
-def _drawn(mask: NDArray[np.bool_], beside: Any) -> Any:
-    """A mask as a grey frame with the time stamp of the frame it belongs to."""
-    from av import VideoFrame
-
-    native = VideoFrame.from_ndarray(mask.astype(np.uint8) * 255, "gray")
-    native.pts, native.time_base, native.duration = beside.pts, beside.time_base, beside.duration
-    return native

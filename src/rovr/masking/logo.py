@@ -1,0 +1,144 @@
+"""A logo that stands still: edges that stay where they are while the picture behind them changes.
+
+The median over time of each pixel's gradient keeps the edges of what stands still and loses those of what moves, as
+Dekel et al. (CVPR 2017) use it to find watermarks.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rovr.errors import UserError
+from rovr.masking.write import Mask, shown
+from rovr.video.source import count_decoded, count_frames, open_source
+
+# Frames looked at, spread over the video: a gigapixel-second of film need not fit into memory.
+SAMPLES = 40
+FloatArray = NDArray[np.float32]
+# Grey levels a pixel of an edge that counts, at sensitivity 1.
+EDGE = 10.0
+# Share of the usual edges that may stand still before the camera must be taken to do so, too.
+STILL = 0.4
+# How much stronger an edge must be than it usually strays from its median, at sensitivity 1.
+STEADY = 2.0
+# Greatest share of the picture that one area of a logo takes, least share of it that is edges, and least strength of
+# its edges across the main direction.
+LARGEST, SPARSE, ROUND = 0.15, 0.1, 0.15
+# Rows worked on at a time.
+_STRIP = 64
+_TINY = 12
+
+
+def find_logo(
+    video: Path,
+    sensitivity: float = 1.0,
+    rate: Fraction | None = None,
+    on_frame: Callable[[], None] = lambda: None,
+) -> Mask:
+    """Find what stands still before a moving picture.
+
+    Args:
+        video: a file or a folder of frames.
+        sensitivity: 1 by default; 2 finds edges half as strong and half as steady.
+        rate: frames per second of a folder.
+        on_frame: called after every frame read.
+
+    Returns:
+        (H, W) bool, True = logo.
+
+    Raises:
+        UserError: too few frames, a picture that stands still itself, or no logo.
+    """
+    if not sensitivity > 0:
+        raise UserError(f"--sensitivity {sensitivity:g}: give a number above 0; 1 is the default.")
+    return logo_in(_sample(video, rate, on_frame), sensitivity)
+
+
+def logo_in(frames: NDArray[np.uint8], sensitivity: float = 1.0) -> Mask:
+    """The same for frames (T, H, W) in memory."""
+    if len(frames) < 5:
+        raise UserError(
+            f"A logo is told by what moves behind it, and {len(frames)} frames are too few; give 5 or more."
+        )
+    slopes, usual = _lasting(frames, EDGE / sensitivity, STEADY / sensitivity)
+    still = slopes.any(-1).sum() / max(usual, 1.0)
+    if still > STILL:
+        raise UserError(
+            f"{min(still, 1.0):.0%} of the picture's edges never move: the camera stands still, so a logo cannot be "
+            "told from the scene. Give its place with rovr mask draw, or rovr restore --box."
+        )
+    mask = _areas(slopes)
+    if not mask.any():
+        raise UserError("No logo was found; raise --sensitivity, or give its place with rovr mask draw.")
+    return mask
+
+
+def _sample(video: Path, rate: Fraction | None, on_frame: Callable[[], None]) -> NDArray[np.uint8]:
+    """Grey frames (T, H, W), at most SAMPLES, spread evenly."""
+    total = count_frames(video) or count_decoded(video)
+    wanted = set(np.linspace(0, total - 1, SAMPLES).astype(int).tolist())
+    kept = []
+    with open_source(video, rate=rate) as source:
+        for frame in shown(source):
+            if frame.index in wanted:
+                kept.append(frame.grey)
+            on_frame()
+    return np.stack(kept)
+
+
+def _lasting(frames: NDArray[np.uint8], edge: float, steady: float) -> tuple[FloatArray, float]:
+    """Gradients (H, W, 2) that stay, 0 elsewhere, and how many pixels of edges a frame has on average."""
+    _, height, width = frames.shape
+    lasting = np.zeros((height, width, 2), np.float32)
+    usual = 0.0
+    for top in range(0, height, _STRIP):
+        # A row more on either side, so that strips meet without a seam.
+        start, end = max(top - 1, 0), min(top + _STRIP + 1, height)
+        keep = slice(top - start, top - start + min(_STRIP, height - top))
+        slopes = np.stack([_slope(frame[start:end])[keep] for frame in frames])
+        middle = np.median(slopes, 0)
+        stray = np.median(np.linalg.norm(slopes - middle, axis=-1), 0)
+        strength = np.linalg.norm(middle, axis=-1)
+        stays = (strength > edge) & (strength > steady * stray)
+        lasting[top : top + _STRIP] = middle * stays[..., None]
+        usual += float((np.linalg.norm(slopes, axis=-1) > edge).sum()) / len(frames)
+    return lasting, usual
+
+
+def _slope(grey: NDArray[np.uint8]) -> FloatArray:
+    """Gradient (H, W, 2) in grey levels a pixel."""
+    sides = [cv2.Sobel(grey, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=1 / 8) for dx in (1, 0)]
+    return np.stack(sides, -1)
+
+
+def _areas(slopes: FloatArray) -> Mask:
+    """The areas (H, W) that lasting gradients (H, W, 2) outline."""
+    height, width = slopes.shape[:2]
+    reach = 2 * max(2, round(min(height, width) / 40)) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    lasting: NDArray[np.uint8] = np.asarray(slopes.any(-1), np.uint8)
+    padded = cv2.copyMakeBorder(lasting, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, kernel)[reach:-reach, reach:-reach]
+    outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    mask = np.zeros((height, width), np.uint8)
+    for outline in outlines:
+        area = cv2.drawContours(np.zeros_like(mask), [outline], -1, 1, cv2.FILLED) > 0
+        if area.mean() < LARGEST and _is_drawn(slopes[area]):
+            mask[area] = 1
+    return np.asarray(mask > 0)
+
+
+def _is_drawn(slopes: FloatArray) -> bool:
+    """Whether gradients (N, 2) are those of a drawing: many, and in more than one direction.
+
+    A straight edge that slides along itself seems to stand still, and so does that of a letterbox.
+    """
+    held = slopes[slopes.any(-1)]
+    if len(held) < max(_TINY, SPARSE * len(slopes)):
+        return False
+    weak, strong = np.linalg.eigvalsh(held.T @ held)
+    return bool(weak > ROUND * strong)

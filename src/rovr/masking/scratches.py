@@ -1,0 +1,110 @@
+"""Scratches and dropouts: what one frame shows and its motion-compensated neighbours do not.
+
+A blotch is beyond what both neighbours show, in one direction, while they agree with each other; Kokaram (Motion
+Picture Restoration, 1998) calls it a spike. A scratch may stay in place for many frames: :mod:`rovr.masking.lines`
+looks for lines down the frame that are partly new, since they do not move with the scene below.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rovr.editor.alignment import Aligner, follow
+from rovr.errors import UserError
+from rovr.masking.lines import find_lines, thin
+from rovr.masking.write import Grey, Mask, Masker, Shown
+
+# Grey levels by which damage differs, at sensitivity 1.
+STEP = 18.0
+# Grey levels by which neighbours may differ and still agree.
+AGREE = 25.0
+# A frame of which more than this is new is a cut or a flash, and no damage.
+CUT = 0.25
+_TINY = 4
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A frame, and how it looks without lines.
+
+    Attributes:
+        grey: (H, W) uint8.
+        plain: likewise, thin near-vertical lines removed, so that motion is that of the scene.
+    """
+
+    grey: Grey
+    plain: Grey
+
+
+def finding_scratches(sensitivity: float = 1.0) -> Masker:
+    """A masker that finds scratches and dropouts, reading up to two frames ahead.
+
+    Args:
+        sensitivity: 1 by default; 2 finds what differs half as much.
+
+    Raises:
+        UserError: a sensitivity that is none; from the masker, fewer than three frames.
+    """
+    if not sensitivity > 0:
+        raise UserError(f"--sensitivity {sensitivity:g}: give a number above 0; 1 is the default.")
+    step = STEP / sensitivity
+
+    def find(frames: Iterator[Shown]) -> Iterator[Mask]:
+        aligner = Aligner()
+        window: deque[_Seen] = deque(maxlen=3)
+        for number, frame in enumerate(frames):
+            grey = frame.grey
+            window.append(_Seen(grey, _without_lines(grey)))
+            if number == 2:
+                # The first frame has no frame before it and looks at two behind it; the last one likewise.
+                yield _damage(aligner, window[0], window[1], window[2], step)
+            if number >= 2:
+                yield _damage(aligner, window[1], window[0], window[2], step)
+        if len(window) < 3:
+            raise UserError("Scratches are told by the frames around them; give a video of at least 3 frames.")
+        yield _damage(aligner, window[2], window[1], window[0], step)
+
+    return find
+
+
+def _without_lines(grey: Grey) -> Grey:
+    """Opened and closed sideways: what is thin across goes, edges stay."""
+    kernel = np.ones((1, thin(grey.shape[1])), np.uint8)
+    opened = cv2.morphologyEx(grey, cv2.MORPH_OPEN, kernel)
+    return np.asarray(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, kernel), np.uint8)
+
+
+def _damage(aligner: Aligner, here: _Seen, one: _Seen, other: _Seen, step: float) -> Mask:
+    guesses = [_guess(aligner, here, there) for there in (one, other)]
+    blotches = _blotches(here.grey, guesses, step)
+    if blotches.mean() > CUT:
+        return np.zeros(here.grey.shape, bool)
+    gaps = [here.grey.astype(np.float32) - guess for guess in guesses]
+    fresh = {sign: np.asarray(np.maximum(sign * gaps[0], sign * gaps[1]) > step) for sign in (1, -1)}
+    return _without_specks(blotches) | find_lines(here.grey, fresh, step)
+
+
+def _guess(aligner: Aligner, here: _Seen, there: _Seen) -> NDArray[np.float32]:
+    """A frame (H, W) as its neighbour shows it, moved to where it is now."""
+    return follow(there.grey, aligner.both(here.plain, there.plain)[0]).astype(np.float32)
+
+
+def _blotches(grey: Grey, guesses: list[NDArray[np.float32]], step: float) -> Mask:
+    """Where (H, W) a frame is beyond all that both neighbours show within a pixel, while they agree."""
+    square = np.ones((3, 3), np.uint8)
+    most = np.maximum(*(cv2.dilate(guess, square) for guess in guesses))
+    least = np.minimum(*(cv2.erode(guess, square) for guess in guesses))
+    agree = np.abs(guesses[0] - guesses[1]) < AGREE
+    return np.asarray(agree & ((grey > most + step) | (grey < least - step)))
+
+
+def _without_specks(mask: Mask) -> Mask:
+    """Noise goes: areas of fewer pixels than a person would see."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] >= max(_TINY, mask.size * 1e-4)
+    large[0] = False
+    return np.asarray(large[labels])

@@ -1,0 +1,142 @@
+"""What finders find, measured on damage that was put there."""
+
+import cv2
+import numpy as np
+import pytest
+from panned import HEIGHT, WIDTH, blended, pan, precision_recall, shown
+
+from rovr.data.corrupt import make_masks
+from rovr.errors import UserError
+from rovr.masking import finding_scratches, following, logo_in
+
+
+def make_logo():
+    logo = np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.putText(logo, "TV7", (95, 80), cv2.FONT_HERSHEY_DUPLEX, 0.7, 1, 2)
+    return logo > 0
+
+
+@pytest.mark.parametrize(("level", "share"), [(255, 1.0), (255, 0.6)])
+def test_a_logo_is_found_before_a_moving_picture(level, share):
+    logo = make_logo()
+    found = logo_in(blended(pan(30), logo, level, share))
+    # What lies between the letters counts as logo, too.
+    area = cv2.morphologyEx(logo.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)) > 0
+    precision, _ = precision_recall(found, area, 2)
+    assert precision > 0.9
+    assert (found & logo).sum() / logo.sum() > 0.9
+
+
+def test_a_clip_without_a_logo_has_none():
+    with pytest.raises(UserError, match="No logo"):
+        logo_in(pan(30))
+
+
+def test_a_camera_that_stands_still_is_told():
+    rng = np.random.default_rng(0)
+    still = np.clip(pan(1).repeat(8, 0) + rng.normal(0, 3, (8, HEIGHT, WIDTH)), 0, 255).astype(np.uint8)
+    with pytest.raises(UserError, match="camera stands still"):
+        logo_in(blended(still, make_logo(), 255))
+
+
+def test_the_edge_of_a_letterbox_is_no_logo():
+    frames = pan(30)
+    frames[:, :12] = frames[:, -12:] = 0
+    with pytest.raises(UserError, match="No logo"):
+        logo_in(frames)
+
+
+def scratched(frames, sensitivity=1.0):
+    return np.stack(list(finding_scratches(sensitivity)(shown(frames))))
+
+
+@pytest.mark.parametrize("level", [235, 10])
+def test_scratches_are_found(level):
+    frames = pan(8)
+    truth = make_masks("scratch", 8, HEIGHT, WIDTH, 1)[:, 0].numpy()
+    precision, recall = precision_recall(scratched(blended(frames, truth, level, 0.9)), truth)
+    assert precision > 0.7
+    assert recall > 0.6
+
+
+def test_blotches_of_one_frame_are_found_in_every_frame_also_the_first_and_the_last():
+    frames = pan(6)
+    truth = np.zeros(frames.shape, bool)
+    for t in range(6):
+        truth[t, 20 + 8 * t : 28 + 8 * t, 30 + 15 * t : 40 + 15 * t] = True
+    truth[3] = False
+    found = scratched(np.where(truth, 255 * (np.arange(6) % 2)[:, None, None], frames).astype(np.uint8))
+    precision, recall = precision_recall(found, truth)
+    assert precision > 0.65
+    assert recall > 0.6
+    assert all((found[t] & truth[t]).any() for t in (0, 1, 2, 4, 5))
+
+
+def test_a_clean_clip_and_a_cut_have_hardly_any_scratches():
+    frames = pan(8)
+    assert scratched(frames).mean() < 0.004
+    frames[4:] = 255 - frames[4:, ::-1]
+    assert scratched(frames).mean() < 0.01
+
+
+def test_sensitivity_finds_fainter_damage():
+    frames = np.stack([cv2.GaussianBlur(frame, (0, 0), 5) for frame in pan(5)])
+    truth = np.zeros(frames.shape, bool)
+    truth[2, 30:40, 60:70] = True
+    faint = np.clip(frames.astype(int) + 14 * truth, 0, 255).astype(np.uint8)
+    assert not scratched(faint)[2].any()
+    precision, recall = precision_recall(scratched(faint, 2.0)[2], truth[2])
+    assert precision > 0.7
+    assert recall > 0.5
+
+
+def moving_object(count, vanish=None):
+    """A striped ball that crosses a noisy ground by (3, 1) pixels a frame, and where it is."""
+    rng = np.random.default_rng(2)
+    ground = cv2.GaussianBlur(rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8), (0, 0), 3)
+    frames, truth = [], []
+    for t in range(count):
+        frame, hole = ground.copy(), np.zeros((HEIGHT, WIDTH), np.uint8)
+        centre = (30 + 3 * t, 40 + t)
+        if vanish is None or t < vanish:
+            cv2.circle(frame, centre, 12, (30, 40, 230), -1)
+            cv2.line(frame, (centre[0] - 6, centre[1] - 6), (centre[0] + 6, centre[1] + 6), (240, 240, 240), 4)
+        cv2.circle(hole, centre, 12, 1, -1)
+        frames.append(frame)
+        truth.append(hole > 0)
+    return np.stack(frames), np.stack(truth)
+
+
+def test_an_object_is_followed():
+    frames, truth = moving_object(20)
+    lost = []
+    found = np.stack(list(following((16, 26, 29, 29), on_lost=lambda *at: lost.append(at))(shown(frames))))
+    recall = [(f & t).sum() / t.sum() for f, t in zip(found, truth, strict=True)]
+    assert not lost
+    assert min(recall) > 0.8
+    assert found.sum() == len(frames) * 29 * 29
+
+
+def test_a_lost_object_is_told_and_frames_without_it_have_no_hole():
+    frames, _ = moving_object(12, vanish=7)
+    lost = []
+    found = list(following((22, 28, 29, 29), 2, lambda *at: lost.append(at))(shown(frames)))
+    assert lost == [(7, pytest.approx(7 / 25))]
+    assert [bool(mask.any()) for mask in found] == [False] * 2 + [True] * 5 + [False] * 5
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda f: scratched(f[:2]), "at least 3"),
+        (lambda f: scratched(f, 0), "above 0"),
+        (lambda f: logo_in(f[:3]), "too few"),
+        (lambda f: list(following((0, 0, 20, 20), 9)(shown(f))), "only 4 frames"),
+        (lambda f: list(following((150, 0, 20, 20))(shown(f))), "sticks out"),
+        (lambda f: list(following((0, 0, 4, 4))(shown(f))), "too small"),
+        (lambda f: following((0, 0, 20, 20), -1), "count from 0"),
+    ],
+)
+def test_mistakes_are_told(call, words):
+    with pytest.raises(UserError, match=words):
+        call(pan(4))
