@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-import made_up
+import made_up_report
 import numpy as np
 import pytest
 
@@ -13,6 +13,8 @@ from rovr.report.focus import choose, choose_clips
 from rovr.report.media import Footage, open_scene
 from rovr.report.options import ReportOptions
 from rovr.report.style import Palette
+
+pytest_plugins = ["made_once"]
 
 
 def footage(masks: np.ndarray) -> Footage:
@@ -50,7 +52,7 @@ def test_frames_are_measured_and_left_as_they_are(inputs):
     scene = open_scene(evaluation, "alps", "shift")
     before = {name: frames.copy() for name, frames in scene.footage.repaired.items()}
     found = gaps(scene, scene.footage, focus)
-    assert list(found) == [frame for frame, _ in made_up.edits("aligned/coverage", made_up.LENGTH)]
+    assert list(found) == [frame for frame, _ in made_up_report.edits("aligned/coverage", made_up_report.LENGTH)]
     # The noise of the two methods is 1.5 dB apart; compression takes a little of it away.
     assert np.mean(list(found.values())) == pytest.approx(1.5, abs=0.3)
     plates = closer_plates(scene, focus, Palette(evaluation.names))
@@ -77,14 +79,14 @@ def test_an_agent_is_looked_at_rather_than_a_rule_and_a_rule_rather_than_the_ora
 def test_clips_of_the_largest_the_median_and_the_least_gain(inputs):
     evaluation = read_evaluation(inputs.path)
     options = ReportOptions((inputs.path,), inputs.folder)
-    assert choose_clips(evaluation, choose(evaluation, options), ()) == list(made_up.CLIPS)
+    assert choose_clips(evaluation, choose(evaluation, options), ()) == list(made_up_report.CLIPS)
 
 
 def test_videos_that_do_not_belong_to_the_runs(tmp_path):
-    report = made_up.evaluation()
-    made_up.media(tmp_path / "media", report, side=32)
+    report = made_up_report.evaluation()
+    made_up_report.media(tmp_path / "media", report, side=32)
     for run in report["runs"]:
         run["hole"].append(0.5)
-    path = made_up.write(tmp_path, {**report, "media": "media"}, with_media=False)
+    path = made_up_report.write(tmp_path, {**report, "media": "media"}, with_media=False)
     with pytest.raises(UserError, match="belong together"):
         open_scene(read_evaluation(path), "alps", "shift")

@@ -6,12 +6,14 @@ import re
 from html.parser import HTMLParser
 
 import cv2
-import made_up
+import made_up_report
 import numpy as np
 import pytest
 
 from rovr.report import write_report
 from rovr.report.options import ReportOptions
+
+pytest_plugins = ["made_once"]
 
 FIGURES = (
     "overview",
@@ -108,9 +110,9 @@ def test_videos_and_pictures_are_inside(inputs, page):
     sheet = re.search(r'#clip-0 \.truth \{ background-image: url\("data:image/jpeg;base64,([^"]+)"', page)
     shown = cv2.imdecode(np.frombuffer(base64.b64decode(sheet[1]), np.uint8), cv2.IMREAD_COLOR)
     # Six frames, three abreast.
-    assert shown.shape == (2 * made_up.SIDE, 3 * made_up.SIDE, 3)
-    last = made_up.pictures()[5][..., ::-1].astype(float)
-    tile = shown[made_up.SIDE :, 2 * made_up.SIDE :]
+    assert shown.shape == (2 * made_up_report.SIDE, 3 * made_up_report.SIDE, 3)
+    last = made_up_report.pictures()[5][..., ::-1].astype(float)
+    tile = shown[made_up_report.SIDE :, 2 * made_up_report.SIDE :]
     assert np.abs(tile - last).mean() < 8
 
 
@@ -131,10 +133,10 @@ def explorers(page):
 
 def test_the_strip_of_frames_knows_what_was_looked_at(page):
     data = explored(page)
-    assert len(data) == len(made_up.CLIPS)
+    assert len(data) == len(made_up_report.CLIPS)
     method = next(m for m in data[0]["methods"] if m["name"] == "aligned/coverage")
     edits = [[edit["frame"], edit["contexts"]] for edit in method["edits"]]
-    assert edits == made_up.edits("aligned/coverage", made_up.LENGTH)
+    assert edits == made_up_report.edits("aligned/coverage", made_up_report.LENGTH)
 
 
 def test_two_reports_are_the_same(inputs, report, tmp_path):

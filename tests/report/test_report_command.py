@@ -2,15 +2,17 @@
 
 import json
 
-import made_up
+import made_up_report
 import pytest
 
 from rovr.cli import main
 
+pytest_plugins = ["made_once"]
+
 
 @pytest.fixture
 def path(tmp_path):
-    return made_up.write(tmp_path / "in", made_up.evaluation(), with_media=False)
+    return made_up_report.write(tmp_path / "in", made_up_report.evaluation(), with_media=False)
 
 
 def refuse(capsys, tmp_path, *args, says):
@@ -26,7 +28,7 @@ def refuse(capsys, tmp_path, *args, says):
 
 def test_main_job(path, tmp_path, capsys):
     out = tmp_path / "out"
-    log = made_up.log(tmp_path / "x.csv", 0.5)
+    log = made_up_report.log(tmp_path / "x.csv", 0.5)
     args = ["report", str(path), "-o", str(out), "--methods", "aligned/sequential", "telea", "--clips", "city"]
     assert main([*args, "--curves", f"one={log}", "--curves", f"two={log}"]) == 0
     told = capsys.readouterr().out.splitlines()
@@ -59,7 +61,7 @@ def make(path, out, *options) -> int:
 
 
 def broken(part, change):
-    report = made_up.evaluation()
+    report = made_up_report.evaluation()
     change(report[part])
     return report
 
@@ -119,10 +121,10 @@ def test_logs_that_are_none(path, tmp_path, capsys):
 
 
 def test_evaluations_of_different_damage_are_not_mixed(path, tmp_path, capsys):
-    other = made_up.evaluation()
+    other = made_up_report.evaluation()
     for run in other["runs"]:
         run["hole"][0] = 0.9
-    second = made_up.write(tmp_path / "second", other, with_media=False)
+    second = made_up_report.write(tmp_path / "second", other, with_media=False)
     refuse(capsys, tmp_path, path, second, "-o", tmp_path / "out", says="other clips or damage")
     refuse(capsys, tmp_path, "-o", tmp_path / "out", says="at least one file")
 
@@ -155,6 +157,6 @@ def test_packages_that_are_not_installed(path, tmp_path, capsys, monkeypatch):
 
 
 def test_a_log_of_agents_without_returns_is_said(path, tmp_path, capsys):
-    log = made_up.log(tmp_path / "x.csv", 0.5)
+    log = made_up_report.log(tmp_path / "x.csv", 0.5)
     assert make(path, tmp_path / "out", "--agents", f"a={log}") == 0
     assert "neither 'return' nor 'val/psnr'" in capsys.readouterr().out

@@ -4,7 +4,7 @@ import copy
 import html
 import re
 
-import made_up
+import made_up_report
 import pytest
 
 from rovr.report import write_report
@@ -31,7 +31,7 @@ def words(page):
 
 
 def written(tmp_path, report, **options) -> tuple[str, list[str]]:
-    path = made_up.write(tmp_path / "in", report, with_media=False)
+    path = made_up_report.write(tmp_path / "in", report, with_media=False)
     said: list[str] = []
     options = {"clips": ("city",), **options}
     write_report(ReportOptions((path,), tmp_path / "out", **options), say=said.append)
@@ -80,7 +80,7 @@ def test_where_each_method_looks(words):
 
 
 def test_findings_turn_with_the_numbers(tmp_path):
-    report = made_up.evaluation()
+    report = made_up_report.evaluation()
     for row in report["differences"]:
         if row["method"] == "aligned/coverage":
             row["values"]["hole_psnr"] = {"mean": -0.5, "low": -1.0, "high": 0.25}
@@ -90,13 +90,13 @@ def test_findings_turn_with_the_numbers(tmp_path):
 
 
 def test_lower_may_be_better(tmp_path):
-    words, _ = written(tmp_path, made_up.evaluation(), metric="flow")
+    words, _ = written(tmp_path, made_up_report.evaluation(), metric="flow")
     assert "aligned/coverage is the best of 3 methods in flow error, 0.345" in words
     assert "It does best on alps (−0.230) and worst on city (−0.080)." in words
 
 
 def test_what_is_missing_is_said(tmp_path):
-    report = made_up.evaluation()
+    report = made_up_report.evaluation()
     for method in report["methods"]:
         method["contexts"] = 2
     for run in report["runs"]:
@@ -109,13 +109,13 @@ def test_what_is_missing_is_said(tmp_path):
 
 
 def test_one_method_is_enough(tmp_path):
-    words, said = written(tmp_path, made_up.evaluation(), methods=("aligned/coverage",))
+    words, said = written(tmp_path, made_up_report.evaluation(), methods=("aligned/coverage",))
     assert "aligned/coverage is the only method in hole-PSNR" in words
     assert any("one method only" in line for line in said)
 
 
 def test_kinds_of_damage_stand_beside_each_other(tmp_path):
-    words, _ = written(tmp_path, made_up.evaluation(("shift", "static"), seeds=1))
+    words, _ = written(tmp_path, made_up_report.evaluation(("shift", "static"), seeds=1))
     for kind in ("shift", "static"):
         assert f"Damage '{kind}': aligned/coverage is the best of 4 methods" in words
         assert (tmp_path / "out" / f"differences-{kind}.svg").exists()
@@ -123,10 +123,10 @@ def test_kinds_of_damage_stand_beside_each_other(tmp_path):
 
 
 def test_several_files_become_one(tmp_path):
-    first, second = made_up.evaluation(), copy.deepcopy(made_up.evaluation())
+    first, second = made_up_report.evaluation(), copy.deepcopy(made_up_report.evaluation())
     for method in second["methods"][:2]:
         method["contexts"] = 4
-    paths = (made_up.write(tmp_path / "a", first, False), made_up.write(tmp_path / "b", second, False))
+    paths = (made_up_report.write(tmp_path / "a", first, False), made_up_report.write(tmp_path / "b", second, False))
     write_report(ReportOptions(paths, tmp_path / "out", clips=("city",)), say=print)
     words = told((tmp_path / "out" / "index.html").read_text())
     assert "aligned/coverage (4 contexts) 6 23.55 dB" in words
@@ -176,7 +176,7 @@ def test_unbeaten():
 
 
 def test_smoothing_keeps_the_mean_of_a_window(tmp_path):
-    line = read_log(made_up.log(tmp_path / "x.csv", 0.25, steps=80))["loss"]
+    line = read_log(made_up_report.log(tmp_path / "x.csv", 0.25, steps=80))["loss"]
     assert line.end() == pytest.approx(0.25)
     # Four lines of eighty are a window: two to either side, fewer at the ends.
     assert line.smooth()[40] == pytest.approx(line.values[38:43].mean())

@@ -3,13 +3,8 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import made_up_report
 import pytest
-
-pytest.importorskip("matplotlib", reason="needs the extra 'report'")
-pytest.importorskip("jinja2", reason="needs the extra 'report'")
-pytest.importorskip("msgspec", reason="needs the extra 'report'")
-
-import made_up
 
 from rovr.report import write_report
 from rovr.report.options import ReportOptions
@@ -19,15 +14,17 @@ from rovr.report.options import ReportOptions
 def inputs(tmp_path_factory) -> SimpleNamespace:
     """A made-up evaluation with videos, four training logs of two seeds, and one of an agent."""
     folder = tmp_path_factory.mktemp("inputs")
-    path = made_up.write(folder, made_up.evaluation())
+    path = made_up_report.write(folder, made_up_report.evaluation())
     ends = {"concat/sequential": 0.5, "concat/coverage": 0.4, "aligned/sequential": 0.25, "aligned/coverage": 0.2}
     curves = []
     for name, end in ends.items():
         for seed in range(2):
-            log = made_up.log(folder / f"{name.replace('/', '-')}-{seed}.csv", end + 0.01 * seed, more={"lr": 1.0})
+            log = made_up_report.log(
+                folder / f"{name.replace('/', '-')}-{seed}.csv", end + 0.01 * seed, more={"lr": 1.0}
+            )
             curves.append(f"{name}={log}")
     more = {"val/psnr": 21.5, "val/sight_psnr": 21.0}
-    agent = made_up.log(folder / "ppg.csv", 0.75, name="ppg/return", more=more)
+    agent = made_up_report.log(folder / "ppg.csv", 0.75, name="ppg/return", more=more)
     return SimpleNamespace(folder=folder, path=path, curves=curves, agents=[f"ppg={agent}"])
 
 
