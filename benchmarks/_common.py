@@ -1,33 +1,23 @@
 """What every results file says of itself: commit and machine."""
 
 import json
-import os
-import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from rovr.data.cases import first_clips
+from rovr.evaluate import origin
+from rovr.evaluate.origin import machine
+
+__all__ = ["ROOT", "clips_of", "commit", "machine", "write"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def machine(threads: int) -> dict[str, Any]:
-    """Processor, cores and threads used."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return {"cpu": names[0] if names else platform.processor(), "cores": os.cpu_count(), "threads": threads}
-
-
 def commit() -> str:
-    """The commit, marked where the source differs from it."""
-    asked = ["git", "rev-parse", "--short=12", "HEAD"]
-    name = subprocess.run(asked, capture_output=True, text=True, cwd=ROOT, check=False).stdout.strip()
-    changed = ["git", "status", "--porcelain", "--untracked-files=no", "src", "benchmarks"]
-    dirty = subprocess.run(changed, capture_output=True, text=True, cwd=ROOT, check=False).stdout.strip()
-    return name + ("-dirty" if dirty else "")
+    """The commit, marked where source or benchmarks differ from it."""
+    return origin.commit("src", "benchmarks")
 
 
 def clips_of(folder: Path, length: int, size: int) -> dict[str, Tensor]:

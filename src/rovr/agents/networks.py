@@ -13,11 +13,11 @@ from torch.nn import functional as F
 
 from rovr.agents.config import AgentConfig
 from rovr.agents.trunk import Trunk, normalise
-from rovr.editor.sight import gain
 from rovr.mdp.encoder import CELL
 from rovr.mdp.mosaic import (
     CONTEXT_FLAGS,
     FRAME_FLAGS,
+    added_sight,
     best_picked,
     context_flags,
     frame_flags,
@@ -199,7 +199,5 @@ class ContextPolicy(Policy):
         """Score of every frame, (B, n)."""
         features, mixed = self.trunk.look(observation)
         opinion = self.opinion(mixed.flatten(0, 1)).unflatten(0, mixed.shape[:2])[:, :, 0]
-        worth = observation["sight"][:, :, 1] * opinion.clamp(-LIMIT, LIMIT).exp()
-        rows = torch.arange(len(worth), device=worth.device)
-        hole = observation["cover"][rows, observation["target"].clamp(min=0)]
-        return self.score(features).squeeze(2) + self.rule * gain(worth, hole, observation["picked"])
+        added = added_sight(observation, opinion.clamp(-LIMIT, LIMIT).exp())
+        return self.score(features).squeeze(2) + self.rule * added

@@ -86,8 +86,7 @@ def nearby(known: Tensor, targets: Tensor) -> Tensor:
 def quality(sight: Tensor) -> Tensor:
     """What a place is worth as a source, in [0, 1]: (…, 2, h, w) → (…, h, w).
 
-    The root is the best of several laws on validation clips (docs/select.md): a match that is two pixels off is still
-    worth a good deal more than none.
+    The root falls slowly: a match that is two pixels off is still worth a good deal more than none.
     """
     seen, error = sight.unbind(-3)
     return seen / (1 + error).sqrt()

@@ -17,12 +17,16 @@ def machine(threads: int) -> dict[str, Any]:
     return {"cpu": names[0] if names else platform.processor(), "cores": os.cpu_count(), "threads": threads}
 
 
-def commit() -> str:
-    """The commit of this source, marked where files differ from it; empty where it is no checkout of its own."""
+def commit(*folders: str) -> str:
+    """The commit of this source, marked where files differ from it; empty where it is no checkout of its own.
+
+    Args:
+        folders: whose files count, relative to the checkout; by default ``src``.
+    """
     if not (ROOT / ".git").exists():
         return ""
     name = _git("rev-parse", "--short=12", "HEAD")
-    return name + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no", "src") else "")
+    return name + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no", *(folders or ("src",))) else "")
 
 
 def _git(*args: str) -> str:

@@ -71,11 +71,17 @@ def best_picked(observation: Mapping[str, Tensor]) -> Tensor:
     return (observation["sight"][:, :, 1:] * observation["picked"][..., None, None, None]).amax(1)
 
 
-def added_sight(observation: Mapping[str, Tensor]) -> Tensor:
-    """What each frame would add to the contexts picked so far, as the strategy ``sight`` weighs it, (B, n)."""
+def added_sight(observation: Mapping[str, Tensor], opinion: Tensor | None = None) -> Tensor:
+    """What each frame would add to the contexts picked so far, as the strategy ``sight`` weighs it, (B, n).
+
+    Args:
+        observation: see the module's docstring.
+        opinion: (B, n, 16, 16) factors on what each place is worth; None for the strategy's own.
+    """
     rows = torch.arange(len(observation["target"]), device=observation["target"].device)
     hole = observation["cover"][rows, observation["target"].clamp(min=0)]
-    return gain(observation["sight"][:, :, 1], hole, observation["picked"])
+    worth = observation["sight"][:, :, 1]
+    return gain(worth if opinion is None else worth * opinion, hole, observation["picked"])
 
 
 def frame_flags(observation: Mapping[str, Tensor]) -> Tensor:
