@@ -26,6 +26,7 @@ LAYERS = (
     {"editor.training"},
     {"train", "evaluate", "demo"},
     {"report"},
+    {"serve"},
     {"__init__"},
     {"cli"},
     {"__main__"},

@@ -19,6 +19,9 @@ from rovr.repair import Repairer
 from rovr.types import Edit
 
 T = TypeVar("T")
+Watch = Callable[[Edit, Tensor, Tensor], None]
+"""Told each edit as it is made, with indices of the whole video, the repaired frame (3, H, W) uint8 and its doubt
+(1, H, W) uint8; both are views that change with the clip."""
 
 
 @dataclass
@@ -73,6 +76,7 @@ class BlockRepairer(Generic[T]):
         margin: frames on either side to look at.
         device: where the frames lie during a repair.
         on_edit: called after each edit, for progress.
+        watch: told each edit and its picture.
 
     Attributes:
         seconds: spent in editor and selector so far.
@@ -85,8 +89,10 @@ class BlockRepairer(Generic[T]):
         margin: int = 25,
         device: torch.device | str = "cpu",
         on_edit: Callable[[Edit], None] | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.repairer = repairer
+        self.watch = watch
         self.window = max(1, window)
         self.margin = max(0, margin)
         self.device = device
@@ -139,11 +145,22 @@ class BlockRepairer(Generic[T]):
         )
         del doubt
         began = time.perf_counter()
-        self.repairer.run(state, generator, self.on_edit)
+        self.repairer.run(state, generator, lambda edit: self._tell(edit, state))
         self.seconds += time.perf_counter() - began
         for edit in state.edits:
             item = block[edit.frame]
             # Copies, so that no frame keeps the whole block alive.
             item.frame = state.frames[edit.frame].cpu().clone()
             item.doubt = state.doubt[edit.frame].cpu().clone()
-            item.edit = Edit(edit.frame + start, tuple(context + start for context in edit.contexts))
+            item.edit = _moved(edit, start)
+
+    def _tell(self, edit: Edit, state: RepairState) -> None:
+        if self.on_edit is not None:
+            self.on_edit(edit)
+        if self.watch is not None:
+            self.watch(_moved(edit, state.start), state.frames[edit.frame], state.doubt[edit.frame])
+
+
+def _moved(edit: Edit, start: int) -> Edit:
+    """An edit of a block with indices of the whole video."""
+    return Edit(edit.frame + start, tuple(context + start for context in edit.contexts))

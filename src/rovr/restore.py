@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from rovr._version import __version__
-from rovr.blocks import Item
+from rovr.blocks import Item, Watch
 from rovr.device import describe_device
 from rovr.editor.base import Editor
 from rovr.errors import UserError
@@ -129,6 +129,7 @@ def restore_video(
     on_start: Callable[[Job], None] = lambda job: None,
     on_frame: Callable[[], None] = lambda: None,
     on_note: Callable[[str], None] = lambda note: None,
+    watch: Watch | None = None,
 ) -> Summary:
     """Repair a video file; frames without a hole are never edited, and no pixel outside the holes is.
 
@@ -152,6 +153,7 @@ def restore_video(
         on_start: called once everything is ready.
         on_frame: called for each frame that is done.
         on_note: called with each sentence the user should hear.
+        watch: called after each edit with it, its picture and its doubt, as they are made.
 
     Raises:
         UserError: whatever the user has to change; nothing has been written then.
@@ -178,7 +180,7 @@ def restore_video(
         summary = _summary(source, out, restorer, seed)
         on_start(Job(source.info.frames, describe_device(restorer.device), source.info.shown_size))
         try:
-            _run(source, masks, sink, restorer, summary, on_frame)
+            _run(source, masks, sink, restorer, summary, on_frame, watch)
             _commit(source, masks, sink, summary, notes, lossless)
         except OSError as error:
             told = full_disk(error, Path(out))
@@ -238,11 +240,12 @@ def _run(
     restorer: Restorer,
     summary: Summary,
     on_frame: Callable[[], None],
+    watch: Watch | None,
 ) -> None:
     """Read, repair and write every frame, and keep the tally."""
     info = source.info
     missing = doubt = 0.0
-    blocks = restorer.blocks(info.width, info.height, lambda edit: on_frame())
+    blocks = restorer.blocks(info.width, info.height, lambda edit: on_frame(), watch)
     for item in blocks.run(_items(source, masks), torch.Generator().manual_seed(summary.seed)):
         frame = item.payload
         if item.damaged and item.doubt is not None:

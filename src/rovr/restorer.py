@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rovr.blocks import BlockRepairer, Item, block_size
+from rovr.blocks import BlockRepairer, Item, Watch, block_size
 from rovr.device import pick_device
 from rovr.editor.base import Editor
 from rovr.errors import UserError
@@ -96,10 +96,16 @@ class Restorer:
             editor = load_editor(editor, device=place, weights=weights)
         return cls(editor, selector, contexts, place)
 
-    def blocks(self, width: int, height: int, on_edit: Callable[[Edit], None] | None = None) -> BlockRepairer[Any]:
+    def blocks(
+        self,
+        width: int,
+        height: int,
+        on_edit: Callable[[Edit], None] | None = None,
+        watch: Watch | None = None,
+    ) -> BlockRepairer[Any]:
         """A block repairer for frames of this size."""
         window, margin = block_size(width * height, self.window, self.margin)
-        return BlockRepairer(self.repairer, window, margin, self.device, on_edit)
+        return BlockRepairer(self.repairer, window, margin, self.device, on_edit, watch)
 
     def restore(self, frames: Frames, masks: Frames, seed: int = 0) -> RestoreResult:
         """Repair a clip held in memory; pixels outside the mask come back as they were.

@@ -1,0 +1,280 @@
+"""What the page's worker does with a video: find masks, repair one frame to see, repair them all."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+
+from rovr.blocks import Item, block_size
+from rovr.errors import UserError
+from rovr.masking import Masker, Place, Shown, find_logo, finding_scratches, following, standing, write_masks
+from rovr.restore import restore_video
+from rovr.restorer import Restorer
+from rovr.serve.frames import Reader
+from rovr.serve.index import Index, examine
+from rovr.serve.limits import Limits
+from rovr.serve.marks import Drawing, Marks, Mask
+from rovr.serve.pictures import clear_png, jpeg, smaller
+from rovr.serve.playable import make_playable
+from rovr.types import Edit
+from rovr.video import open_masks, open_source
+from rovr.video.masks import length_error
+
+Tell = Callable[..., None]
+"""Passes an event on to the server: a name and values for JSON."""
+
+# Seconds between two pictures of a repair that is under way, and their width.
+_LIVE, _WIDE = 0.4, 960
+_DOUBT = 480
+_RESTORERS: dict[tuple[str, int], Restorer] = {}
+_PICTURES = {
+    b"\x89PNG": ".png",
+    b"\xff\xd8\xff": ".jpg",
+    b"RIFF": ".webp",
+    b"BM": ".bmp",
+    b"II*": ".tif",
+    b"MM\0": ".tif",
+}
+
+
+def warm(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Load what repairs, so that nobody waits for it later."""
+    from rovr.device import describe_device
+    from rovr.select import SELECTORS
+
+    return {"device": describe_device(_restorer(task).device), "selectors": list(SELECTORS)}
+
+
+def sample(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Damage the bundled clip as ``rovr demo`` does."""
+    from rovr.data.corrupt_video import corrupt_video
+
+    folder = Path(task["folder"])
+    clip = Path(str(resources.files("rovr"))) / "assets" / "city.mp4"
+    video = folder / "video.mp4"
+    corrupt_video(clip, video, folder / "mask.mkv", "shift", 2, crf=12, overwrite=True)
+    video.rename(folder / "source")
+    (folder / "truth").write_bytes(clip.read_bytes())
+    return {}
+
+
+def find(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Write the masks that were asked for: ``scratches``, ``logo``, ``follow`` an object, or those of a ``file``."""
+    video, how = Path(task["source"]), task["how"]
+    passes = 2 if how == "logo" else 1
+    steps = _Steps(tell, "find", passes * _examined(video).frames)
+    place = Place(video, task["out"], dilate={"logo": 2, "scratches": 1}.get(how, 0))
+    least = {"scratches": "No scratches were found.", "file": "The mask has no white in it, so nothing is marked."}
+    done = write_masks(place, _masker(task, how, video, tell, steps), least=least.get(how), on_frame=steps)
+    return {"masked": done.masked, "share": done.share}
+
+
+def _masker(task: dict[str, Any], how: str, video: Path, tell: Tell, steps: Callable[[], None]) -> Masker:
+    if how == "scratches":
+        return finding_scratches(task.get("sensitivity", 1.0))
+    if how == "logo":
+        return standing(lambda: find_logo(video, task.get("sensitivity", 1.0), None, steps))
+    if how == "file":
+        return _given(Path(task["mask"]), tell)
+    x, y, w, h = task["box"]
+
+    def lost(frame: int, seconds: float) -> None:
+        tell("note", text=f"The object was lost at frame {frame} and is not marked from there on; follow it again.")
+
+    return following((x, y, w, h), task["start"], lost)
+
+
+def _given(path: Path, tell: Tell) -> Masker:
+    """A masker of an upload: a picture for all frames, or a video of as many."""
+    head = path.open("rb").read(4)
+    suffix = next((suffix for magic, suffix in _PICTURES.items() if head.startswith(magic)), None)
+    if suffix is None:
+        examine(path, Limits())
+    else:
+        # What a picture is, is told by its name.
+        path = path.rename(path.with_suffix(suffix))
+
+    def draw(frames: Iterator[Shown]) -> Iterator[Mask]:
+        masks: Iterator[Mask] | None = None
+        for frame in frames:
+            if masks is None:
+                source = open_masks(frame.info, path, say=lambda note: tell("note", text=note))
+                source.check_length()
+                masks = iter(source)
+            mask = next(masks, None)
+            if mask is None:
+                raise length_error(frame.index + 1, frame.index)
+            yield frame.info.orientation.to_shown(mask)
+
+    return draw
+
+
+def preview(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Repair one frame from the frames around it, themselves still damaged."""
+    index, restorer = _examined(Path(task["source"])), _restorer(task)
+    number, size = int(task["frame"]), (index.width, index.height)
+    drawing = _drawing(task)
+    margin = block_size(index.width * index.height, restorer.window, restorer.margin)[1]
+    around = range(max(0, number - margin), min(index.frames, number + margin + 1))
+    readers = {name: Reader(_examined(path)) for name, path in drawing.layers.items()}
+    reader = Reader(index)
+    items = []
+    for place, k in enumerate(around):
+        mask = drawing.paint(k, size, lambda name, k=k: readers[name].rgb(k)[..., 0])  # type: ignore[misc]
+        mask = _widened(mask, task)
+        pixels = torch.from_numpy(reader.rgb(k)).permute(2, 0, 1).contiguous()
+        items.append(Item(pixels, torch.from_numpy(mask)[None], None, k == number))
+        tell("step", phase="read", done=place + 1, total=len(around))
+    if not items[number - around[0]].mask.any():
+        raise UserError("Nothing is marked in this frame; mark it, or go to a frame that is.")
+    if all(bool(item.mask.all()) for item in items):
+        raise UserError("The mask covers the whole picture in all frames; leave something to learn from.")
+    began = time.perf_counter()
+    blocks = restorer.blocks(*size)
+    done = list(blocks.run(items, torch.Generator().manual_seed(0)))[number - around[0]]
+    assert done.edit is not None
+    assert done.doubt is not None
+    folder = Path(task["folder"])
+    (folder / "picture.jpg").write_bytes(jpeg(_array(done.frame), 1920, 94))
+    (folder / "doubt.png").write_bytes(clear_png(done.doubt[0].numpy(), 960))
+    return {
+        "contexts": [around[c] for c in done.edit.contexts],
+        "doubt": float(done.doubt[done.mask].float().mean()) / 255,
+        "seconds": time.perf_counter() - began,
+    }
+
+
+def restore(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Repair the whole video; what was done, and how sure the editor was, is kept beside it."""
+    folder, source = Path(task["folder"]), Path(task["source"])
+    drawing, frames = _drawing(task), _examined(source).frames
+    mask, out = folder / "mask.mkv", folder / task["out"]
+    least = "Nothing is marked in any frame; paint over what is wrong, or let it be found."
+    place = Place(source, mask, dilate=task.get("widen", 0))
+    written = write_masks(place, drawing.masker(), least=least, on_frame=_Steps(tell, "mask", frames))
+    restorer = _restorer(task)
+    watching = _Watching(folder, tell, written.masked)
+    summary = restore_video(
+        source,
+        mask,
+        out,
+        restorer=restorer,
+        crf=task.get("crf", 18),
+        on_note=lambda note: tell("note", text=note),
+        watch=watching,
+    )
+    tell("step", phase="finish", done=0, total=0)
+    if make_playable(out, folder / "play.mp4"):
+        tell(
+            "note",
+            text="Browsers cannot play this kind of video: the page shows a smaller copy, the download is whole.",
+        )
+    figures = summary.to_json()
+    if task.get("truth"):
+        figures["psnr"] = _hole_psnr(Path(task["truth"]), out, mask)
+    # Paths of the server are nobody's business.
+    figures |= {"input": task["title"], "output": out.name}
+    record = {**figures, "edits": [{"frame": e.frame, "contexts": list(e.contexts)} for e in watching.edits]}
+    (folder / "record.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+    return {**figures, "masked": written.masked}
+
+
+TASKS: dict[str, Callable[[dict[str, Any], Tell], dict[str, Any]]] = {
+    "warm": warm,
+    "sample": sample,
+    "find": find,
+    "preview": preview,
+    "restore": restore,
+}
+
+
+class _Steps:
+    """Tells how far a task is, a few times a second."""
+
+    def __init__(self, tell: Tell, phase: str, total: int) -> None:
+        self.tell, self.phase, self.total, self.done, self._last = tell, phase, total, 0, 0.0
+
+    def __call__(self) -> None:
+        self.done += 1
+        now = time.monotonic()
+        if now - self._last > 0.1:
+            self._last = now
+            self.tell("step", phase=self.phase, done=self.done, total=self.total)
+
+
+class _Watching:
+    """Shows a repair while it runs: its edits, now and then a picture, and the doubt of each frame."""
+
+    def __init__(self, folder: Path, tell: Tell, total: int) -> None:
+        self.folder, self.tell, self.total = folder, tell, total
+        self.edits: list[Edit] = []
+        self._last = 0.0
+        (folder / "doubt").mkdir()
+
+    def __call__(self, edit: Edit, frame: Tensor, doubt: Tensor) -> None:
+        self.edits.append(edit)
+        level = doubt[0].cpu().numpy()
+        (self.folder / "doubt" / f"{edit.frame}.png").write_bytes(clear_png(level, _DOUBT))
+        now = time.monotonic()
+        if now - self._last > _LIVE:
+            self._last = now
+            part = self.folder / "live.part"
+            part.write_bytes(jpeg(_array(frame), _WIDE))
+            part.replace(self.folder / "live.jpg")
+        self.tell(
+            "edit",
+            frame=edit.frame,
+            contexts=list(edit.contexts),
+            done=len(self.edits),
+            total=self.total,
+            doubt=round(float(smaller(level, 160).mean()) / 255, 4),
+        )
+
+
+def _restorer(task: dict[str, Any]) -> Restorer:
+    """Loaded once for each selector; the editor is shared."""
+    key = (str(task.get("selector", "sight")), int(task.get("contexts", 2)))
+    if key not in _RESTORERS:
+        held = next(iter(_RESTORERS.values()), None)
+        editor = held.repairer.editor if held else "aligned"
+        _RESTORERS[key] = Restorer.from_pretrained(editor, key[0], task.get("device", "auto"), key[1])
+    return _RESTORERS[key]
+
+
+@lru_cache(maxsize=8)
+def _examined(path: Path) -> Index:
+    return examine(path, Limits())
+
+
+def _drawing(task: dict[str, Any]) -> Drawing:
+    layers = {name: Path(path) for name, path in task["layers"].items()}
+    return Drawing(msgspec.convert(task["marks"], Marks), layers)
+
+
+def _widened(mask: Mask, task: dict[str, Any]) -> Mask:
+    from rovr.masking.write import widened
+
+    return widened(mask, task.get("widen", 0))
+
+
+def _array(frame: Tensor) -> Any:
+    return frame.permute(1, 2, 0).cpu().numpy()
+
+
+def _hole_psnr(truth: Path, out: Path, mask: Path) -> float | None:
+    """PSNR inside the holes in dB, over all frames together."""
+    error = count = 0.0
+    with open_source(truth) as a, open_source(out) as b, open_source(mask) as m:
+        for true, made, hole in zip(a, b, m, strict=True):
+            inside = hole.rgb[..., 0] > 127
+            gap = true.rgb[inside].astype(np.float64) - made.rgb[inside]
+            error, count = error + float((gap**2).sum()), count + gap.size
+    return 10 * float(np.log10(255**2 * count / error)) if error else None
