@@ -37,10 +37,11 @@ STATIC = {
 
 @dataclass
 class Page:
-    """Everything that one server holds."""
+    """Everything that one server holds; ``ready`` is whether it prepares the sample and what repairs from the start."""
 
     limits: Limits
     device: str
+    ready: bool = True
     store: Store = field(init=False)
     pictures: Pictures = field(default_factory=Pictures)
     static: dict[str, tuple[bytes, str]] = field(default_factory=dict)
@@ -59,9 +60,9 @@ class Page:
         # Decoding is work: a hundred requests at once shall not mean a hundred decoders.
         self.threads = anyio.CapacityLimiter(4)
         self.sample = Job("sample", "sample", None, self.store.root / "sample", {"task": "sample"})
-        self.jobs.background(self.sample)
         self.warm = Job("warm", "warm", None, self.store.root / "warm", {"task": "warm"})
-        self.jobs.background(self.warm)
+        for job in (self.sample, self.warm) if self.ready else ():
+            self.jobs.background(job)
         sweeper = asyncio.create_task(self._sweep())
         try:
             yield
@@ -302,14 +303,15 @@ class Page:
         return held[path]
 
 
-def make_app(limits: Limits | None = None, device: str = "auto") -> Starlette:
+def make_app(limits: Limits | None = None, device: str = "auto", ready: bool = True) -> Starlette:
     """The application, unguarded.
 
     Args:
         limits: what it takes.
         device: where workers compute.
+        ready: whether to prepare the sample and what repairs from the start.
     """
-    page = Page(limits or Limits(), device)
+    page = Page(limits or Limits(), device, ready)
     job, clip = "/api/jobs/{job:str}", "/api/clips/{clip:str}"
     routes: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
         ("GET", "/", page.home),

@@ -34,6 +34,7 @@ const show = (clip) => {
   find("desk").hidden = !clip;
   find("another").hidden = !clip;
   find("clips").hidden = !clip;
+  find("close").hidden = !clip;
   document.title = clip ? `${clip.title} – ROVR` : "ROVR: repair a video";
   history.replaceState(null, "", clip ? `#${clip.id}` : "#");
   tell("closed");
@@ -48,9 +49,6 @@ const show = (clip) => {
 
 const opened = (clip) => {
   app.server.clips.push(clip);
-  // The sample's damage is marked already.
-  const marks = clip.layers.map((layer) => ({ type: "found", layer: layer.id, title: layer.title, first: 0, last: null }));
-  if (marks.length) sessionStorage.setItem(`marks-${clip.id}`, JSON.stringify(marks));
   clipList();
   show(clip);
   say(`${clip.title} is open: ${clip.frames} frames of ${clip.width} by ${clip.height}.`);

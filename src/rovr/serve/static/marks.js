@@ -9,7 +9,9 @@ export class Marks {
     this.list = [];
     this.past = [];
     this.future = [];
-    try { this.list = JSON.parse(sessionStorage.getItem(this.name) || "[]"); } catch { /* begin empty */ }
+    // Masks that came with a video are marked until somebody says otherwise.
+    this.list = clip.layers.map((layer) => ({ type: "found", layer: layer.id, title: layer.title, first: 0, last: null }));
+    try { this.list = JSON.parse(sessionStorage.getItem(this.name)) || this.list; } catch { /* begin with these */ }
     const there = new Set(clip.layers.map((layer) => layer.id));
     this.list = this.list.filter((mark) => mark.type !== "found" || there.has(mark.layer));
     this.version = 0;

@@ -37,7 +37,9 @@ const downloads = () => repairs().map((job) => make("div", { className: "row" },
 export const showEdit = () => {
   if (!parts.edit || !app.clip) return;
   const job = told(), edit = job && app.edits.get(job.id)?.get(app.frame);
-  parts.what.textContent = !job ? "" : edit ? `Frame ${app.frame}. ${editWords(edit, job.edits)}` : `Frame ${app.frame} had nothing marked and is as it was.`;
+  // Until the edits have come, nothing is said that may be wrong.
+  const known = job && app.edits.get(job.id)?.size >= job.edits;
+  parts.what.textContent = !job || (!edit && !known) ? "…" : edit ? `Frame ${app.frame}. ${editWords(edit, job.edits)}` : `Frame ${app.frame} had nothing marked and is as it was.`;
   parts.shots.replaceChildren(...(edit ? edit.contexts : []).map((context) => {
     const before = app.edits.get(job.id).get(context), done = before && before.turn < edit.turn;
     const address = done ? api.repaired(job.id, context, 320) : api.picture(app.clip.id, "source", context, 320);
@@ -106,7 +108,7 @@ export const restoreDone = (job) => {
   if (app.tab !== "mark") tell("tab", "look");
 };
 
-on("frame", showEdit);
+["frame", "edits"].forEach((name) => on(name, showEdit));
 on("jobs", () => { showLook(); showEdit(); });
 on("cut", () => { if (parts.cut) parts.cut.value = 100 * app.look.cut; });
 on("closed", () => { built = ""; parts = {}; });

@@ -174,6 +174,7 @@ export const refilm = async () => {
   film.total = job ? Math.max(job.edits, job.total) : 0;
   film.every = app.look.every;
   film.show();
+  tell("edits");
 };
 
 export const openView = () => {

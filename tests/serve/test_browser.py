@@ -1,0 +1,307 @@
+"""The page in a real browser: what a person does with it from a file to a repaired file."""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from conftest import moving_texture, rgb_frames, write_video
+from mask_files import masks_of
+from served import Served, serving
+
+from rovr.serve.limits import Limits
+
+pytest_plugins = ["served"]
+pytestmark = pytest.mark.timeout(300)
+PATIENCE = 120_000
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Served]:
+    """One page for all tests of this file: its worker loads what repairs only once."""
+    with serving(Limits(clips=40, jobs=40, spare=0)) as page:
+        yield page
+
+
+@pytest.fixture
+def tab(chromium, site, request) -> Iterator[Any]:
+    """A fresh tab on the page, whose errors fail the test."""
+    width = getattr(request, "param", 1440)
+    context = chromium.new_context(viewport={"width": width, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+    outside: list[str] = []
+    page.on(
+        "request", lambda asked: asked.url.startswith((site.address, "blob:", "data:")) or outside.append(asked.url)
+    )
+    page.wrong = wrong
+    for clip in site.json("GET", "/api/state")["clips"]:
+        site.json("DELETE", f"/api/clips/{clip['id']}")
+    page.goto(site.address)
+    page.wait_for_selector("#empty:not([hidden])")
+    yield page
+    context.close()
+    # What the server refuses shows in the console too, and is expected where a test says so.
+    assert not [text for text in wrong if "status of 4" not in text]
+    assert not outside, "the page asked for something outside"
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A video with a grey box that stands still at x 20–39, y 12–31."""
+    frames = moving_texture(6, 64, 96)
+    frames[:, 12:32, 20:40] = 128
+    return write_video(tmp_path / "small.mp4", frames, options={"crf": "8"})
+
+
+def open_file(tab, path):
+    tab.set_input_files("#file", str(path))
+    tab.wait_for_selector("#desk:not([hidden])")
+    tab.wait_for_function("document.getElementById('where').textContent.startsWith('0 /')")
+
+
+def drag(tab, places):
+    """Move the mouse, pressed, through places of the picture in pixels of the video of 96×64."""
+    box = tab.locator("#picture").bounding_box()
+    scale = min(box["width"] / 96, box["height"] / 64)
+    left, top = box["x"] + (box["width"] - 96 * scale) / 2, box["y"] + (box["height"] - 64 * scale) / 2
+    points = [(left + x * scale, top + y * scale) for x, y in places]
+    tab.mouse.move(*points[0])
+    tab.mouse.down()
+    for point in points[1:]:
+        tab.mouse.move(*point, steps=4)
+    tab.mouse.up()
+
+
+def mark_box(tab):
+    tab.keyboard.press("x")
+    drag(tab, [(19, 11), (41, 33)])
+    tab.wait_for_selector(".marks li")
+
+
+def colours(tab):
+    """The stage as it looks, (H, W, 3)."""
+    data = tab.locator("#stage").screenshot()
+    return cv2.imdecode(np.frombuffer(data, np.uint8), 1)
+
+
+def pick(tab, name, value):
+    tab.locator(f"input[name={name}][value={value}] + span").click()
+
+
+def test_from_a_file_to_a_repaired_file(tab, small, tmp_path):
+    open_file(tab, small)
+    assert "Nothing yet" in tab.inner_text("#mark")
+    # Mark, and take back.
+    mark_box(tab)
+    tab.keyboard.press("z")
+    assert tab.locator(".marks li").count() == 0
+    tab.keyboard.press("Shift+Z")
+    assert "all frames" in tab.inner_text(".marks li")
+    # See one frame.
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("p")
+    tab.wait_for_selector("#back:not([hidden])")
+    tab.click("#tab-repair")
+    assert "Preview of frame 1" in tab.inner_text("#repair")
+    # Repair all, which shows itself when it is done.
+    tab.click("#restore")
+    tab.wait_for_selector("#tab-look[aria-selected=true]")
+    tab.wait_for_function("document.getElementById('look').innerText.includes('Repaired as number')")
+    assert tab.locator("#look .shots img").count() == 2
+    assert tab.locator("#film circle.dot").count() == 6
+    # Compare in every way.
+    divided = colours(tab)
+    tab.keyboard.press("End")
+    tab.wait_for_function("document.getElementById('where').textContent.startsWith('5 /')")
+    for mode in ("side", "flicker", "slider"):
+        pick(tab, "mode", mode)
+        tab.wait_for_timeout(150)
+    tab.keyboard.press("Home")
+    tab.keyboard.press(".")
+    tab.wait_for_timeout(300)
+    assert np.abs(colours(tab).astype(int) - divided).max() > 20, "the divider did not move"
+    # Click on one that was looked at.
+    tab.locator("#look .shots button").first.click()
+    assert not tab.inner_text("#where").startswith("0 /")
+    # Keep what was made, and find it right.
+    kept = {}
+    for name in ("video", "mask", "record"):
+        with tab.expect_download() as coming:
+            tab.locator(f"#look a[href$='/{name}']").click()
+        kept[name] = tmp_path / coming.value.suggested_filename
+        coming.value.save_as(kept[name])
+    assert {path.name for path in kept.values()} == {"small-repaired.mp4", "small-mask.mkv", "small-record.json"}
+    holes = masks_of(kept["mask"])
+    assert holes[:, 13:31, 21:39].all()
+    assert not holes[:, :8].any()
+    record = json.loads(kept["record"].read_text())
+    assert sorted(edit["frame"] for edit in record["edits"]) == list(range(6))
+    assert record["input"] == "small.mp4"
+    before, after = rgb_frames(small).astype(int), rgb_frames(kept["video"]).astype(int)
+    truth = moving_texture(6, 64, 96).astype(int)
+    inside = np.s_[:, 14:30, 22:38]
+    assert np.abs(after[inside] - truth[inside]).mean() < 0.5 * np.abs(before[inside] - truth[inside]).mean()
+    assert np.abs((after - before)[:, 40:]).mean() < 3
+
+
+def test_a_job_survives_a_reload_and_can_be_cancelled(tab, tmp_path):
+    long = write_video(tmp_path / "long.mp4", moving_texture(40, 96, 128))
+    open_file(tab, long)
+    tab.click("text=A box by numbers")
+    tab.click("text=Add box")
+    tab.click("#restore")
+    tab.wait_for_function("/of 40|Reading|Drawing/.test(document.getElementById('joblist').innerText)")
+    tab.reload()
+    tab.wait_for_selector("#desk:not([hidden])")
+    assert "long.mp4" in tab.inner_text("#joblist")
+    assert tab.locator(".marks li").count() == 1, "what was marked is gone"
+    tab.click("#joblist >> text=Cancel")
+    tab.wait_for_selector("#jobs", state="hidden")
+
+
+def test_two_jobs_at_once_are_done_one_after_the_other(tab, small, site):
+    open_file(tab, small)
+    mark_box(tab)
+    tab.click("#restore")
+    tab.click("#tab-repair")
+    tab.select_option("#selector", "sight")
+    tab.click("#restore")
+    tab.wait_for_function("document.querySelectorAll('#joblist .ok').length === 2")
+    tab.click("#tab-look")
+    assert tab.locator("#look tbody tr").count() == 2
+
+
+def test_a_bad_file_is_said_to_be_bad_in_plain_words(tab, tmp_path):
+    (tmp_path / "notes.txt").write_text("milk, bread")
+    tab.set_input_files("#file", str(tmp_path / "notes.txt"))
+    tab.wait_for_selector(".toast.bad")
+    assert tab.inner_text(".toast p").startswith("notes.txt is not a video")
+    tab.wait_for_selector("#empty:not([hidden])")
+
+
+def test_a_file_can_be_dropped(tab, small):
+    script = """async (data) => {
+        const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0)), transfer = new DataTransfer();
+        transfer.items.add(new File([bytes], "dropped.mp4", { type: "video/mp4" }));
+        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    }"""
+    import base64
+
+    tab.evaluate(script, base64.b64encode(small.read_bytes()).decode())
+    tab.wait_for_selector("#desk:not([hidden])")
+    assert "dropped.mp4" in tab.title()
+
+
+def test_a_mask_file_and_a_followed_box_become_marks(tab, tmp_path, hole):
+    clip = write_video(tmp_path / "in.mp4", moving_texture(5, 48, 64))
+    open_file(tab, clip)
+    tab.set_input_files("#maskfile", str(hole))
+    tab.wait_for_function("document.querySelectorAll('.marks li').length === 1")
+    assert "hole.png" in tab.inner_text(".marks li")
+    tab.click("text=A box by numbers")
+    tab.click("text=Add box")
+    tab.click("text=Follow the box")
+    tab.wait_for_function("/followed/.test(document.querySelector('.marks').innerText)")
+
+
+def test_what_cannot_be_done_is_said(tab, small):
+    open_file(tab, small)
+    tab.click("#preview")
+    tab.wait_for_selector(".toast.bad")
+    assert "Nothing is marked yet" in tab.inner_text(".toast p")
+
+
+@pytest.mark.parametrize("tab", [1440, 768, 390], indirect=True)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_everyone_can_use_it(tab, small, theme):
+    axe_module = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
+    tab.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    found = {}
+
+    def check(state):
+        tab.wait_for_timeout(100)
+        # The policy of the page lets no script in; axe comes in from outside of it.
+        results = axe_module.Axe().run(tab).response
+        bad = [one for one in results["violations"] if one["impact"] in ("serious", "critical")]
+        found.update({f"{state}: {one['id']}": [node["target"] for node in one["nodes"]] for one in bad})
+        wide = tab.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, f"{state}: {wide} px too wide"
+
+    check("empty")
+    open_file(tab, small)
+    mark_box(tab)
+    check("mark")
+    tab.click("#tab-repair")
+    check("repair")
+    tab.click("#tab-look")
+    check("compare")
+    assert not found
+
+
+def test_keys_reach_everything(tab, small):
+    open_file(tab, small)
+    mark_box(tab)
+    for key, frame in (("ArrowRight", 1), ("Shift+ArrowRight", 5), ("Home", 0), ("End", 5), ("ArrowLeft", 4)):
+        tab.keyboard.press(key)
+        assert tab.inner_text("#where").startswith(f"{frame} /")
+    tab.keyboard.press("b")
+    before = tab.inner_text("#mark .line output")
+    tab.keyboard.press("]")
+    assert tab.inner_text("#mark .line output") != before
+    tab.keyboard.press("2")
+    assert tab.get_attribute("#tab-repair", "aria-selected") == "true"
+    tab.keyboard.press("Home")
+    tab.keyboard.press(" ")
+    tab.wait_for_function("document.getElementById('where').textContent.startsWith('5 /')")
+    tab.wait_for_function("document.getElementById('play').getAttribute('aria-label') === 'Play'")
+
+
+def test_a_frame_of_the_sample_is_repaired_after_three_clicks(chromium):
+    with serving(Limits(), ready=True) as page:
+        context = chromium.new_context()
+        tab = context.new_page()
+        tab.set_default_timeout(240_000)
+        clicks = 0
+        tab.goto(page.address)
+        for place in ("#sample", "#preview"):
+            tab.click(place)
+            clicks += 1
+        tab.wait_for_selector("#back:not([hidden])")
+        assert clicks <= 3
+        assert "Preview" in tab.inner_text("#tags")
+        # A reload shows the sample again, its damage still marked.
+        tab.reload()
+        tab.wait_for_selector(".marks li")
+        assert re.search("sample", tab.inner_text(".marks li"))
+        context.close()
+
+
+def test_the_server_answers_while_it_repairs(site, small):
+    clip = site.open(small)
+    marks = [{"type": "box", "x": 20, "y": 12, "w": 20, "h": 20}]
+    job = site.job(clip["id"], {"kind": "restore", "marks": marks})
+    slowest, stop = [0.0], threading.Event()
+
+    def ask():
+        while not stop.is_set():
+            began = time.monotonic()
+            site.json("GET", "/api/state")
+            slowest[0] = max(slowest[0], time.monotonic() - began)
+            time.sleep(0.02)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert site.wait(job["id"])["state"] == "done"
+    stop.set()
+    asking.join()
+    # A repair takes longer than this; the server itself waits for none.
+    assert slowest[0] < 5
