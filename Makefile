@@ -23,6 +23,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 		{ echo "ROVR needs Python 3.11 or newer, and '$(PYTHON)' is older: make setup PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -e '.[dev,vision]'
+	@$(BIN)/python scripts/browser.py
 	@touch $@
 
 demo: setup

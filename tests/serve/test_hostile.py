@@ -75,7 +75,7 @@ def test_an_upload_that_is_too_large_leaves_nothing(served):
         for _ in range(64):
             yield b"0" * (limit // 32)
 
-    status, _ = served.ask("POST", "/api/clips?name=a.mp4", endless(), transfer_encoding="chunked")
+    status, _ = served.ask("POST", "/api/clips?name=a.mp4", endless())
     assert status == 413
     assert not held(served.page.store.root)
     assert not list(served.page.store.root.iterdir())

@@ -42,6 +42,8 @@ class Restore:
     """Replace the output if it exists."""
     rate: float = 25.0
     """Frames per second, where the input is a folder."""
+    report: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Folder for a page that shows what was done, offline in one file."""
     quiet: bool = False
     """Print nothing but errors."""
     json: bool = False
@@ -49,6 +51,7 @@ class Restore:
 
     def run(self) -> None:
         """Do it."""
+        from contextlib import ExitStack
         from fractions import Fraction
 
         from rovr.cli.progress import Display
@@ -56,8 +59,14 @@ class Restore:
 
         if not 0 < self.rate <= 1000:
             raise UserError(f"--rate {self.rate}: give frames per second between 0 and 1000.")
-        with Display(self.quiet) as display:
+        with Display(self.quiet) as display, ExitStack() as stack:
             from rovr.restore import Job, restore_video
+
+            report = None
+            if self.report is not None:
+                from rovr.serve.onefile import RepairReport
+
+                report = stack.enter_context(RepairReport(self.report, self.overwrite))
 
             def start(job: Job) -> None:
                 count = f"{job.frames} frames" if job.frames else "frames"
@@ -84,7 +93,12 @@ class Restore:
                 on_start=start,
                 on_frame=display.step,
                 on_note=display.note,
+                watch=report.watch if report else None,
             )
+            if report is not None:
+                rate = Fraction(self.rate).limit_denominator(1001)
+                page = report.finish(summary, self.mask, self.box, self.dilate, rate)
+                display.line(f"{page}: what was done, to look at")
         if self.json:
             print(json.dumps(summary.to_json()))
         display.line(

@@ -1,0 +1,159 @@
+"""What was done to a video, in one HTML file that opens offline; its parts are those of the page.
+
+A long video is shown by some of its repaired frames and the frames that these were repaired from.
+"""
+
+import base64
+import json
+from collections.abc import Sequence
+from fractions import Fraction
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rovr.report.place import MARK, ReportFolder
+from rovr.restore import Summary
+from rovr.serve.pictures import clear_png, jpeg, smaller
+from rovr.types import Edit
+from rovr.video import open_masks, open_source
+
+# Frames that are shown at most, and width of their pictures.
+MOST, WIDE, SMALL = 72, 720, 320
+MODULES = ("ui.js", "compare.js", "film.js", "stage.js", "onefile.js")
+
+
+class RepairReport:
+    """Watches a repair, and tells of it afterwards.
+
+    Args:
+        folder: where the page goes, as ``index.html``; it appears when the report is finished.
+        overwrite: whether an earlier report may be replaced.
+
+    Raises:
+        UserError: the folder cannot be written or is taken.
+    """
+
+    def __init__(self, folder: Path, overwrite: bool) -> None:
+        self.place = ReportFolder(folder, True, overwrite)
+        self.edits: list[Edit] = []
+        self.doubts: dict[int, bytes] = {}
+        self.levels: list[float] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.place.discard()
+
+    def watch(self, edit: Edit, frame: Tensor, doubt: Tensor) -> None:
+        """Take note of an edit, see :data:`rovr.blocks.Watch`."""
+        self.edits.append(edit)
+        level = smaller(doubt[0].cpu().numpy(), SMALL)
+        self.levels.append(round(float(level.mean()) / 255, 4))
+        self.doubts[edit.frame] = clear_png(level, SMALL)
+
+    def finish(
+        self,
+        summary: Summary,
+        mask: Path | None,
+        boxes: Sequence[str] = (),
+        dilate: int = 0,
+        rate: Fraction | None = None,
+    ) -> Path:
+        """Write the page.
+
+        Args:
+            summary: of the repair, whose input and output are read once more.
+            mask: as given for the repair, like the following.
+            boxes: rectangles.
+            dilate: pixels that holes were widened by.
+            rate: frames per second of a folder.
+
+        Returns:
+            The page.
+        """
+        pictures = self._pictures(summary, mask, boxes, dilate, rate)
+        title = Path(summary.input).name
+        told = {name: value for name, value in summary.to_json().items() if name not in ("input", "output")}
+        data = {
+            "title": title,
+            "frames": summary.frames,
+            "summary": told,
+            "pictures": pictures,
+            "edits": [[e.frame, level, *e.contexts] for e, level in zip(self.edits, self.levels, strict=True)],
+        }
+        (self.place.partial / "index.html").write_text(_page(title, data), encoding="utf-8")
+        self.place.commit()
+        return self.place.path / "index.html"
+
+    def _kept(self, frames: int) -> set[int]:
+        """Frames to show."""
+        if frames <= MOST or not self.edits:
+            return set(np.linspace(0, frames - 1, min(frames, MOST)).astype(int).tolist())
+        share = MOST // (1 + max(len(edit.contexts) for edit in self.edits))
+        ordered = sorted(self.edits, key=lambda edit: edit.frame)
+        chosen = [ordered[k] for k in np.linspace(0, len(ordered) - 1, max(share, 1)).astype(int)]
+        return {frame for edit in chosen for frame in (edit.frame, *edit.contexts)}
+
+    def _pictures(
+        self, summary: Summary, mask: Path | None, boxes: Sequence[str], dilate: int, rate: Fraction | None
+    ) -> dict[int, dict[str, str]]:
+        """By frame: ``before``, ``after``, and where it was repaired ``hole`` and ``doubt``, as data addresses."""
+        kept, found = self._kept(summary.frames), {}
+        repaired = {edit.frame for edit in self.edits}
+        with open_source(summary.input, rate=rate) as source, open_source(summary.output, rate=rate) as made:
+            turn, holes = source.info.orientation.to_shown, iter(open_masks(source.info, mask, boxes, dilate))
+            # What a folder holds is turned already.
+            turned = made.info.orientation.to_shown
+            for k, (before, after, hole) in enumerate(zip(source, made, holes, strict=False)):
+                if k not in kept:
+                    continue
+                found[k] = {"before": _jpeg(turn(before.rgb)), "after": _jpeg(turned(after.rgb))}
+                if k in repaired:
+                    level = turn(hole).astype(np.uint8) * 255
+                    found[k] |= {"hole": _png(clear_png(level, SMALL)), "doubt": _png(self.doubts[k])}
+                    if not source.info.orientation.upright:
+                        shown = turn(cv2.imdecode(np.frombuffer(self.doubts[k], np.uint8), cv2.IMREAD_UNCHANGED))
+                        found[k]["doubt"] = _png(clear_png(np.ascontiguousarray(shown[..., 3]), SMALL))
+        return found
+
+
+def _jpeg(rgb: NDArray[np.uint8]) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg(rgb, WIDE, 82)).decode()}"
+
+
+def _png(data: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+
+
+def asset(name: str) -> str:
+    """A file of the page."""
+    return resources.files("rovr.serve").joinpath("static", name).read_text(encoding="utf-8")
+
+
+def bundled(names: Sequence[str]) -> str:
+    """Modules of the page as one script: in order, what they import from each other left out."""
+    lines = [line for name in names for line in asset(name).splitlines() if not line.startswith("import ")]
+    return "\n".join(line.removeprefix("export ") for line in lines)
+
+
+def _page(title: str, data: dict[str, Any]) -> str:
+    held = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    text = asset("onefile.html")
+    parts = {"mark": MARK, "title": _escaped(title), "css": asset("style.css"), "data": held, "js": bundled(MODULES)}
+    for name, part in parts.items():
+        before, _, after = text.partition(f"<!-- {name} -->")
+        text = before + part + after
+    return text
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")

@@ -1,0 +1,112 @@
+"""rovr restore --report: one file that opens offline and tells what was done."""
+
+import json
+import re
+
+import pytest
+from conftest import moving_texture, write_video
+
+from rovr.cli import main
+from rovr.errors import UserError
+from rovr.serve.onefile import RepairReport, bundled
+from rovr.types import Edit
+
+pytest_plugins = ["served"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A short video repaired with a report: the page's folder."""
+    folder = tmp_path_factory.mktemp("report")
+    video = write_video(folder / "in & <out>.mp4", moving_texture(5))
+    command = [
+        "restore",
+        str(video),
+        "--box",
+        "20,12,20,20",
+        "-o",
+        str(folder / "out.mp4"),
+        "--device",
+        "cpu",
+        "--quiet",
+    ]
+    assert main([*command, "--report", str(folder / "page")]) == 0
+    return folder
+
+
+def test_it_is_one_file_closed_in_itself(made):
+    assert [path.name for path in (made / "page").iterdir()] == ["index.html"]
+    text = (made / "page" / "index.html").read_text()
+    assert not re.search(r"(src|href)=\"(?!data:|#)|https?://(?!www\.w3\.org/2000/svg)|^import |^export ", text, re.M)
+    assert "in &amp; &lt;out>.mp4" in text
+    assert str(made) not in text
+    assert not re.search("<!-- (mark|title|css|data|js) -->", text)
+
+
+def test_it_holds_every_edit_and_picture(made):
+    text = (made / "page" / "index.html").read_text()
+    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
+    assert sorted(edit[0] for edit in data["edits"]) == list(range(5))
+    assert all(len(edit) == 4 for edit in data["edits"])
+    assert set(data["pictures"]) == set("01234")
+    assert all(set(picture) == {"before", "after", "hole", "doubt"} for picture in data["pictures"].values())
+
+
+def test_it_opens_offline_in_a_browser(made, chromium):
+    context = chromium.new_context(offline=True)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+    page.goto((made / "page" / "index.html").as_uri())
+    page.wait_for_function("document.querySelectorAll('#film circle.dot').length === 5")
+    assert "Repaired as number" in page.inner_text("#look")
+    page.click("#next")
+    assert page.inner_text("#where") == "frame 1 of 4"
+    page.locator("#look .shots button").first.click()
+    assert page.inner_text("#where") != "frame 1 of 4"
+    context.close()
+    assert not wrong
+
+
+def test_a_folder_in_the_way_is_said_before_the_work(made, tmp_path, capsys):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").write_text("mine")
+    video = str(made / "in & <out>.mp4")
+    command = [
+        "restore",
+        video,
+        "--box",
+        "20,12,20,20",
+        "-o",
+        str(tmp_path / "o.mp4"),
+        "--report",
+        str(tmp_path / "taken"),
+    ]
+    assert main(command) == 2
+    assert "not empty" in capsys.readouterr().err
+    assert not (tmp_path / "o.mp4").exists()
+
+
+def test_of_a_long_video_some_repairs_are_shown_with_whom_they_looked_at(tmp_path):
+    report = RepairReport(tmp_path / "r", False)
+    report.edits = [Edit(k, (k + 7, k + 400)) for k in range(500)]
+    kept = report._kept(1000)
+    report.place.discard()
+    assert len(kept) <= 72
+    shown = [edit for edit in report.edits if edit.frame in kept and set(edit.contexts) <= kept]
+    assert len(shown) >= 20
+
+
+def test_modules_become_one_script():
+    text = bundled(["ui.js", "film.js"])
+    assert "export" not in text
+    assert "import" not in text
+    assert "class Film" in text
+
+
+def test_a_report_that_is_not_finished_leaves_nothing(tmp_path):
+    with pytest.raises(UserError), RepairReport(tmp_path / "r", False):
+        raise UserError("stop")
+    assert not list(tmp_path.iterdir())
