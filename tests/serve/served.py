@@ -98,29 +98,8 @@ def serving(limits: Limits = SMALL, token: str | None = None, ready: bool = Fals
             thread.join(20)
 
 
-@pytest.fixture
-def served() -> Iterator[Served]:
-    """A page with small limits, with nothing open."""
-    with serving() as page:
-        yield page
-
-
 def browser_script():
     spec = importlib.util.spec_from_file_location("browser", ROOT / "scripts" / "browser.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A browser, driven by Playwright."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need Playwright")
-    path = browser_script().find_browser()
-    if path is None:
-        pytest.skip("no Chromium on this machine: run python scripts/browser.py")
-    with sync_api.sync_playwright() as playwright:
-        # In a container there is no other user to keep apart from.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield browser
-        browser.close()

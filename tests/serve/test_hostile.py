@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import moving_texture, write_video
 
-pytest_plugins = ["served"]
+pytest_plugins = ["page_fixtures"]
 
 WAYS_UP = [
     "..%2f" * 8 + "etc%2fpasswd",

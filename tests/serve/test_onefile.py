@@ -11,7 +11,7 @@ from rovr.errors import UserError
 from rovr.serve.onefile import RepairReport, bundled
 from rovr.types import Edit
 
-pytest_plugins = ["served"]
+pytest_plugins = ["page_fixtures"]
 
 
 @pytest.fixture(scope="module")

@@ -206,13 +206,10 @@ class Page:
         return JSONResponse(job.to_json(), 201)
 
     async def end_job(self, request: Request) -> Response:
-        """Cancel a job that is not over, forget one that is."""
+        """End a job and forget it, with all that it made."""
         job = self.jobs.get(request.path_params["job"])
         self.pictures.forget(job.folder)
-        if job.over:
-            await self.jobs.remove(job)
-        else:
-            await self.jobs.cancel(job)
+        await self.jobs.remove(job)
         return Response(status_code=204)
 
     async def settle(self, request: Request) -> Response:
