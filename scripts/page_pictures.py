@@ -1,7 +1,7 @@
 """Take the pictures of the page for README and docs: ``docs/images/page.png`` and the film ``page.mp4``.
 
-Serves the real page, opens the bundled sample in a browser, and does what a person would. Every picture of the film is a
-screenshot; waiting for the repair is left out. Run ``python scripts/page_pictures.py``.
+Serves the real page, opens the bundled sample in a browser, and does what a person would. Every picture of the film is
+a screenshot; waiting for the repair is left out. Run ``python scripts/page_pictures.py``.
 """
 
 import argparse

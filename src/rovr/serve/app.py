@@ -286,10 +286,12 @@ class Page:
 
     def _file(self, job: Job, name: str) -> Response:
         """A small file of a job; names are the server's own."""
-        path = job.folder / name
-        if not path.is_file():
-            raise Refused("There is no such picture yet.", 404)
-        return FileResponse(path)
+        try:
+            # Read at once: the worker puts a newer picture in its place at any time.
+            data = (job.folder / name).read_bytes()
+        except OSError:
+            raise Refused("There is no such picture yet.", 404) from None
+        return Response(data, media_type="image/png" if name.endswith(".png") else "image/jpeg")
 
     async def _index(self, job: Job, path: Path | None = None) -> Index:
         """Where the frames of a job's video are, found out once."""

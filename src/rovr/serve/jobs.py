@@ -187,6 +187,7 @@ class Lane:
                 return
             if not answer:
                 job.state, job.error = "failed", "The worker stopped; most likely the machine ran out of memory."
+                await self._end()
                 return
             job.hear(json.loads(answer))
 

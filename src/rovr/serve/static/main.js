@@ -24,6 +24,7 @@ const setTab = (name, focus = false) => {
   });
   find("actions").hidden = name === "look" && repairs().length > 0;
   if (name === "look") showLook();
+  if (name === "repair") tell("settings");
   refresh();
   refilm();
 };

@@ -59,8 +59,10 @@ const sendMask = async (file) => {
   } catch (error) { toast(error.message, { bad: true }); }
 };
 
+let shown = null, version = -1;
 export const showMarks = () => {
-  if (!app.marks) return;
+  if (!app.marks || (shown === app.marks && version === app.marks.version)) return;
+  [shown, version] = [app.marks, app.marks.version];
   list.replaceChildren(...app.marks.list.map((mark) => make("li", {},
     make("span", { className: mark.erase ? "dot erase" : "dot" }),
     make("span", { className: "what" }, mark.title || (mark.erase ? "Eraser" : NAMES[mark.type]), make("br"), make("span", { className: "when", textContent: when(mark) })),

@@ -86,4 +86,5 @@ on("jobs", () => {
     selector.value = app.settings.selector;
   }
 });
-["marks", "settings", "preview", "jobs"].forEach((name) => on(name, () => app.clip && estimate && showEstimate()));
+// Counting takes a while on a long video, and a brush moves often.
+["marks", "settings", "preview", "jobs"].forEach((name) => on(name, () => app.clip && estimate && app.tab === "repair" && showEstimate()));

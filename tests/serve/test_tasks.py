@@ -1,0 +1,94 @@
+"""What the worker does, and what becomes of videos that are out of the ordinary."""
+
+import time
+
+import av
+import numpy as np
+import pytest
+from conftest import moving_texture, packets, rgb_frames, write_video
+from served import serving
+
+from rovr.restorer import Restorer
+from rovr.serve.limits import Limits
+from rovr.serve.playable import make_playable, plays
+
+pytest_plugins = ["page_fixtures"]
+
+
+def test_what_browsers_play_is_left_alone(tmp_path, video):
+    assert plays(video(audio=0.4))
+    assert not make_playable(video(), tmp_path / "play.mp4")
+    assert not (tmp_path / "play.mp4").exists()
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p10le", "yuv444p"])
+def test_what_they_do_not_play_is_copied(tmp_path, pix_fmt):
+    path = write_video(tmp_path / "in.mp4", moving_texture(12), pix_fmt=pix_fmt, audio=0.4)
+    assert make_playable(path, tmp_path / "play.mp4")
+    assert plays(tmp_path / "play.mp4")
+    before, after = rgb_frames(path).astype(int), rgb_frames(tmp_path / "play.mp4").astype(int)
+    assert before.shape == after.shape
+    assert np.abs(before - after).mean() < 6
+    assert packets(tmp_path / "play.mp4", "audio")
+    with av.open(str(tmp_path / "play.mp4")) as copy:
+        assert copy.streams.video[0].codec_context.pix_fmt == "yuv420p"
+
+
+def test_a_wide_video_is_copied_smaller_and_upright(tmp_path):
+    path = write_video(tmp_path / "in.mkv", moving_texture(3, 60, 2560), codec="ffv1", pix_fmt="yuv444p")
+    assert make_playable(path, tmp_path / "play.mp4")
+    assert rgb_frames(tmp_path / "play.mp4").shape == (3, 30, 1280, 3)
+
+
+def test_a_matroska_file_stays_one_and_plays(served, tmp_path):
+    path = write_video(tmp_path / "in.mkv", moving_texture(4), subtitles=True)
+    clip = served.open(path)
+    mark = {"type": "box", "x": 20, "y": 12, "w": 16, "h": 16, "first": 1, "last": 2}
+    job = served.job(clip["id"], {"kind": "restore", "marks": [mark], "widen": 1})
+    found = served.wait(job["id"])
+    assert found["state"] == "done", found
+    assert found["result"]["repaired"] == 2
+    name = f"/api/jobs/{job['id']}"
+    (tmp_path / "out.mkv").write_bytes(served.ask("GET", f"{name}/download/video")[1])
+    (tmp_path / "play.mp4").write_bytes(served.ask("GET", f"{name}/download/play")[1])
+    assert packets(tmp_path / "out.mkv", "subtitle")
+    assert plays(tmp_path / "play.mp4")
+    assert {edit[0] for edit in served.json("GET", f"{name}/edits/0")["edits"]} == {1, 2}
+    assert served.ask("GET", f"{name}/doubt/1")[0] == 200
+    assert served.ask("GET", f"{name}/doubt/0")[0] == 404
+    status, part = served.ask("GET", f"{name}/download/play", range="bytes=0-9")
+    assert (status, len(part)) == (206, 10)
+
+
+def test_a_video_is_deleted_when_nobody_looks_for_long(video):
+    with serving(Limits(keep=1.0, spare=0)) as page:
+        page.open(video(count=6))
+        assert list(page.page.store.root.iterdir())
+        # Asking how things are is no look at a video.
+        end = time.monotonic() + 30
+        while page.json("GET", "/api/state")["clips"]:
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        assert not list(page.page.store.root.iterdir())
+
+
+def test_edits_are_told_with_places_in_the_whole_video(video, tmp_path):
+    from rovr.restore import restore_video
+
+    told = []
+
+    def watch(edit, frame, doubt):
+        told.append((edit, frame.clone(), doubt.clone()))
+
+    restorer = Restorer.from_pretrained("telea", "nearest", "cpu")
+    restorer.window, restorer.margin = 4, 2
+    path = video(count=15)
+    restore_video(path, None, tmp_path / "out.mp4", boxes=["20,12,8,8"], restorer=restorer, crf=0, watch=watch)
+    assert sorted(edit.frame for edit, *_ in told) == list(range(15))
+    assert all(0 < abs(context - edit.frame) <= 2 for edit, *_ in told for context in edit.contexts)
+    made = rgb_frames(tmp_path / "out.mp4").astype(int)
+    for edit, frame, doubt in told:
+        assert frame.shape == (3, 48, 64)
+        assert doubt.shape == (1, 48, 64)
+        assert not doubt[:, :12].any()
+        assert np.abs(frame.permute(1, 2, 0).numpy() - made[edit.frame]).mean() < 3
