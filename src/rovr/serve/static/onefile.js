@@ -44,7 +44,7 @@ const show = () => {
   const pair = [image(view.frame, "before"), image(view.frame, "after")], overlays = [];
   if (pair[0]) board.size = { width: pair[0].naturalWidth, height: pair[0].naturalHeight };
   const add = (kind, more) => { const mask = image(view.frame, kind); if (mask) overlays.push({ mask, ...more }); };
-  if (view.doubt) add("doubt", { colour: "#d018c8", border: 0, alpha: 0.8 });
+  if (view.doubt) add("doubt", { colour: "#d018c8", border: 0, alpha: 0.8, after: true });
   if (view.outline) add("hole", { colour: colour("--hole"), border: 1.5, alpha: 1 });
   board.show({ pair, overlays, mode: view.mode === "flicker" ? view.flicker : view.mode, cut: view.cut });
 };

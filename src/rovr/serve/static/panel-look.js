@@ -22,7 +22,7 @@ const pair = () => ["a", "b"].map((side, k) => {
 
 const table = () => {
   const jobs = repairs(), truth = jobs.some((job) => job.result.psnr);
-  const heads = ["", "s a frame", "s in all", "made up", ...(truth ? ["in the hole, dB"] : [])];
+  const heads = ["", "s/frame", "s in all", "made up", ...(truth ? ["dB in holes"] : [])];
   const row = (job) => [repairName(job), job.result.seconds_per_repair.toFixed(2), job.result.seconds.toFixed(0), percent(job.result.mean_doubt), ...(truth ? [job.result.psnr?.toFixed(2) ?? "–"] : [])];
   return make("div", { className: "scroll", tabIndex: 0, aria: { label: "Repairs in numbers", role: "region" } }, make("table", {},
     make("thead", {}, make("tr", {}, heads.map((text) => make(text ? "th" : "td", { textContent: text })))),

@@ -1,6 +1,6 @@
 // Where the picture is: drawing, zooming, moving, and the divider. Knows places and pointers, not what they mean.
 
-import { drawDivider, drawPair, tinted } from "/static/compare.js";
+import { drawDivider, drawPair, sidePlace, tinted } from "/static/compare.js";
 
 export class Stage {
   // ``hand``: what pointers do, {tool(), down(point), move(point), up(), cut(share), size()}.
@@ -130,18 +130,28 @@ export class Stage {
     pen.clearRect(0, 0, area.width, area.height);
     const place = this.place;
     drawPair(pen, area, place, size, scene.pair, scene.mode, scene.cut);
-    if (scene.mode !== "side") {
-      for (const { mask, colour, border, alpha } of scene.overlays) {
-        pen.globalAlpha = alpha;
-        pen.imageSmoothingEnabled = true;
-        pen.drawImage(tinted(mask, colour, border), place.x, place.y, size.width * place.scale, size.height * place.scale);
-        pen.globalAlpha = 1;
-      }
-    }
+    this.lay(scene, area, scene.mode === "side" ? sidePlace(area, place, size) : place);
     if (scene.mode === "slider") drawDivider(pen, area, place.x + scene.cut * size.width * place.scale);
     const brush = scene.mode === "a" && scene.brush && this.mouse;
     if (brush) this.ring(place, scene.brush);
     canvas.style.cursor = scene.mode === "slider" ? "ew-resize" : this.hand.tool() === "hand" ? "grab" : brush ? "none" : "crosshair";
+  }
+
+  // Overlays: side by side, they lie over the right one, and so do those ``after`` a repair wherever there are two.
+  lay(scene, area, place) {
+    const { pen, size } = this, half = scene.mode === "side" ? area.width / 2 : 0;
+    const cut = scene.mode === "slider" ? place.x + scene.cut * size.width * place.scale : half;
+    for (const { mask, colour, border, alpha, after } of scene.overlays) {
+      const left = after ? cut : half;
+      pen.save();
+      pen.beginPath();
+      pen.rect(left, 0, area.width - left, area.height);
+      pen.clip();
+      pen.imageSmoothingEnabled = true;
+      pen.globalAlpha = alpha;
+      pen.drawImage(tinted(mask, colour, border), half + place.x, place.y, size.width * place.scale, size.height * place.scale);
+      pen.restore();
+    }
   }
 
   ring(place, brush) {

@@ -84,7 +84,7 @@ const markOverlays = (frame, wide) => {
 const lookOverlays = (frame, job) => {
   if (!job || !app.edits.get(job.id)?.has(frame)) return [];
   const list = [], add = (address, more) => { const mask = held(address); if (mask) list.push({ mask, ...more }); };
-  if (app.look.doubt) add(api.doubt(job.id, frame), { colour: "#d018c8", border: 0, alpha: 0.8 });
+  if (app.look.doubt) add(api.doubt(job.id, frame), { colour: "#d018c8", border: 0, alpha: 0.8, after: true });
   if (app.look.outline) add(api.hole(job.id, frame, 960), { colour: colour("--hole"), border: 2, alpha: 1 });
   return list;
 };
