@@ -95,7 +95,7 @@ def show(tab: Any, film: Film) -> None:
             film.take(2)
             seen = done
     tab.wait_for_timeout(2000)
-    film.move(16, lambda share: tab.locator("#scrub").fill(str(round(24 + 16 * share))))
+    film.move(16, lambda share: tab.locator("#scrub").fill(str(round(24 - 20 * share))))
     tab.wait_for_timeout(600)
     film.take(14)
 

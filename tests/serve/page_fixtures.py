@@ -14,9 +14,9 @@ def served() -> Iterator[Served]:
         yield page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A browser, driven by Playwright."""
+    """A browser, driven by Playwright, whose event loop runs in this thread until the end of the module."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need Playwright")
     path = browser_script().find_browser()
     if path is None:

@@ -200,6 +200,8 @@ class Page:
             task["truth"] = str(clip.truth.path) if clip.truth else None
         job = Job(name, task["task"], clip, clip.folder / f"job-{name}", task, asked.shown())
         self.jobs.add(job)
+        for old in [one for one in self.jobs.of(clip) if one.kind == "preview" and one.over][:-3]:
+            await self.jobs.remove(old)
         if isinstance(asked, asking.Preview) and self.jobs.lanes[LONG].process is None:
             # Whoever looks at one frame will soon want them all.
             self.jobs.background(Job("warm", "warm", None, self.store.root / "warm-long", {"task": "warm"}), LONG)

@@ -231,7 +231,7 @@ class Jobs:
         return self.all[name]
 
     def add(self, job: Job) -> None:
-        """Queue a job; an older preview of the same clip that still waits gives way.
+        """Queue a job.
 
         Raises:
             Refused: too many wait.

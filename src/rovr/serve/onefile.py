@@ -121,7 +121,8 @@ class RepairReport:
                     level = turn(hole).astype(np.uint8) * 255
                     found[k] |= {"hole": _png(clear_png(level, SMALL)), "doubt": _png(self.doubts[k])}
                     if not source.info.orientation.upright:
-                        shown = turn(cv2.imdecode(np.frombuffer(self.doubts[k], np.uint8), cv2.IMREAD_UNCHANGED))
+                        held = np.frombuffer(self.doubts[k], np.uint8)
+                        shown = turn(np.asarray(cv2.imdecode(held, cv2.IMREAD_UNCHANGED)))
                         found[k]["doubt"] = _png(clear_png(np.ascontiguousarray(shown[..., 3]), SMALL))
         return found
 

@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 import socket
+import sys
 import threading
 import time
 import webbrowser
@@ -32,7 +33,9 @@ def bind(host: str, port: int | None) -> socket.socket:
     reason = ""
     for number in range(PORT, PORT + TRIES) if port is None else (port,):
         listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":
+            # There it would let two servers share a port.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, number))
             return listener
