@@ -1,14 +1,15 @@
 """Long videos in constant memory: repair block by block, each with frames on either side to look at.
 
 A block is up to ``window`` frames to repair, ``margin`` frames before them, repaired already and kept with their
-doubt, and ``margin`` frames after them, still damaged. Whatever fits into ``window + margin`` frames is one block.
+doubt, and ``margin`` frames after them, still damaged. Whatever fits into ``window + margin`` frames is one block. No
+block reaches beyond a scene cut.
 """
 
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import groupby, islice
 from typing import Generic, TypeVar
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 from rovr.mdp.state import RepairState
 from rovr.repair import Repairer
 from rovr.types import Edit
+from rovr.video.cuts import Thumb, thumb, with_cuts
 
 T = TypeVar("T")
 
@@ -73,9 +75,11 @@ class BlockRepairer(Generic[T]):
         margin: frames on either side to look at.
         device: where the frames lie during a repair.
         on_edit: called after each edit, for progress.
+        cuts: whether to look for scene cuts.
 
     Attributes:
         seconds: spent in editor and selector so far.
+        scenes: index of the first frame of each scene so far.
     """
 
     def __init__(
@@ -85,13 +89,16 @@ class BlockRepairer(Generic[T]):
         margin: int = 25,
         device: torch.device | str = "cpu",
         on_edit: Callable[[Edit], None] | None = None,
+        cuts: bool = True,
     ) -> None:
         self.repairer = repairer
         self.window = max(1, window)
         self.margin = max(0, margin)
         self.device = device
         self.on_edit = on_edit
+        self.cuts = cuts
         self.seconds = 0.0
+        self.scenes: list[int] = []
 
     def run(self, items: Iterable[Item[T]], generator: torch.Generator) -> Iterator[Item[T]]:
         """Repair a stream.
@@ -100,10 +107,22 @@ class BlockRepairer(Generic[T]):
             items: every frame of the video in order; damaged ones come back repaired.
             generator: source of chance for selectors that sample.
         """
-        source = iter(items)
+        self.scenes = []
+        for start, scene in groupby(self._begun(items), key=lambda pair: pair[0]):
+            yield from self._scene((item for _, item in scene), start, generator)
+
+    def _begun(self, items: Iterable[Item[T]]) -> Iterator[tuple[int, Item[T]]]:
+        """Every item with the index at which its scene begins."""
+        pairs = with_cuts(items, _thumb) if self.cuts else ((item, False) for item in items)
+        for index, (item, cut) in enumerate(pairs):
+            if cut or index == 0:
+                self.scenes.append(index)
+            yield self.scenes[-1], item
+
+    def _scene(self, source: Iterator[Item[T]], first: int, generator: torch.Generator) -> Iterator[Item[T]]:
+        """Repair one scene, of which frame ``first`` is the first."""
         before: deque[Item[T]] = deque(maxlen=self.margin)
         ahead: deque[Item[T]] = deque()
-        first = 0
         while True:
             # One frame more than fits tells whether the video goes on.
             ahead.extend(islice(source, self.window + self.margin + 1 - len(ahead)))
@@ -147,3 +166,7 @@ class BlockRepairer(Generic[T]):
             item.frame = state.frames[edit.frame].cpu().clone()
             item.doubt = state.doubt[edit.frame].cpu().clone()
             item.edit = Edit(edit.frame + start, tuple(context + start for context in edit.contexts))
+
+
+def _thumb(item: Item[T]) -> Thumb:
+    return thumb(item.frame.permute(1, 2, 0).cpu().numpy(), item.mask[0].cpu().numpy())

@@ -44,6 +44,7 @@ class Summary:
         editor: its name.
         selector: its name.
         contexts: frames looked at per repair.
+        scenes: index of the first frame of each scene.
         seed: of the source of chance.
         seconds: the whole job.
         seconds_repairing: of these, in editor and selector.
@@ -65,6 +66,7 @@ class Summary:
     editor: str = ""
     selector: str = ""
     contexts: int = 0
+    scenes: list[int] = field(default_factory=list)
     seed: int = 0
     seconds: float = 0.0
     seconds_repairing: float = 0.0
@@ -120,6 +122,7 @@ def restore_video(
     contexts: int = 2,
     device: str = "auto",
     weights: str | Path | None = None,
+    cuts: bool = True,
     restorer: Restorer | None = None,
     seed: int = 0,
     crf: int = 18,
@@ -143,7 +146,8 @@ def restore_video(
         contexts: K, frames to look at per repair.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         weights: the editor's, by default the ones that come with it.
-        restorer: takes the place of the last five where one is at hand.
+        cuts: whether to look for scene cuts, which no repair looks across.
+        restorer: takes the place of the last six where one is at hand.
         seed: of the source of chance.
         crf: quality of H.264, 0 (best) to 51.
         lossless: write FFV1 with every sample outside the holes as it was.
@@ -174,7 +178,7 @@ def restore_video(
         )
         stack.callback(sink.abort)
         masks.check_length()
-        restorer = restorer or Restorer.from_pretrained(editor, selector, device, contexts, weights)
+        restorer = restorer or Restorer.from_pretrained(editor, selector, device, contexts, weights, cuts)
         summary = _summary(source, out, restorer, seed)
         on_start(Job(source.info.frames, describe_device(restorer.device), source.info.shown_size))
         try:
@@ -254,6 +258,7 @@ def _run(
             on_frame()
         sink.write(frame)
         summary.frames += 1
+    summary.scenes = blocks.scenes
     summary.hole_share = missing / (summary.frames * info.width * info.height)
     summary.mean_doubt = doubt / missing if missing else 0.0
     summary.seconds_repairing = blocks.seconds

@@ -46,6 +46,7 @@ class Restorer:
         device: where frames lie during a repair.
         window: frames to repair at a time in long videos.
         margin: frames to look at on either side of these.
+        cuts: whether to look for scene cuts, which no repair looks across.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Restorer:
         device: torch.device | str = "cpu",
         window: int = 50,
         margin: int = 25,
+        cuts: bool = True,
     ) -> None:
         if contexts < 1:
             raise UserError(f"{contexts} contexts: a repair has to look at one frame at least.")
@@ -63,6 +65,7 @@ class Restorer:
         self.device = torch.device(device)
         self.window = window
         self.margin = margin
+        self.cuts = cuts
 
     @classmethod
     def from_pretrained(
@@ -72,6 +75,7 @@ class Restorer:
         device: str = "auto",
         contexts: int = 2,
         weights: str | Path | None = None,
+        cuts: bool = True,
     ) -> "Restorer":
         """Load by name; instances are taken as they are.
 
@@ -81,6 +85,7 @@ class Restorer:
             device: see :func:`rovr.device.pick_device`.
             contexts: K, frames to look at per repair.
             weights: the editor's weights, by default the ones that come with it.
+            cuts: whether to look for scene cuts, which no repair looks across.
 
         Raises:
             UserError: an unknown name, an absent device, weights that do not fit.
@@ -94,12 +99,12 @@ class Restorer:
             from rovr.editor import load_editor
 
             editor = load_editor(editor, device=place, weights=weights)
-        return cls(editor, selector, contexts, place)
+        return cls(editor, selector, contexts, place, cuts=cuts)
 
     def blocks(self, width: int, height: int, on_edit: Callable[[Edit], None] | None = None) -> BlockRepairer[Any]:
         """A block repairer for frames of this size."""
         window, margin = block_size(width * height, self.window, self.margin)
-        return BlockRepairer(self.repairer, window, margin, self.device, on_edit)
+        return BlockRepairer(self.repairer, window, margin, self.device, on_edit, self.cuts)
 
     def restore(self, frames: Frames, masks: Frames, seed: int = 0) -> RestoreResult:
         """Repair a clip held in memory; pixels outside the mask come back as they were.

@@ -30,6 +30,8 @@ class Restore:
     """Weights of the editor, in place of those that come with it."""
     contexts: int = 2
     """Frames to look at per repair."""
+    one_scene: bool = False
+    """Do not look for scene cuts, which otherwise no repair looks across."""
     device: str = "auto"
     """Where to compute: auto, cpu, cuda or mps."""
     seed: int = 0
@@ -75,6 +77,7 @@ class Restore:
                 contexts=self.contexts,
                 device=self.device,
                 weights=self.weights,
+                cuts=not self.one_scene,
                 seed=self.seed,
                 crf=self.crf,
                 lossless=self.lossless,
@@ -87,7 +90,8 @@ class Restore:
             )
         if self.json:
             print(json.dumps(summary.to_json()))
+        scenes = f" in {len(summary.scenes)} scenes" if len(summary.scenes) > 1 else ""
         display.line(
-            f"{summary.output}: {summary.repaired} of {summary.frames} frames repaired, "
+            f"{summary.output}: {summary.repaired} of {summary.frames} frames{scenes} repaired, "
             f"{summary.seconds_per_repair:.2f} s each, {summary.seconds:.1f} s in all"
         )
