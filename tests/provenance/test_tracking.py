@@ -117,13 +117,14 @@ def test_an_editor_that_cannot_tell_is_not_made_to_guess():
     assert shares(tracker.traces[2], 2, 3) == ({}, {"invented": 255})
 
 
-def test_records_hold_everything():
+def test_a_record_holds_everything():
     masks = masks_of(None, (2, 4, 3, 6), (2, 4, 3, 6))
     tracker = Tracker([5, 6, 7])
     tracker.record(Edit(1, (0,)), None, masks)
     tracker.record(Edit(2, (1, 0)), sources((0.6, 0, 0), (0.2, 0, 0)), masks)
     trace = tracker.traces[2]
-    again = Trace.from_records(trace.size, trace.records())
+    again = Trace.from_record(trace.record())
+    assert again.size == trace.size
     for name in ("places", "frames", "shares", "other", "unknown", "invented"):
         assert torch.equal(getattr(again, name), getattr(trace, name)), name
         assert getattr(again, name).dtype == getattr(trace, name).dtype
@@ -139,7 +140,7 @@ def test_a_tally_sums_up():
     assert said["pixels"] == 6
     assert said["recovered"] == pytest.approx(0.8)
     assert said["invented"] == pytest.approx(0.2)
-    assert said["by_distance"] == {"1": 0.4, "2-3": 0, "4-7": 0.4, "8-15": 0, "16+": 0}
+    assert said["by_distance"] == {"0": 0, "1": 0.4, "2-3": 0, "4-7": 0.4, "8-15": 0, "16+": 0}
     assert said["mean_sources"] == 2
     assert said["median_distance"] == 1
     assert Tally().summary()["median_distance"] is None

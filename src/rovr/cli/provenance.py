@@ -35,8 +35,8 @@ class Provenance:
         if self.output is not None and self.frame is None:
             raise UserError("A picture shows one frame: say which with --frame N.")
         file = TraceFile(self.file)
-        said: dict[str, Any] = file.index["summary"]
-        about = f"{len(file.frames)} of {file.index['frames']} frames repaired"
+        said: dict[str, Any] = file.summary
+        about = f"{len(file.frames)} of {file.length} frames repaired"
         if self.frame is not None:
             trace, tally = file.read(self.frame), Tally()
             tally.add(trace, self.frame)
@@ -71,5 +71,5 @@ def _told(said: dict[str, Any]) -> list[str]:
     lines += [f"invented  {said['invented']:7.1%}"]
     lines += [f"unknown   {said['unknown']:7.1%}"] if said["unknown"] else []
     if said["median_distance"] is not None:
-        lines.append(f"{said['mean_sources']:.1f} frames a pixel, half of it from {said['median_distance']} or fewer away")
+        lines.append(f"{said['mean_sources']:.1f} frames a pixel; median distance {said['median_distance']}")
     return lines

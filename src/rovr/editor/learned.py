@@ -77,9 +77,7 @@ class LearnedEditor(Editor):
             Image (1, 3, h, w) and doubt (1, 1, h, w) of a full-size window, and that window.
         """
 
-    def sources(
-        self, target: Prepared, mask: Tensor, window: Window, fusion: Fusion, error: Tensor
-    ) -> Sources | None:
+    def sources(self, target: Prepared, mask: Tensor, window: Window, fusion: Fusion, error: Tensor) -> Sources | None:
         """Whom the pixels come from, as far as an editor can tell.
 
         Args:

@@ -1,4 +1,4 @@
-"""Provenance on disk: a zip archive of NumPy arrays, one a frame, with an index; docs/provenance.md is its definition."""
+"""Provenance on disk: a zip archive of NumPy arrays, one a frame, with an index; docs/provenance.md defines it."""
 
 import json
 import zipfile
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rovr.errors import UserError
-from rovr.provenance.trace import RECORD, SLOTS, Trace
+from rovr.provenance.trace import SLOTS, Trace, layout
 
 FORMAT = "rovr-provenance"
 VERSION = 1
@@ -30,7 +30,7 @@ class TraceWriter:
     def add(self, frame: int, trace: Trace) -> None:
         """Write the trace of a frame."""
         with self.archive.open(f"{frame}.npy", "w", force_zip64=True) as member:
-            np.lib.format.write_array(member, trace.records(), allow_pickle=False)
+            np.lib.format.write_array(member, trace.record(), allow_pickle=False)
 
     def finish(self, about: dict[str, Any]) -> None:
         """Write the index and close.
@@ -54,7 +54,9 @@ class TraceFile:
         path: of the file.
 
     Attributes:
-        index: what the file says of the video, as docs/provenance.md lists it.
+        size: height and width of the video.
+        length: number of its frames.
+        summary: as :meth:`rovr.provenance.Tally.summary` says it.
         frames: the repaired frames, ascending.
 
     Raises:
@@ -70,11 +72,11 @@ class TraceFile:
             index = json.loads(self.archive.read(INDEX))
             known = index["format"] == FORMAT and index["version"] == VERSION and index["slots"] == SLOTS
             self.size = (int(index["height"]), int(index["width"]))
+            self.length, self.summary = int(index["frames"]), dict(index["summary"])
         except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
             raise self._damaged() from error
         if not known:
             raise UserError(f"{path} was written by another version of ROVR; write it again with this one.")
-        self.index: dict[str, Any] = index
         names = (name.removesuffix(".npy") for name in self.archive.namelist() if name.endswith(".npy"))
         self.frames = sorted(int(name) for name in names if name.isdecimal())
 
@@ -91,12 +93,13 @@ class TraceFile:
             raise UserError(f"Frame {frame} was not repaired; those that were are in {_told(self.frames)}.")
         try:
             with self.archive.open(f"{frame}.npy") as member:
-                records = np.lib.format.read_array(member, allow_pickle=False)
-        except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError) as error:
+                record = np.lib.format.read_array(member, allow_pickle=False)
+            whole = record.shape == () and record.dtype == layout(self.size, np.count_nonzero(record["hole"]))
+        except (zipfile.BadZipFile, zlib.error, IndexError, ValueError, EOFError, OSError) as error:
             raise self._damaged() from error
-        if records.dtype != RECORD or (len(records) and records["place"].max() >= self.size[0] * self.size[1]):
+        if not whole:
             raise self._damaged()
-        return Trace.from_records(self.size, records)
+        return Trace.from_record(record)
 
     def __iter__(self) -> Iterator[tuple[int, Trace]]:
         for frame in self.frames:

@@ -9,18 +9,15 @@ from torch import Tensor
 from rovr.provenance.trace import NOBODY, WHOLE, Trace
 
 # Blue and orange stay apart for every common kind of colour blindness; blue darkens with the distance.
-NEAR, FAR = (150, 215, 255), (0, 50, 160)
-INVENTED = (230, 110, 0)
+NEAR, FAR = (110, 205, 255), (0, 30, 150)
+INVENTED = (245, 120, 0)
 UNKNOWN = (128, 128, 128)
 
 FARTHEST = 32
 """Distance, in frames, from which blue gets no darker."""
 
-STRENGTH = 0.7
-"""How much of a tinted pixel is tint."""
-
-GREY = 160
-"""What is tinted where there is no picture."""
+SHADE = 0.5
+"""Brightness of a tint over black; over white it is 1."""
 
 
 def colours(trace: Trace, frame: int) -> Tensor:
@@ -38,26 +35,31 @@ def colours(trace: Trace, frame: int) -> Tensor:
     depth = (away * shares).sum(0) / shares.sum(0).clamp(min=1)
     near, far, invented, unknown = (torch.tensor(c, dtype=torch.float32) for c in (NEAR, FAR, INVENTED, UNKNOWN))
     blue = torch.lerp(near, far, depth[:, None])
-    parts = ((blue, trace.recovered), (invented, trace.invented), (unknown, trace.unknown))
-    return torch.stack([colour * share[:, None] / WHOLE for colour, share in parts]).sum(0)
+    tell = trace.recovered + trace.invented.float()
+    made_up = _decided(trace.invented / tell.clamp(min=1))[:, None]
+    return torch.lerp(unknown, torch.lerp(blue, invented, made_up), tell[:, None] / WHOLE)
+
+
+def _decided(share: Tensor) -> Tensor:
+    """A share with what lies around a half drawn apart: evenly mixed, blue and orange would be no hue at all."""
+    t = ((share - 0.2) / 0.6).clamp(0, 1)
+    return t * t * (3 - 2 * t)
 
 
 def tinted(picture: NDArray[np.uint8], trace: Trace, frame: int) -> NDArray[np.uint8]:
     """A repaired frame (H, W, 3) with its provenance over it."""
     flat = picture.reshape(-1, 3).copy()
     places = trace.places.numpy()
-    # Its brightness alone shines through, so that every hue is one of the legend.
-    light = flat[places].astype(np.float32) @ np.float32([0.299, 0.587, 0.114])
-    mixed = (1 - STRENGTH) * light[:, None] + STRENGTH * colours(trace, frame).numpy()
-    flat[places] = mixed.round().astype(np.uint8)
+    # Its brightness shades the tint, so that every hue is one of the legend.
+    light = flat[places].astype(np.float32) @ np.float32([0.299, 0.587, 0.114]) / 255
+    shaded = colours(trace, frame).numpy() * (SHADE + (1 - SHADE) * light[:, None])
+    flat[places] = shaded.round().astype(np.uint8)
     return flat.reshape(picture.shape)
 
 
 def alone(trace: Trace, frame: int) -> NDArray[np.uint8]:
     """The same without the frame's picture: white where nothing was repaired."""
-    canvas = np.full((*trace.size, 3), 255, np.uint8)
-    canvas.reshape(-1, 3)[trace.places.numpy()] = GREY
-    return tinted(canvas, trace, frame)
+    return tinted(np.full((*trace.size, 3), 255, np.uint8), trace, frame)
 
 
 def with_legend(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

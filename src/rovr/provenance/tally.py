@@ -1,13 +1,14 @@
 """Provenance in a few figures: how much was recovered, from how many frames, from how far away."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from rovr.provenance.trace import NOBODY, WHOLE, Trace
 
-REACHES = (1, 2, 4, 8, 16)
-"""Where the classes of distance begin, in frames."""
+REACHES = (0, 1, 2, 4, 8, 16)
+"""Where the classes of distance begin, in frames; 0 is another place of the same frame, by way of a repaired one."""
 
 NOTABLE = 16
 """Share, of 255, from which a frame counts as a source of a pixel."""
@@ -49,10 +50,8 @@ class Tally:
             frames, None where nothing was recovered.
         """
         whole = max(1, self.pixels * WHOLE)
-        edges = [0, *REACHES[1:], len(self.distances) + REACHES[-1]]
-        names = [*(str(a) if b == a + 1 else f"{a}-{b - 1}" for a, b in zip(REACHES, REACHES[1:], strict=False))]
-        names.append(f"{REACHES[-1]}+")
-        parts = [self.distances[a:b].sum() / whole for a, b in zip(edges, edges[1:], strict=False)]
+        ranges = [*pairwise(REACHES), (REACHES[-1], None)]
+        parts = {_named(a, b): round(float(self.distances[a:b].sum() / whole), 6) for a, b in ranges}
         return {
             "pixels": self.pixels,
             "recovered": round((self.pixels * WHOLE - self.invented - self.unknown) / whole, 6),
@@ -60,7 +59,7 @@ class Tally:
             "unknown": round(self.unknown / whole, 6),
             "mean_sources": round(self.sources / max(1, self.pixels), 6),
             "median_distance": self._median(),
-            "by_distance": {name: round(float(part), 6) for name, part in zip(names, parts, strict=True)},
+            "by_distance": parts,
             "other": round(self.other / whole, 6),
         }
 
@@ -68,3 +67,10 @@ class Tally:
         if not self.distances.any():
             return None
         return int(np.searchsorted(self.distances.cumsum(), self.distances.sum() / 2))
+
+
+def _named(first: int, end: int | None) -> str:
+    """A range of distances in words."""
+    if end is None:
+        return f"{first}+"
+    return str(first) if end == first + 1 else f"{first}-{end - 1}"

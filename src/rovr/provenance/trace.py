@@ -16,17 +16,16 @@ NOBODY = -1
 WHOLE = 255
 """The shares of a pixel sum to this."""
 
-RECORD = np.dtype(
-    [
-        ("place", "<u4"),
-        ("frames", "<i4", (SLOTS,)),
-        ("shares", "u1", (SLOTS,)),
-        ("other", "u1"),
-        ("unknown", "u1"),
-        ("invented", "u1"),
-    ]
-)
-"""A pixel as files hold it."""
+
+def layout(size: tuple[int, int], count: int) -> np.dtype[np.void]:
+    """What a file holds of a frame of some height and width with ``count`` repaired pixels; see :class:`Trace`."""
+    slots, plain = (SLOTS, count), (count,)
+    named = [("hole", "?", size), ("frames", "<i4", slots), ("shares", "u1", slots)]
+    return np.dtype([*named, ("other", "u1", plain), ("unknown", "u1", plain), ("invented", "u1", plain)])
+
+
+PARTS = ("frames", "shares", "other", "unknown", "invented")
+"""What there is of every repaired pixel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,17 +76,18 @@ class Trace:
         return cls(size, places, named.T.contiguous(), counts[:, :SLOTS].T.contiguous(), rest[0], rest[1], rest[2])
 
     @classmethod
-    def from_records(cls, size: tuple[int, int], records: NDArray[np.void]) -> "Trace":
-        """From what :meth:`records` gives."""
-        plain = {name: torch.from_numpy(np.ascontiguousarray(records[name].T)) for name in RECORD.names or ()}
-        return cls(size, plain.pop("place").long(), **plain)
+    def from_record(cls, record: NDArray[np.void]) -> "Trace":
+        """From what :meth:`record` gives."""
+        hole = record["hole"]
+        parts = (torch.from_numpy(record[name].copy()) for name in PARTS)
+        return cls(hole.shape, torch.from_numpy(np.flatnonzero(hole)), *parts)
 
-    def records(self) -> NDArray[np.void]:
-        """One record a pixel, (n,) of :data:`RECORD`."""
-        made = np.zeros(len(self.places), RECORD)
-        made["place"] = self.places.numpy()
-        for name in ("frames", "shares", "other", "unknown", "invented"):
-            made[name] = getattr(self, name).numpy().T
+    def record(self) -> NDArray[np.void]:
+        """As one value of :func:`layout`, which has the hole as a picture (H, W) in place of ``places``."""
+        made = np.zeros((), layout(self.size, len(self.places)))
+        made["hole"].reshape(-1)[self.places.numpy()] = True
+        for name in PARTS:
+            made[name] = getattr(self, name).numpy()
         return made
 
     def spread(self, values: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rovr.editor.sources import INVENTED, Sources
-from rovr.provenance.trace import NOBODY, WHOLE, Trace
+from rovr.provenance.trace import NOBODY, PARTS, WHOLE, Trace
 from rovr.types import Edit
 
 PORTION = 1 << 15
@@ -106,5 +106,5 @@ class Tracker:
 
 def _joined(parts: Sequence[Trace]) -> Trace:
     """Traces of different pixels as one."""
-    names = ("places", "frames", "shares", "other", "unknown", "invented")
-    return Trace(parts[0].size, *(torch.cat([getattr(part, name) for part in parts], -1) for name in names))
+    size, names = parts[0].size, ("places", *PARTS)
+    return Trace(size, *(torch.cat([getattr(part, name) for part in parts], -1) for name in names))
