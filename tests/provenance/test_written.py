@@ -218,13 +218,15 @@ def test_a_failure_halfway_leaves_nothing(video, hole, tmp_path):
 
 
 def test_a_turned_video_has_an_upright_legend(restorer, video, hole, tmp_path):
-    path = video("in.mp4", count=2, height=240, width=480, rotation=-90)
+    path = video("in.mp4", count=2, height=300, width=480, rotation=-90)
     mask = tmp_path / "turned.png"
-    cv2.imwrite(str(mask), np.pad(np.full((20, 30), 255, np.uint8), ((100, 360), (100, 110))))
+    cv2.imwrite(str(mask), np.pad(np.full((20, 30), 255, np.uint8), ((100, 360), (100, 170))))
     restore_video(path, mask, tmp_path / "out.mp4", restorer=restorer, provenance=tmp_path / "out.npz", crf=1)
     stored = rgb_frames(tmp_path / "out.provenance.mp4")[0]
-    upright = np.rot90(stored, -1).astype(int)
-    assert upright.shape == (480, 240, 3)
+    upright, expected = np.rot90(stored, -1).astype(int), legend(1.0).astype(int)
+    assert upright.shape == (480, 300, 3)
+    corner = upright[-expected.shape[0] :, : expected.shape[1]]
+    assert np.abs(corner - expected).mean() < 12 < np.abs(corner[::-1] - expected).mean()
 
 
 # The command
