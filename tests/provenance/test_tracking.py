@@ -12,6 +12,7 @@ from rovr.editor.sources import Sources
 from rovr.editor.window import Window
 from rovr.mdp.state import RepairState
 from rovr.provenance import Tally, Tracker
+from rovr.provenance import tracker as tracker_module
 from rovr.provenance.trace import NOBODY, SLOTS, WHOLE, Trace
 from rovr.repair import Repairer
 from rovr.select import load_selector
@@ -115,6 +116,18 @@ def test_an_editor_that_cannot_tell_is_not_made_to_guess():
     assert shares(tracker.traces[2], 2, 3) == ({}, {"unknown": 153, "invented": 102})
     tracker.record(Edit(2, ()), None, masks)
     assert shares(tracker.traces[2], 2, 3) == ({}, {"invented": 255})
+
+
+def test_pixels_are_worked_on_in_portions_without_a_seam(monkeypatch):
+    masks = masks_of(None, (2, 5, 3, 8), (2, 5, 2, 7), None)
+    traces = []
+    for portion in (tracker_module.PORTION, 4):
+        monkeypatch.setattr(tracker_module, "PORTION", portion)
+        tracker = Tracker(range(4))
+        tracker.record(Edit(1, (0, 3)), sources((0.3, 0.4, 0), (0.5, 0, 0.7)), masks)
+        tracker.record(Edit(2, (1, 3)), sources((0.5, 1, 0.2), (0.5, 0, 0)), masks)
+        traces.append(tracker.traces[2])
+    assert traces[0].record() == traces[1].record()
 
 
 def test_a_record_holds_everything():

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import rgb_frames
+from conftest import moving_texture, rgb_frames
 
 from rovr.cli import main
 from rovr.editor.aligned import AlignedEditor
@@ -230,6 +230,18 @@ def test_a_turned_video_has_an_upright_legend(restorer, video, hole, tmp_path):
 
 
 # The command
+
+
+def test_restore_writes_both_from_a_folder_of_pictures(hole, tmp_path, capsys):
+    (tmp_path / "frames").mkdir()
+    for index, frame in enumerate(moving_texture(3)):
+        cv2.imwrite(str(tmp_path / "frames" / f"{index}.png"), frame)
+    asked = ["restore", str(tmp_path / "frames"), "--mask", str(hole), "-o", str(tmp_path / "out.mp4")]
+    assert main([*asked, "--editor", "telea", "--provenance", str(tmp_path / "out.npz"), "--quiet", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["provenance"]["invented"] == 1
+    assert left(tmp_path) == ["frames", "hole.png", "out.mp4", "out.npz", "out.provenance.mp4"]
+    assert main([*asked, "--overwrite", "--provenance", str(tmp_path / "out.txt"), "--quiet"]) == 2
+    assert "out.npz" in capsys.readouterr().err
 
 
 def test_the_command_sums_up_and_draws(tmp_path, capsys):

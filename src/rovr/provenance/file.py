@@ -94,7 +94,7 @@ class TraceFile:
         try:
             with self.archive.open(f"{frame}.npy") as member:
                 record = np.lib.format.read_array(member, allow_pickle=False)
-            whole = record.shape == () and record.dtype == layout(self.size, np.count_nonzero(record["hole"]))
+            whole = record.shape == () and record.dtype == layout(self.size, int(record["hole"].sum()))
         except (zipfile.BadZipFile, zlib.error, IndexError, ValueError, EOFError, OSError) as error:
             raise self._damaged() from error
         if not whole:

@@ -16,6 +16,8 @@ UNKNOWN = (128, 128, 128)
 FARTHEST = 32
 """Distance, in frames, from which blue gets no darker."""
 
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
 SHADE = 0.5
 """Brightness of a tint over black; over white it is 1."""
 
@@ -51,7 +53,7 @@ def tinted(picture: NDArray[np.uint8], trace: Trace, frame: int) -> NDArray[np.u
     flat = picture.reshape(-1, 3).copy()
     places = trace.places.numpy()
     # Its brightness shades the tint, so that every hue is one of the legend.
-    light = flat[places].astype(np.float32) @ np.float32([0.299, 0.587, 0.114]) / 255
+    light = flat[places].astype(np.float32) @ LUMA / 255
     shaded = colours(trace, frame).numpy() * (SHADE + (1 - SHADE) * light[:, None])
     flat[places] = shaded.round().astype(np.uint8)
     return flat.reshape(picture.shape)
@@ -89,7 +91,7 @@ def legend(scale: float) -> NDArray[np.uint8]:
     ramp = np.linspace(NEAR, FAR, 10 * unit)[None].repeat(2 * unit, 0)
     patches = {
         f"from 1 .. {FARTHEST}+ frames away": ramp,
-        "invented": np.float64(INVENTED)[None, None].repeat(2 * unit, 0).repeat(4 * unit, 1),
+        "invented": np.array([[INVENTED]], float).repeat(2 * unit, 0).repeat(4 * unit, 1),
     }
     tiles = []
     for words, patch in patches.items():
