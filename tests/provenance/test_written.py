@@ -1,3 +1,4 @@
+import errno
 import json
 import re
 import zipfile
@@ -214,6 +215,18 @@ def test_a_failure_halfway_leaves_nothing(video, hole, tmp_path):
     failing = Restorer(Failing(), load_selector("sequential"), window=3, margin=1)
     with pytest.raises(RuntimeError, match="halfway"):
         restore_video(path, hole, tmp_path / "out.mp4", restorer=failing, provenance=tmp_path / "out.npz")
+    assert left(tmp_path) == ["hole.png", "in.mp4"]
+
+
+def test_a_full_disk_is_said_to_be_full_and_leaves_nothing(restorer, video, hole, tmp_path, monkeypatch):
+    def full(self, *given):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = video("in.mp4", count=3)
+    monkeypatch.setattr(TraceWriter, "add", full)
+    monkeypatch.setattr(TraceWriter, "close", full)
+    with pytest.raises(UserError, match="disk ran full"):
+        restore_video(path, hole, tmp_path / "out.mp4", restorer=restorer, provenance=tmp_path / "out.npz")
     assert left(tmp_path) == ["hole.png", "in.mp4"]
 
 

@@ -1,5 +1,6 @@
 """What ``rovr restore --provenance`` writes beside the repaired video: the file, and a video that shows it."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,9 @@ class ProvenanceOutput:
         """Leave nothing behind; harmless after :meth:`commit`."""
         self.video.abort()
         if not self.pending.done:
-            self.writer.close()
+            # On a full disk closing fails as well, and must not hide why.
+            with contextlib.suppress(Exception):
+                self.writer.close()
         self.pending.discard()
 
 
