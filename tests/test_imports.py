@@ -16,7 +16,7 @@ LAYERS = (
     {"unet", "vgg", "flow", "video"},
     {"data", "metrics", "perceptual"},
     {"editor"},
-    {"mdp", "masking"},
+    {"mdp", "masking", "provenance"},
     {"agents"},
     {"select"},
     {"repair", "rl"},

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 
 from rovr.mdp.state import RepairState
+from rovr.provenance.trace import Trace
+from rovr.provenance.tracker import Tracker
 from rovr.repair import Repairer
 from rovr.types import Edit
 from rovr.video.cuts import Thumb, thumb, with_cuts
@@ -34,6 +36,7 @@ class Item(Generic[T]):
         damaged: whether the mask has a hole.
         doubt: (1, H, W) uint8 once repaired, None before and where nothing is missing.
         edit: the action that repaired it, indices counting from the start of the video.
+        trace: where the repaired pixels come from, frames counting likewise; None where nobody asked.
     """
 
     frame: Tensor
@@ -42,6 +45,7 @@ class Item(Generic[T]):
     damaged: bool
     doubt: Tensor | None = None
     edit: Edit | None = None
+    trace: Trace | None = None
 
 
 def block_size(
@@ -76,6 +80,7 @@ class BlockRepairer(Generic[T]):
         device: where the frames lie during a repair.
         on_edit: called after each edit, for progress.
         cuts: whether to look for scene cuts.
+        traced: whether to follow where repaired pixels come from.
 
     Attributes:
         seconds: spent in editor and selector so far.
@@ -90,6 +95,7 @@ class BlockRepairer(Generic[T]):
         device: torch.device | str = "cpu",
         on_edit: Callable[[Edit], None] | None = None,
         cuts: bool = True,
+        traced: bool = False,
     ) -> None:
         self.repairer = repairer
         self.window = max(1, window)
@@ -97,6 +103,7 @@ class BlockRepairer(Generic[T]):
         self.device = device
         self.on_edit = on_edit
         self.cuts = cuts
+        self.traced = traced
         self.seconds = 0.0
         self.scenes: list[int] = []
 
@@ -157,14 +164,17 @@ class BlockRepairer(Generic[T]):
             start,
         )
         del doubt
+        known = {i: item.trace for i, item in enumerate(block) if item.trace is not None}
+        tracker = Tracker(range(start, start + len(block)), known) if self.traced else None
         began = time.perf_counter()
-        self.repairer.run(state, generator, self.on_edit)
+        self.repairer.run(state, generator, self.on_edit, tracker)
         self.seconds += time.perf_counter() - began
         for edit in state.edits:
             item = block[edit.frame]
             # Copies, so that no frame keeps the whole block alive.
             item.frame = state.frames[edit.frame].cpu().clone()
             item.doubt = state.doubt[edit.frame].cpu().clone()
+            item.trace = tracker.traces[edit.frame] if tracker else None
             item.edit = Edit(edit.frame + start, tuple(context + start for context in edit.contexts))
 
 

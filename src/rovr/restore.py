@@ -16,6 +16,7 @@ from rovr.blocks import Item
 from rovr.device import describe_device
 from rovr.editor.base import Editor
 from rovr.errors import UserError
+from rovr.provenance.output import ProvenanceOutput
 from rovr.restorer import Restorer, RestoreResult
 from rovr.select.base import Selector
 from rovr.video.colour import Frame
@@ -50,6 +51,8 @@ class Summary:
         seconds_repairing: of these, in editor and selector.
         seconds_per_repair: the same for each repaired frame.
         mean_doubt: over the repaired pixels, 0–1.
+        provenance: where the repaired pixels come from, as :meth:`rovr.provenance.Tally.summary` says it; None where
+            nobody asked.
         notes: everything that was said aloud.
         version: of ROVR.
     """
@@ -72,6 +75,7 @@ class Summary:
     seconds_repairing: float = 0.0
     seconds_per_repair: float = 0.0
     mean_doubt: float = 0.0
+    provenance: dict[str, Any] | None = None
     notes: list[str] = field(default_factory=list)
     version: str = __version__
 
@@ -129,6 +133,7 @@ def restore_video(
     lossless: bool = False,
     overwrite: bool = False,
     rate: Fraction | None = None,
+    provenance: str | Path | None = None,
     on_start: Callable[[Job], None] = lambda job: None,
     on_frame: Callable[[], None] = lambda: None,
     on_note: Callable[[str], None] = lambda note: None,
@@ -153,6 +158,8 @@ def restore_video(
         lossless: write FFV1 with every sample outside the holes as it was.
         overwrite: replace an output that exists.
         rate: frames per second of a folder of frames, 25 by default.
+        provenance: ``NAME.npz``: where to write whom each repaired pixel comes from; ``NAME.provenance.mp4`` beside it
+            shows that.
         on_start: called once everything is ready.
         on_frame: called for each frame that is done.
         on_note: called with each sentence the user should hear.
@@ -177,13 +184,21 @@ def restore_video(
             inputs=[Path(mask)] if mask else [],
         )
         stack.callback(sink.abort)
+        record = None
+        if provenance is not None:
+            others = [Path(other) for other in (mask, out) if other is not None]
+            record = ProvenanceOutput(provenance, source.info, overwrite, others)
+            stack.callback(record.abort)
         masks.check_length()
         restorer = restorer or Restorer.from_pretrained(editor, selector, device, contexts, weights, cuts)
         summary = _summary(source, out, restorer, seed)
         on_start(Job(source.info.frames, describe_device(restorer.device), source.info.shown_size))
         try:
-            _run(source, masks, sink, restorer, summary, on_frame)
+            _run(source, masks, sink, restorer, summary, on_frame, record)
+            summary.provenance = record.finish() if record else None
             _commit(source, masks, sink, summary, notes, lossless)
+            if record is not None:
+                record.commit()
         except OSError as error:
             told = full_disk(error, Path(out))
             if told is None:
@@ -242,11 +257,12 @@ def _run(
     restorer: Restorer,
     summary: Summary,
     on_frame: Callable[[], None],
+    record: ProvenanceOutput | None,
 ) -> None:
     """Read, repair and write every frame, and keep the tally."""
     info = source.info
     missing = doubt = 0.0
-    blocks = restorer.blocks(info.width, info.height, lambda edit: on_frame())
+    blocks = restorer.blocks(info.width, info.height, lambda edit: on_frame(), record is not None)
     for item in blocks.run(_items(source, masks), torch.Generator().manual_seed(summary.seed)):
         frame = item.payload
         if item.damaged and item.doubt is not None:
@@ -257,6 +273,8 @@ def _run(
         else:
             on_frame()
         sink.write(frame)
+        if record is not None:
+            record.write(frame, item.trace)
         summary.frames += 1
     summary.scenes = blocks.scenes
     summary.hole_share = missing / (summary.frames * info.width * info.height)

@@ -14,6 +14,7 @@ from rovr.blocks import BlockRepairer, Item, block_size
 from rovr.device import pick_device
 from rovr.editor.base import Editor
 from rovr.errors import UserError
+from rovr.provenance.trace import Trace
 from rovr.repair import Repairer
 from rovr.select.base import Selector
 from rovr.types import Edit
@@ -29,11 +30,13 @@ class RestoreResult:
         frames: of the kind, shape and type that was given.
         edits: what was done, in the order of the frames.
         doubt: (T, 1, H, W) float in [0, 1]: 0 = seen by the camera, 1 = made up.
+        provenance: repaired frame → where its pixels come from; None where not asked for.
     """
 
     frames: Frames
     edits: list[Edit]
     doubt: Tensor
+    provenance: dict[int, Trace] | None = None
 
 
 class Restorer:
@@ -101,18 +104,21 @@ class Restorer:
             editor = load_editor(editor, device=place, weights=weights)
         return cls(editor, selector, contexts, place, cuts=cuts)
 
-    def blocks(self, width: int, height: int, on_edit: Callable[[Edit], None] | None = None) -> BlockRepairer[Any]:
+    def blocks(
+        self, width: int, height: int, on_edit: Callable[[Edit], None] | None = None, traced: bool = False
+    ) -> BlockRepairer[Any]:
         """A block repairer for frames of this size."""
         window, margin = block_size(width * height, self.window, self.margin)
-        return BlockRepairer(self.repairer, window, margin, self.device, on_edit, self.cuts)
+        return BlockRepairer(self.repairer, window, margin, self.device, on_edit, self.cuts, traced)
 
-    def restore(self, frames: Frames, masks: Frames, seed: int = 0) -> RestoreResult:
+    def restore(self, frames: Frames, masks: Frames, seed: int = 0, provenance: bool = False) -> RestoreResult:
         """Repair a clip held in memory; pixels outside the mask come back as they were.
 
         Args:
             frames: (T, H, W, 3) uint8 array, or (T, 3, H, W) tensor, uint8 or float in [0, 1].
             masks: (T, H, W), (T, 1, H, W) or one (H, W) for all frames; nonzero = missing.
             seed: of the source of chance, for selectors that sample.
+            provenance: whether to follow where the repaired pixels come from.
 
         Raises:
             UserError: shapes or types that do not fit, naming them.
@@ -124,12 +130,13 @@ class Restorer:
         ]  # fmt: skip
         generator = torch.Generator().manual_seed(seed)
         height, width = clip.shape[-2:]
-        done = list(self.blocks(width, height).run(items, generator))
+        done = list(self.blocks(width, height, traced=provenance).run(items, generator))
         repaired = torch.stack([item.frame for item in done])
         edits = [item.edit for item in done if item.edit is not None]
         blank = torch.zeros_like(holes[0], dtype=torch.uint8)
         doubt = torch.stack([blank if item.doubt is None else item.doubt for item in done]).float() / 255
-        return RestoreResult(_like(frames, repaired, holes), edits, doubt)
+        traces = {i: item.trace for i, item in enumerate(done) if item.trace is not None} if provenance else None
+        return RestoreResult(_like(frames, repaired, holes), edits, doubt, traces)
 
 
 def _clip(frames: Frames) -> Tensor:

@@ -23,6 +23,7 @@ def verbs() -> dict[str, Any]:
     from rovr.cli.evaluate import Evaluate
     from rovr.cli.info import Info
     from rovr.cli.mask import MaskDraw, MaskFollow, MaskLogo, MaskScratches
+    from rovr.cli.provenance import Provenance
     from rovr.cli.report import Report
     from rovr.cli.restore import Restore
     from rovr.cli.train import TrainAgents, TrainEditor
@@ -30,7 +31,7 @@ def verbs() -> dict[str, Any]:
     train = {"editor": TrainEditor, "agents": TrainAgents}
     mask = {"draw": MaskDraw, "logo": MaskLogo, "scratches": MaskScratches, "follow": MaskFollow}
     measuring = {"evaluate": Evaluate, "report": Report}
-    repairing = {"restore": Restore, "mask": mask}
+    repairing = {"restore": Restore, "mask": mask, "provenance": Provenance}
     return {**repairing, "corrupt": Corrupt, "info": Info, "demo": Demo, **measuring, "train": train}
 
 

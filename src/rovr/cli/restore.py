@@ -44,6 +44,8 @@ class Restore:
     """Replace the output if it exists."""
     rate: float = 25.0
     """Frames per second, where the input is a folder."""
+    provenance: Annotated[Path | None, arg(metavar="NAME.npz")] = None
+    """Write whom each repaired pixel comes from, and NAME.provenance.mp4 to show it."""
     quiet: bool = False
     """Print nothing but errors."""
     json: bool = False
@@ -84,6 +86,7 @@ class Restore:
                 overwrite=self.overwrite,
                 # 29.97 and its like mean 30000/1001.
                 rate=Fraction(self.rate).limit_denominator(1001),
+                provenance=self.provenance,
                 on_start=start,
                 on_frame=display.step,
                 on_note=display.note,

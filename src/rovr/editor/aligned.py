@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from rovr.editor.aligned_net import AlignNet
+from rovr.editor.aligned_net import SHAKY, AlignNet, double
 from rovr.editor.alignment import Aligner, FloatArray, Look
 from rovr.editor.base import Clip, Prepared
 from rovr.editor.chaining import Chain
 from rovr.editor.learned import LearnedEditor, LearnedSession
 from rovr.editor.sampling import sample
 from rovr.editor.sight import ENOUGH, GRID, coarse, seek
+from rovr.editor.sources import Sources
 from rovr.editor.views import Fusion
 from rovr.editor.window import Window, read, scales
 
@@ -67,9 +68,7 @@ class AlignedEditor(LearnedEditor):
         """Warp the full-size contexts and weigh them as the network decided."""
         count = len(contexts)
         maps, place = read(torch.cat([fusion.weights.flatten(1, 2), fusion.residual], 1), mask, window)
-        flow, _ = read(fusion.flows.flatten(1, 2), mask, window.half(), 2)
-        rows, columns = scales(mask, 2)
-        flow = flow.view(count, 2, place.height, place.width) / flow.new_tensor([columns, rows])[:, None, None]
+        flow = enlarged(fusion.flows, mask, window)
         sources = torch.cat([torch.cat([c.cache.filled * c.cache.known, c.cache.known], 1) for c in contexts])
         corner = flow.new_tensor([[place.x, place.y]]).expand(count, -1)
         fetched = sample(sources, flow, corner, padding="zeros")
@@ -81,6 +80,15 @@ class AlignedEditor(LearnedEditor):
         inside = (weights[:count] - lost) * fetched[:, :3] / known.clamp(min=1e-3)
         image = inside.sum(0, keepdim=True) + (weights[count:] + lost.sum(0)) * base + residual
         return image, 1 - (weights[:count] * known).sum(0, keepdim=True), place
+
+    def sources(self, target: Prepared, mask: Tensor, window: Window, fusion: Fusion, error: Tensor) -> Sources:
+        """Each context by its weight, as far as its flow can be trusted."""
+        sure = 1 / (1 + SHAKY * window.half().crop(error.to(fusion.weights)))
+        weights = fusion.weights[0, :-1] * F.interpolate(sure, scale_factor=2.0)
+        if target.cache.small.shape[-2:] == target.frame.shape[-2:]:
+            return Sources(window, weights, double(fusion.flows[0]))
+        maps, place = read(weights.flatten(0, 1)[None], mask, window)
+        return Sources(place, maps[0, :, None], enlarged(fusion.flows, mask, window))
 
 
 class AlignedSession(LearnedSession):
@@ -142,6 +150,13 @@ def _reached(holed: Tensor) -> int:
     """How many of the frames on one side, nearest first, (n,) bool, are reached before enough had no hole."""
     before = torch.cumsum(~holed, 0) - (~holed).long()
     return int((before < ENOUGH).sum())
+
+
+def enlarged(flows: Tensor, mask: Tensor, window: Window) -> Tensor:
+    """Flows (1, K, 2, h, w) of a window at half the working size → (K, 2, h', w') at the full size, around the hole."""
+    flow, place = read(flows.flatten(1, 2), mask, window.half(), 2)
+    rows, columns = scales(mask, 2)
+    return flow.view(-1, 2, place.height, place.width) / flow.new_tensor([columns, rows])[:, None, None]
 
 
 def stack(chained: Sequence[FloatArray]) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rovr.editor.sight import nearby, share_known
+from rovr.editor.sources import Sources
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,12 @@ class Repair:
     Attributes:
         frame: (3, H, W) float in [0, 1]; equal to the target wherever its mask is 0.
         doubt: (1, H, W) float in [0, 1]; how much of each pixel was made up and not found in a context.
+        sources: whom the pixels come from; None where the editor cannot tell or was not asked to.
     """
 
     frame: Tensor
     doubt: Tensor
+    sources: Sources | None = None
 
 
 class Editor(ABC):
@@ -88,7 +91,12 @@ class Session:
         editor: Γ.
         clip: what it works on; read anew whenever a frame is looked at.
         room: frames that are kept prepared; the least recently seen gives way.
+
+    Attributes:
+        traced: whether repairs shall name their sources, by editors that can.
     """
+
+    traced = False
 
     def __init__(self, editor: Editor, clip: Clip, room: int) -> None:
         self.editor, self.clip, self.room = editor, clip, room

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from rovr.editor.alignment import Look
 from rovr.editor.base import Clip, Editor, Prepared, Repair, Session, paste
 from rovr.editor.sampling import push_pull
+from rovr.editor.sources import INVENTED, Sources
 from rovr.editor.views import Fusion, Views
 from rovr.editor.window import Window, around, even, fit, shrink
 
@@ -76,6 +77,18 @@ class LearnedEditor(Editor):
             Image (1, 3, h, w) and doubt (1, 1, h, w) of a full-size window, and that window.
         """
 
+    def sources(self, target: Prepared, mask: Tensor, window: Window, fusion: Fusion, error: Tensor) -> Sources | None:
+        """Whom the pixels come from, as far as an editor can tell.
+
+        Args:
+            target: the frame to repair.
+            mask: (1, H, W) bool at full size.
+            window: what the network saw, at working size.
+            fusion: what it decided.
+            error: (K, 1, h, w) expected errors of the flows, from :meth:`flows`.
+        """
+        return None
+
     def session(self, clip: Clip, room: int) -> "LearnedSession":
         """A session that says along which flows a frame would be repaired."""
         return LearnedSession(self, clip, room)
@@ -102,11 +115,12 @@ class LearnedEditor(Editor):
         mask: Tensor,
         contexts: Sequence[Prepared],
         flows: tuple[Tensor, Tensor] | None,
+        traced: bool = False,
     ) -> Repair:
-        """Repair along flows as :meth:`flows` gives them."""
+        """Repair along flows as :meth:`flows` gives them, and say whom the pixels come from if asked to."""
         mask = mask.to(self.device)
         if flows is None or not mask.any():
-            return Repair(paste(target.frame, target.cache.filled[0], mask), mask.to(target.frame))
+            return Repair(paste(target.frame, target.cache.filled[0], mask), mask.to(target.frame), INVENTED)
         hole = even(shrink(mask[None].to(target.frame)))
         window = around(hole[0, 0] > 0, MARGIN)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
@@ -119,7 +133,8 @@ class LearnedEditor(Editor):
         inside = place.crop(mask)
         place.crop(frame).copy_(paste(place.crop(target.frame), fit(image[0], inside), inside))
         place.crop(full_doubt).copy_((fit(doubt[0], inside) * inside).clamp(0, 1))
-        return Repair(frame, full_doubt)
+        sources = self.sources(target, mask, window, fusion, flows[1]) if traced else None
+        return Repair(frame, full_doubt, sources)
 
     def views(
         self,
@@ -162,4 +177,4 @@ class LearnedSession(Session):
     def edit(self, frame: int, mask: Tensor, contexts: Sequence[int]) -> Repair:
         """Repair a frame."""
         flows = self.flows(frame, contexts) if contexts else None
-        return self.editor.fuse(self.look(frame), mask, [self.look(c) for c in contexts], flows)
+        return self.editor.fuse(self.look(frame), mask, [self.look(c) for c in contexts], flows, self.traced)
