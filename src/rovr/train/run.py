@@ -44,7 +44,9 @@ def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -
     torch.set_num_threads(config.threads)
     draw = CaseDraw(ClipDraw.open(config.data, settled.length, settled.size), config.damage)
     env = build_env(config, settled, draw, say)
-    agent = Agent(AgentConfig(settled.encoder, config.contexts, shared=config.shared, seed=config.seed))
+    agent = Agent(
+        AgentConfig(settled.encoder, config.contexts, rule=config.rule, shared=config.shared, seed=config.seed)
+    )
     agent.to(config.device)
     stages = build_stages(config, settled, agent, env)
     validate = None
