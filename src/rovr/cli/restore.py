@@ -1,11 +1,16 @@
 """``rovr restore``: the main job on the command line."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
+
+if TYPE_CHECKING:
+    from rovr.cli.progress import Display
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Restore:
     """Write FFV1 (.mkv) with every sample outside the holes exactly as it was."""
     overwrite: bool = False
     """Replace the output if it exists."""
+    resume: bool = False
+    """Keep what is repaired until the output is complete; after a kill the same command goes on from there."""
     rate: float = 25.0
     """Frames per second, where the input is a folder."""
     quiet: bool = False
@@ -56,7 +63,7 @@ class Restore:
 
         if not 0 < self.rate <= 1000:
             raise UserError(f"--rate {self.rate}: give frames per second between 0 and 1000.")
-        with Display(self.quiet) as display:
+        with Display(self.quiet) as display, self._kept(display):
             from rovr.restore import Job, restore_video
 
             def start(job: Job) -> None:
@@ -79,6 +86,7 @@ class Restore:
                 crf=self.crf,
                 lossless=self.lossless,
                 overwrite=self.overwrite,
+                resume=self.resume,
                 # 29.97 and its like mean 30000/1001.
                 rate=Fraction(self.rate).limit_denominator(1001),
                 on_start=start,
@@ -91,3 +99,13 @@ class Restore:
             f"{summary.output}: {summary.repaired} of {summary.frames} frames repaired, "
             f"{summary.seconds_per_repair:.2f} s each, {summary.seconds:.1f} s in all"
         )
+
+    @contextmanager
+    def _kept(self, display: "Display") -> Iterator[None]:
+        """Say that an interrupted job can go on."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit):
+            if self.resume:
+                display.line(f"interrupted: {self.output} is not there yet; the same command goes on with it.")
+            raise

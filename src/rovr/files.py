@@ -1,0 +1,78 @@
+"""Files that other processes may be killed over: written whole or not at all, and held by one process at a time."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file that is there complete or not at all, even if the power goes.
+
+    Args:
+        path: of the file; what is there is replaced.
+        write: given the open file.
+    """
+    partial = path.with_name(f"{path.name}.new")
+    with partial.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make sure that names in a folder outlast a power cut, where the system can promise that."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process of this machine runs; where that cannot be asked harmlessly, it is taken to be dead."""
+    if os.name != "posix":
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+class Lock:
+    """A file that one process at a time can hold; a killed process lets go of it.
+
+    Args:
+        path: of the file, made where it is not there.
+
+    Attributes:
+        held: whether this process has got it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab")
+        self.held = True
+        if fcntl is not None:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.held = False
+            except OSError:
+                # Some network drives know no locks; then care is left to the user.
+                pass
+
+    def release(self) -> None:
+        """Let go; the file stays."""
+        self._file.close()
+        self.held = False
