@@ -1,9 +1,10 @@
 """Files that other processes may be killed over: written whole or not at all, and held by one process at a time."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 try:
     import fcntl
@@ -35,6 +36,18 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def stamp(path: Path) -> list[Any]:
+    """Size and time of a file, or of all files of a folder: changes whenever the content was written to."""
+    if not path.is_dir():
+        status = path.stat()
+        return [status.st_size, status.st_mtime_ns]
+    digest = hashlib.blake2b(digest_size=16)
+    for entry in sorted(path.iterdir()):
+        status = entry.stat()
+        digest.update(f"{entry.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    return [digest.hexdigest()]
 
 
 def is_alive(process: int) -> bool:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from rovr._version import __version__
+from rovr.files import stamp
 from rovr.restorer import Restorer
 from rovr.video.masks import Box
 from rovr.video.source import VideoInfo
@@ -35,8 +36,8 @@ def describe_job(
     """
     repairer, blocks = restorer.repairer, restorer.blocks(info.width, info.height)
     return {
-        "the input": _stamp(info.path),
-        "the mask": None if mask is None else _stamp(Path(mask)),
+        "the input": stamp(info.path),
+        "the mask": None if mask is None else stamp(Path(mask)),
         "--box": [box if isinstance(box, str) else ",".join(map(str, box)) for box in boxes],
         **{f"--{name}": value for name, value in options.items()},
         "--editor": repairer.editor.name,
@@ -49,18 +50,6 @@ def describe_job(
         "the version of ROVR": __version__,
         "the version of PyTorch": torch.__version__,
     }
-
-
-def _stamp(path: Path) -> list[Any]:
-    """Size and time of a file, or of all files of a folder: changes whenever the content was written to."""
-    if not path.is_dir():
-        status = path.stat()
-        return [status.st_size, status.st_mtime_ns]
-    digest = hashlib.blake2b(digest_size=16)
-    for entry in sorted(path.iterdir()):
-        status = entry.stat()
-        digest.update(f"{entry.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
-    return [digest.hexdigest()]
 
 
 def _inside(part: object) -> list[Any]:
