@@ -18,7 +18,7 @@ class RestoreMany:
     """Repair many videos: those of a list or a folder. The same command again goes on where it was interrupted."""
 
     source: Annotated[Positional[Path], arg(metavar="LIST|FOLDER")]
-    """List of videos (.csv, .tsv, .jsonl) with columns input, mask, output and others; or a folder of videos with masks."""
+    """List of videos (.csv, .tsv, .jsonl), with columns input, mask, output and more; or a folder of videos."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="OUTDIR")]
     """Folder for the repaired videos and manifest.jsonl, which says what became of each."""
     mask: Annotated[Path | None, arg(metavar="PATH")] = None
