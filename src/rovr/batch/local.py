@@ -37,13 +37,15 @@ class _Worker:
 
     def leave(self, now: bool = False) -> None:
         """Wait for the process to end, which an idle one does as the line is closed."""
-        self.pipe.close()
         if now:
             self.process.terminate()
+        else:
+            self.pipe.close()
         self.process.join(GRACE)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
+        self.pipe.close()
 
     def how_it_ended(self) -> str:
         """In words, for whoever waits for the task."""
@@ -165,7 +167,11 @@ def _serve(pipe: "Connection[Any, Any]", tools: Tools, workers: int) -> None:
         except EOFError:
             return
         outcome = repair_one(task, restorer, replace, pipe.send)
-        pipe.send(outcome)
+        try:
+            pipe.send(outcome)
+        except OSError:
+            # Nobody listens any more.
+            return
 
 
 def _terminate(number: int, frame: Any) -> None:

@@ -105,7 +105,8 @@ class Restore:
         """Say that an interrupted job can go on."""
         try:
             yield
-        except (KeyboardInterrupt, SystemExit):
-            if self.resume:
-                display.line(f"interrupted: {self.output} is not there yet; the same command goes on with it.")
-            raise
+        except (KeyboardInterrupt, SystemExit) as error:
+            if not self.resume:
+                raise
+            display.line("interrupted: the same command goes on from the last finished block.")
+            raise SystemExit(getattr(error, "code", 130)) from None

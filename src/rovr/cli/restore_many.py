@@ -80,9 +80,9 @@ class RestoreMany:
                     overwrite=self.overwrite,
                     listener=BatchDisplay(display),
                 )
-            except (KeyboardInterrupt, SystemExit):
+            except (KeyboardInterrupt, SystemExit) as error:
                 display.line("interrupted: what is done is done; the same command goes on with the rest.")
-                raise
+                raise SystemExit(getattr(error, "code", 130)) from None
         self._report(summary, display)
 
     def _report(self, summary: "BatchSummary", display: "Display") -> None:

@@ -8,6 +8,7 @@ hang together like links of a chain: one is taken over only if repairing it agai
 
 import hashlib
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable, Sequence
@@ -164,9 +165,12 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.folder.exists() and not self._blocks():
+        if not self._blocks():
             self.remove()
         self._lock.release()
+        # Windows keeps an open file, such as the lock, and with it the folder.
+        if os.name == "nt" and not self._blocks():
+            self.remove()
 
     def _blocks(self) -> list[Path]:
         return sorted(self.folder.glob("*.npz"))
