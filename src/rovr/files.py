@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -68,22 +69,30 @@ class Lock:
 
     Args:
         path: of the file, made where it is not there.
+        patience: seconds to wait for another process that may be about to end.
 
     Attributes:
         held: whether this process has got it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float = 0.0) -> None:
         self._file = path.open("ab")
-        self.held = True
+        self.held = self._get()
+        last = time.monotonic() + patience
+        while not self.held and time.monotonic() < last:
+            time.sleep(0.05)
+            self.held = self._get()
+
+    def _get(self) -> bool:
         if fcntl is not None:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                self.held = False
+                return False
             except OSError:
                 # Some network drives know no locks; then care is left to the user.
                 pass
+        return True
 
     def release(self) -> None:
         """Let go; the file stays."""

@@ -147,7 +147,7 @@ def test_json_lines(tmp_path):
         ("l.csv", 'input,box\na.mp4,"1,2"\n', "line 2: --box 1,2"),
         ("l.csv", "input\n", "lists no videos"),
         ("l.jsonl", '{"input": "a.mp4"}\n{"inp', "line 2: give one JSON object"),
-        ("l.jsonl", '{"input": "a.mp4", "maks": 1}', "no column 'maks'"),
+        ("l.jsonl", '{"input": "a.mp4", "hole": 1}', "no column 'hole'"),
         ("l.docx", "", "no list that can be read"),
     ],
 )

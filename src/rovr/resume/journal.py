@@ -27,6 +27,10 @@ from rovr.types import Edit
 from rovr.video.outfile import sweep
 
 
+PATIENCE = 3.0
+"""Seconds for a process to end that was begun by one that was killed."""
+
+
 class OtherJob(UserError):
     """The journal beside an output belongs to another job."""
 
@@ -56,7 +60,7 @@ class Journal:
             raise UserError(f"The folder {out.parent} does not exist; create it first.")
         try:
             self.folder.mkdir(exist_ok=True)
-            self._lock = Lock(self.folder / "lock")
+            self._lock = Lock(self.folder / "lock", PATIENCE)
         except OSError as error:
             raise UserError(f"Nothing can be written in {out.parent} ({error.strerror}); choose another.") from error
         if not self._lock.held:
