@@ -26,7 +26,6 @@ from rovr.files import Lock, write_whole
 from rovr.types import Edit
 from rovr.video.outfile import sweep
 
-
 PATIENCE = 3.0
 """Seconds for a process to end that was begun by one that was killed."""
 
