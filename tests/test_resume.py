@@ -174,7 +174,7 @@ def test_other_weights_are_another_job(path, tmp_path):
     class Net(Mean):
         def __init__(self, value, last=None):
             super().__init__(last)
-            self.net = torch.nn.Linear(1, 1)
+            self.net = torch.nn.Linear(1, 1, bias=False)
             torch.nn.init.constant_(self.net.weight, value)
 
     def run(editor):

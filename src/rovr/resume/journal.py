@@ -84,7 +84,7 @@ class Journal:
         if earlier is None:
             self._clear()
             self._write("job.json", job)
-        elif count := len(self._blocks()):
+        elif (count := len(self._blocks())) and self.finished() is None:
             self.say(f"Going on from {count} {'block' if count == 1 else 'blocks'} kept in {self.folder}.")
 
     def load(
