@@ -61,7 +61,12 @@ def is_alive(process: int) -> bool:
         return False
     except OSError:
         pass
-    return True
+    try:
+        # A dead one keeps its number until somebody has asked how it ended; the state stands behind its name.
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return True
+    return state not in "ZX"
 
 
 class Lock:

@@ -31,6 +31,12 @@ def folder(tmp_path):
     return tmp_path
 
 
+def write_long(path):
+    """A video that takes a while."""
+    noise = np.random.default_rng(0).integers(0, 256, (300, 96, 128, 3), dtype=np.uint8)
+    write_video(path, noise, options={"preset": "ultrafast"})
+
+
 def spoil(folder):
     (folder / "in" / "b.mp4").write_bytes(b"no video")
 
@@ -97,7 +103,7 @@ def test_a_journal_of_other_settings_is_thrown_away(folder):
     assert ".a.mp4.journal" not in names(folder / "out")
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_a_killed_process_harms_nobody(folder):
     class Killer(Listener):
         killed: list = []  # noqa: RUF012 - one test, one list
@@ -112,7 +118,7 @@ def test_a_killed_process_harms_nobody(folder):
         def again(self, task, reason):
             self.again_.append((task.input.stem, reason))
 
-    write_video(folder / "in" / "a.mp4", moving_texture(150, 48, 64), options={"preset": "ultrafast"})
+    write_long(folder / "in" / "a.mp4")
     listener = Killer()
     engine = ProcessEngine(2, TOOLS, listener.share)
     summary = restore_many(folder / "in", folder / "out", boxes=[BOX], tools=TOOLS, engine=engine, listener=listener)
@@ -123,14 +129,14 @@ def test_a_killed_process_harms_nobody(folder):
     assert not engine._workers
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_tools_that_cannot_be_loaded_are_the_users_matter(folder, capsys):
     command = ["restore-many", str(folder / "in"), "-o", str(folder / "out"), "--box", BOX]
     assert main([*command, "--editor", "nonsense"]) == 2
     assert "no editor is called 'nonsense'" in capsys.readouterr().err
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_command_line(folder, capsys):
     spoil(folder)
     command = ["restore-many", str(folder / "in"), "-o", str(folder / "out"), "--box", BOX, *FAST]
@@ -151,11 +157,10 @@ def test_command_line(folder, capsys):
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_interrupted_runs_go_on(folder, number):
-    noise = np.random.default_rng(0).integers(0, 256, (300, 48, 64, 3), dtype=np.uint8)
-    write_video(folder / "in" / "b.mp4", noise, options={"preset": "ultrafast"})
+    write_long(folder / "in" / "b.mp4")
     command = [sys.executable, "-m", "rovr", "restore-many", str(folder / "in"), "-o", str(folder / "out")]
     command += ["--box", BOX, *FAST]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)

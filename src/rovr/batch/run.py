@@ -163,18 +163,18 @@ def _run(
 ) -> None:
     """Keep the engine busy until every task is done or given up."""
     attempts: Counter[Task] = Counter()
-    waiting, running = deque(tasks), 0
+    waiting, running = deque(task for task in tasks if not task.wrong), 0
     ours = {}
 
     def end(task: Task, outcome: Outcome) -> None:
         listener.end(task, manifest.end(task, made[task], outcome, attempts[task]))
 
+    for task in tasks:
+        if task.wrong:
+            end(task, Outcome("user", task.wrong))
     while waiting or running:
         while waiting and engine.free:
             task = waiting.popleft()
-            if task.wrong:
-                end(task, Outcome("user", task.wrong))
-                continue
             attempts[task] += 1
             if task not in ours:
                 # Nobody's file is lost: what may be replaced was not there, or is of our own making, or was given up.

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def sweep(path: Path) -> None:
     for entry in [entry for entry in path.parent.iterdir() if entry.name.startswith(start)]:
         process = entry.name.removeprefix(start).removesuffix("-old").removesuffix(end)
         # This process has begun nothing yet, so its number must be left over from another that had it before.
-        if not process.isdecimal() or (int(process) != os.getpid() and is_alive(int(process))):
+        if not process.isdecimal() or (int(process) != os.getpid() and _stays_alive(int(process))):
             continue
         if entry.name.endswith("-old") and not path.exists():
             entry.rename(path)
@@ -40,6 +41,16 @@ def sweep(path: Path) -> None:
             shutil.rmtree(entry, ignore_errors=True)
         else:
             entry.unlink(missing_ok=True)
+
+
+def _stays_alive(process: int) -> bool:
+    """Whether a process runs, and is not just about to end."""
+    last = time.monotonic() + 1
+    while is_alive(process):
+        if time.monotonic() > last:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 class PendingOutput:
