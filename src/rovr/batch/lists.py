@@ -16,7 +16,7 @@ from rovr.errors import UserError
 from rovr.video.masks import parse_box
 
 _TABLES, _LINES = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json")
-_OPTIONS = {option.name: type(option.default) for option in fields(Options)}
+_OPTIONS: dict[str, Any] = {option.name: type(option.default) for option in fields(Options)}
 _COLUMNS = ("input", "mask", "box", "output", *_OPTIONS)
 _YES, _NO = ("1", "true", "yes"), ("0", "false", "no")
 

@@ -139,7 +139,8 @@ class Journal:
                 arrays[f"{index}.pixels"] = np.diff(pixels, axis=1, prepend=np.zeros((3, 1), np.uint8))
                 arrays[f"{index}.doubt"] = item.doubt.numpy()
                 arrays[f"{index}.edit"] = np.array([item.edit.frame, *item.edit.contexts])
-        write_whole(self._path(first, len(own)), lambda file: np.savez_compressed(file, **arrays))
+        pack: Callable[..., None] = np.savez_compressed
+        write_whole(self._path(first, len(own)), lambda file: pack(file, **arrays))
 
     def seal(self, partial: Path, summary: dict[str, Any]) -> None:
         """Say that the output is complete and about to appear.
@@ -210,10 +211,10 @@ def _identity(path: Path) -> list[int]:
 def _digest(first: int, around: Sequence[Item[Any]], generator: torch.Generator) -> bytes:
     """Of everything that a block is made from."""
     digest = hashlib.blake2b(str(first).encode(), digest_size=32)
-    digest.update(generator.get_state().numpy())
+    digest.update(generator.get_state().numpy().data)
     for item in around:
         for tensor in (item.frame, item.mask, item.doubt):
-            digest.update(b"-" if tensor is None else np.ascontiguousarray(tensor.numpy()))
+            digest.update(b"-" if tensor is None else np.ascontiguousarray(tensor.numpy()).data)
     return digest.digest()
 
 
