@@ -50,12 +50,13 @@ def at_work(process: subprocess.Popen[bytes], out: Path) -> float:
 
 
 def kill(process: subprocess.Popen[bytes], out: Path, fuse: float) -> dict[str, Any] | None:
-    """Kill a process some seconds after it has begun to repair; None if it was faster."""
+    """Kill a process some seconds after it has begun to repair; None if its work was done by then."""
     began = at_work(process, out)
     while process.poll() is None and time.perf_counter() < began + fuse:
         time.sleep(0.001)
     process.kill()
-    if process.wait() == 0:
+    # Without a journal the output is an output like any other: what was killed was only on its way out.
+    if process.wait() == 0 or (out.exists() and not journal(out).exists()):
         return None
     if process.returncode != -signal.SIGKILL:
         raise SystemExit(f"the command failed by itself, with exit code {process.returncode}")
