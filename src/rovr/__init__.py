@@ -6,10 +6,11 @@ from rovr._version import __version__
 from rovr.errors import UserError
 
 if TYPE_CHECKING:
+    from rovr.batch.run import restore_many
     from rovr.restore import restore_video
     from rovr.restorer import Restorer, RestoreResult
 
-__all__ = ["RestoreResult", "Restorer", "UserError", "__version__", "restore_video"]
+__all__ = ["RestoreResult", "Restorer", "UserError", "__version__", "restore_many", "restore_video"]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,4 +23,8 @@ def __getattr__(name: str) -> Any:
         from rovr.restore import restore_video
 
         return restore_video
+    if name == "restore_many":
+        from rovr.batch.run import restore_many
+
+        return restore_many
     raise AttributeError(f"module 'rovr' has no attribute '{name}'")

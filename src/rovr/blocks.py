@@ -7,10 +7,10 @@ block reaches beyond a scene cut.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -46,6 +46,28 @@ class Item(Generic[T]):
     doubt: Tensor | None = None
     edit: Edit | None = None
     trace: Trace | None = None
+
+
+class Keeper(Protocol):
+    """Keeps finished blocks, so that a later run need not repair them again."""
+
+    def load(
+        self, first: int, own: Sequence[Item[Any]], around: Sequence[Item[Any]], generator: torch.Generator
+    ) -> bool:
+        """Fill in frame, doubt and edit of the block's damaged frames, and bring the source of chance to where it was.
+
+        Args:
+            first: index of the block's first frame in the video.
+            own: the frames to repair.
+            around: everything the repair looks at, these frames included.
+            generator: source of chance.
+
+        Returns:
+            False where the block is not kept; it is repaired then, and saved.
+        """
+
+    def save(self, first: int, own: Sequence[Item[Any]], generator: torch.Generator) -> None:
+        """Keep the block that was asked for last."""
 
 
 def block_size(
@@ -85,7 +107,10 @@ class BlockRepairer(Generic[T]):
     Attributes:
         seconds: spent in editor and selector so far.
         scenes: index of the first frame of each scene so far.
+        keeper: of finished blocks; none by default.
     """
+
+    keeper: Keeper | None = None
 
     def __init__(
         self,
@@ -153,6 +178,11 @@ class BlockRepairer(Generic[T]):
         if not any(item.damaged for item in after[:size]):
             return
         block = before + after
+        if self.keeper is not None and self.keeper.load(first, after[:size], block, generator):
+            for item in after[:size]:
+                if item.edit is not None and self.on_edit is not None:
+                    self.on_edit(item.edit)
+            return
         start = first - len(before)
         doubt = [item.mask.to(torch.uint8) * 255 if item.doubt is None else item.doubt for item in block]
         pending = [item.damaged and 0 <= i - len(before) < size for i, item in enumerate(block)]
@@ -176,6 +206,8 @@ class BlockRepairer(Generic[T]):
             item.doubt = state.doubt[edit.frame].cpu().clone()
             item.trace = tracker.traces[edit.frame] if tracker else None
             item.edit = Edit(edit.frame + start, tuple(context + start for context in edit.contexts))
+        if self.keeper is not None:
+            self.keeper.save(first, after[:size], generator)
 
 
 def _thumb(item: Item[T]) -> Thumb:

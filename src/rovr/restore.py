@@ -18,6 +18,7 @@ from rovr.editor.base import Editor
 from rovr.errors import UserError
 from rovr.provenance.output import ProvenanceOutput
 from rovr.restorer import Restorer, RestoreResult
+from rovr.resume import Journal, describe_job
 from rovr.select.base import Selector
 from rovr.video.colour import Frame
 from rovr.video.masks import Box, MaskSource, length_error, open_masks
@@ -53,6 +54,7 @@ class Summary:
         mean_doubt: over the repaired pixels, 0–1.
         provenance: where the repaired pixels come from, as :meth:`rovr.provenance.Tally.summary` says it; None where
             nobody asked.
+        resumed: repaired frames that were taken over from an earlier run.
         notes: everything that was said aloud.
         version: of ROVR.
     """
@@ -76,6 +78,7 @@ class Summary:
     seconds_per_repair: float = 0.0
     mean_doubt: float = 0.0
     provenance: dict[str, Any] | None = None
+    resumed: int = 0
     notes: list[str] = field(default_factory=list)
     version: str = __version__
 
@@ -132,6 +135,7 @@ def restore_video(
     crf: int = 18,
     lossless: bool = False,
     overwrite: bool = False,
+    resume: bool = False,
     rate: Fraction | None = None,
     provenance: str | Path | None = None,
     on_start: Callable[[Job], None] = lambda job: None,
@@ -157,6 +161,8 @@ def restore_video(
         crf: quality of H.264, 0 (best) to 51.
         lossless: write FFV1 with every sample outside the holes as it was.
         overwrite: replace an output that exists.
+        resume: keep finished blocks in a hidden folder beside the output until that is complete, and take over those
+            that an earlier run with the same arguments, killed or failed, has kept.
         rate: frames per second of a folder of frames, 25 by default.
         provenance: ``NAME.npz``: where to write whom each repaired pixel comes from; ``NAME.provenance.mp4`` beside it
             shows that.
@@ -174,6 +180,20 @@ def restore_video(
     with ExitStack() as stack:
         source = stack.enter_context(open_source(path, notes, rate))
         masks = open_masks(source.info, mask, boxes, dilate, notes)
+        journal = None
+        if resume:
+            journal = stack.enter_context(Journal(Path(out), notes))
+            restorer = restorer or Restorer.from_pretrained(editor, selector, device, contexts, weights, cuts)
+            options = {"dilate": dilate, "seed": seed, "crf": crf, "lossless": lossless}
+            options["provenance"] = provenance is not None
+            journal.begin(describe_job(restorer, source.info, mask, boxes, **options))
+            if (earlier := journal.finished()) is not None:
+                if provenance is None or Path(provenance).exists():
+                    journal.remove()
+                    notes(f"{out} was complete already.")
+                    return Summary(**{**earlier, "notes": notes.all})
+                # Killed just before the provenance appeared: the output is our own, and is made again with it.
+                overwrite = True
         sink = open_sink(
             out,
             source.info,
@@ -193,10 +213,16 @@ def restore_video(
         restorer = restorer or Restorer.from_pretrained(editor, selector, device, contexts, weights, cuts)
         summary = _summary(source, out, restorer, seed)
         on_start(Job(source.info.frames, describe_device(restorer.device), source.info.shown_size))
+
+        def seal(partial: Path) -> None:
+            summary.notes, summary.seconds = notes.all, time.perf_counter() - began
+            if journal is not None:
+                journal.seal(partial, summary.to_json())
+
         try:
-            _run(source, masks, sink, restorer, summary, on_frame, record)
+            _run(source, masks, sink, restorer, summary, on_frame, record, journal)
             summary.provenance = record.finish() if record else None
-            _commit(source, masks, sink, summary, notes, lossless)
+            _commit(source, masks, sink, summary, notes, lossless, seal)
             if record is not None:
                 record.commit()
         except OSError as error:
@@ -204,6 +230,8 @@ def restore_video(
             if told is None:
                 raise
             raise told from error
+        if journal is not None:
+            journal.remove()
     summary.notes = notes.all
     summary.seconds = time.perf_counter() - began
     return summary
@@ -258,11 +286,13 @@ def _run(
     summary: Summary,
     on_frame: Callable[[], None],
     record: ProvenanceOutput | None,
+    journal: Journal | None,
 ) -> None:
     """Read, repair and write every frame, and keep the tally."""
     info = source.info
     missing = doubt = 0.0
     blocks = restorer.blocks(info.width, info.height, lambda edit: on_frame(), record is not None)
+    blocks.keeper = journal
     for item in blocks.run(_items(source, masks), torch.Generator().manual_seed(summary.seed)):
         frame = item.payload
         if item.damaged and item.doubt is not None:
@@ -279,21 +309,31 @@ def _run(
     summary.scenes = blocks.scenes
     summary.hole_share = missing / (summary.frames * info.width * info.height)
     summary.mean_doubt = doubt / missing if missing else 0.0
+    summary.resumed = journal.taken if journal is not None else 0
     summary.seconds_repairing = blocks.seconds
-    summary.seconds_per_repair = blocks.seconds / max(1, summary.repaired)
+    summary.seconds_per_repair = blocks.seconds / max(1, summary.repaired - summary.resumed)
 
 
-def _commit(source: Source, masks: MaskSource, sink: Sink, summary: Summary, notes: Notes, lossless: bool) -> None:
+def _commit(
+    source: Source,
+    masks: MaskSource,
+    sink: Sink,
+    summary: Summary,
+    notes: Notes,
+    lossless: bool,
+    seal: Callable[[Path], None],
+) -> None:
     """Let the output appear; a video without any hole is copied byte by byte where its container allows."""
     if summary.repaired:
-        sink.commit()
+        sink.commit(seal)
         return
     masks.check_brightness()
     notes("No mask has a hole: nothing was repaired, the output shows the input as it is.")
     path, target = source.info.path, sink.pending.path
     if path.is_dir() or sink.pending.folder or lossless or path.suffix.lower() != target.suffix.lower():
-        sink.commit()
+        sink.commit(seal)
         return
     sink.release()
     shutil.copyfile(path, sink.pending.partial)
+    seal(sink.pending.partial)
     sink.pending.commit()

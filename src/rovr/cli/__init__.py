@@ -26,12 +26,13 @@ def verbs() -> dict[str, Any]:
     from rovr.cli.provenance import Provenance
     from rovr.cli.report import Report
     from rovr.cli.restore import Restore
+    from rovr.cli.restore_many import RestoreMany
     from rovr.cli.train import TrainAgents, TrainEditor
 
     train = {"editor": TrainEditor, "agents": TrainAgents}
     mask = {"draw": MaskDraw, "logo": MaskLogo, "scratches": MaskScratches, "follow": MaskFollow}
     measuring = {"evaluate": Evaluate, "report": Report}
-    repairing = {"restore": Restore, "mask": mask, "provenance": Provenance}
+    repairing = {"restore": Restore, "restore-many": RestoreMany, "mask": mask, "provenance": Provenance}
     return {**repairing, "corrupt": Corrupt, "info": Info, "demo": Demo, **measuring, "train": train}
 
 

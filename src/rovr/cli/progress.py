@@ -28,11 +28,12 @@ class Display:
         """Print a line."""
         self.console.print(text, markup=False)
 
-    def start(self, total: int | None) -> None:
+    def start(self, total: int | None, unit: str = "frames") -> None:
         """Begin the bar.
 
         Args:
             total: frames to come, None if unknown.
+            unit: what is counted.
         """
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -48,16 +49,17 @@ class Display:
             console=self.console,
             transient=True,
         )
+        self._unit = unit
         self._task = self._bar.add_task("repairing", total=total, speed="")
         self._bar.start()
 
-    def step(self) -> None:
-        """One frame is done."""
+    def step(self, amount: float = 1) -> None:
+        """One frame, or part of a larger thing, is done."""
         if self._bar is None:
             return
-        self._bar.advance(self._task)
+        self._bar.advance(self._task, amount)
         task = self._bar.tasks[0]
-        if task.speed:
+        if task.speed and self._unit == "frames":
             self._bar.update(self._task, speed=f"{task.speed:.1f} frames/s")
 
     def __enter__(self) -> Self:

@@ -1,11 +1,16 @@
 """``rovr restore``: the main job on the command line."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
+
+if TYPE_CHECKING:
+    from rovr.cli.progress import Display
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class Restore:
     """Write FFV1 (.mkv) with every sample outside the holes exactly as it was."""
     overwrite: bool = False
     """Replace the output if it exists."""
+    resume: bool = False
+    """Keep what is repaired until the output is complete; after a kill the same command goes on from there."""
     rate: float = 25.0
     """Frames per second, where the input is a folder."""
     provenance: Annotated[Path | None, arg(metavar="NAME.npz")] = None
@@ -60,7 +67,7 @@ class Restore:
 
         if not 0 < self.rate <= 1000:
             raise UserError(f"--rate {self.rate}: give frames per second between 0 and 1000.")
-        with Display(self.quiet) as display:
+        with Display(self.quiet) as display, self._kept(display):
             from rovr.restore import Job, restore_video
 
             def start(job: Job) -> None:
@@ -84,6 +91,7 @@ class Restore:
                 crf=self.crf,
                 lossless=self.lossless,
                 overwrite=self.overwrite,
+                resume=self.resume,
                 # 29.97 and its like mean 30000/1001.
                 rate=Fraction(self.rate).limit_denominator(1001),
                 provenance=self.provenance,
@@ -98,3 +106,14 @@ class Restore:
             f"{summary.output}: {summary.repaired} of {summary.frames} frames{scenes} repaired, "
             f"{summary.seconds_per_repair:.2f} s each, {summary.seconds:.1f} s in all"
         )
+
+    @contextmanager
+    def _kept(self, display: "Display") -> Iterator[None]:
+        """Say that an interrupted job can go on."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit) as error:
+            if not self.resume:
+                raise
+            display.line("interrupted: the same command goes on from the last finished block.")
+            raise SystemExit(getattr(error, "code", 130)) from None

@@ -39,7 +39,8 @@ class TraceWriter:
             about: what the index is to say of the video.
         """
         index = {"format": FORMAT, "version": VERSION, "slots": SLOTS, **about}
-        self.archive.writestr(INDEX, json.dumps(index, indent=1) + "\n")
+        # Without the time of day, so that the same repair gives the same file.
+        self.archive.writestr(zipfile.ZipInfo(INDEX), json.dumps(index, indent=1) + "\n", zipfile.ZIP_DEFLATED)
         self.archive.close()
 
     def close(self) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+
 from rovr.errors import UserError
 
 CONTAINERS = (".mp4", ".mov", ".m4v", ".mkv")
@@ -21,6 +23,9 @@ _REPACKED = {
     "rgba": "bgra", "argb": "bgra", "abgr": "bgra", "gbrap": "bgra",
     "bgr48le": "rgb48le", "bgra64le": "rgba64le",
 }  # fmt: skip
+
+# OpenCV's number of the AVX-512 that x264 makes use of.
+_AVX512_SKX = 256
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,15 @@ def choose_encoding(pix_fmt: str, width: int, height: int, lossless: bool, crf: 
     if odd_x or odd_y:
         target = "yuv444p10le" if "10" in target else "yuvj444p" if "yuvj" in target else "yuv444p"
         note = f"{width}×{height} is odd, which H.264 refuses in {pix_fmt}: encoded as {target}."
-    return Encoding("libx264", target, {"crf": str(crf), "preset": "medium"}, note)
+    return Encoding("libx264", target, {"crf": str(crf), "preset": "medium", **_repeatable()}, note)
+
+
+def _repeatable() -> dict[str, str]:
+    """What x264 needs to turn the same frames into the same bytes each time.
+
+    Its AVX-512 code for the macroblock tree does not: at widths such as 64 or 432 pixels every run differs.
+    """
+    return {"x264-params": "asm=avx2,fma3,bmi2,lzcnt"} if cv2.checkHardwareSupport(_AVX512_SKX) else {}
 
 
 def _nearest(pix_fmt: str) -> str:

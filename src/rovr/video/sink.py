@@ -3,7 +3,7 @@
 import contextlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +39,15 @@ class Sink(ABC):
     def release(self) -> None:
         """Let go of all handles, whether finished or not."""
 
-    def commit(self) -> None:
-        """Finish and let the output appear under its name."""
+    def commit(self, seal: Callable[[Path], None] = lambda partial: None) -> None:
+        """Finish and let the output appear under its name.
+
+        Args:
+            seal: told where the complete output lies just before that.
+        """
         self.finish()
         self.release()
+        seal(self.pending.partial)
         self.pending.commit()
 
     def abort(self) -> None:
