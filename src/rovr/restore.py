@@ -19,6 +19,7 @@ from rovr.errors import UserError
 from rovr.restorer import Restorer, RestoreResult
 from rovr.select.base import Selector
 from rovr.video.colour import Frame
+from rovr.video.limits import MAX_PIXELS
 from rovr.video.masks import Box, MaskSource, length_error, open_masks
 from rovr.video.outfile import full_disk
 from rovr.video.sink import Sink, open_sink
@@ -126,6 +127,7 @@ def restore_video(
     lossless: bool = False,
     overwrite: bool = False,
     rate: Fraction | None = None,
+    max_pixels: int = MAX_PIXELS,
     on_start: Callable[[Job], None] = lambda job: None,
     on_frame: Callable[[], None] = lambda: None,
     on_note: Callable[[str], None] = lambda note: None,
@@ -149,6 +151,7 @@ def restore_video(
         lossless: write FFV1 with every sample outside the holes as it was.
         overwrite: replace an output that exists.
         rate: frames per second of a folder of frames, 25 by default.
+        max_pixels: that a frame may have; larger ones are refused before they are decoded.
         on_start: called once everything is ready.
         on_frame: called for each frame that is done.
         on_note: called with each sentence the user should hear.
@@ -161,7 +164,7 @@ def restore_video(
     if not 0 <= crf <= 51:
         raise UserError(f"--crf {crf}: H.264 takes 0 (best) to 51.")
     with ExitStack() as stack:
-        source = stack.enter_context(open_source(path, notes, rate))
+        source = stack.enter_context(open_source(path, notes, rate, max_pixels))
         masks = open_masks(source.info, mask, boxes, dilate, notes)
         sink = open_sink(
             out,

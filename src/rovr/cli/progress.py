@@ -28,11 +28,12 @@ class Display:
         """Print a line."""
         self.console.print(text, markup=False)
 
-    def start(self, total: int | None) -> None:
+    def start(self, total: int | None, doing: str = "repairing") -> None:
         """Begin the bar.
 
         Args:
             total: frames to come, None if unknown.
+            doing: what is shown before the bar.
         """
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -40,7 +41,7 @@ class Display:
         if self.quiet or not sys.stderr.isatty():
             return
         self._bar = Progress(
-            TextColumn("repairing"),
+            TextColumn(doing),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[speed]}"),
@@ -48,7 +49,7 @@ class Display:
             console=self.console,
             transient=True,
         )
-        self._task = self._bar.add_task("repairing", total=total, speed="")
+        self._task = self._bar.add_task(doing, total=total, speed="")
         self._bar.start()
 
     def step(self) -> None:

@@ -42,6 +42,8 @@ class Restore:
     """Replace the output if it exists."""
     rate: float = 25.0
     """Frames per second, where the input is a folder."""
+    max_pixels: int = 1 << 26
+    """Pixels that a frame may have; larger ones are refused before they are decoded."""
     quiet: bool = False
     """Print nothing but errors."""
     json: bool = False
@@ -81,6 +83,7 @@ class Restore:
                 overwrite=self.overwrite,
                 # 29.97 and its like mean 30000/1001.
                 rate=Fraction(self.rate).limit_denominator(1001),
+                max_pixels=self.max_pixels,
                 on_start=start,
                 on_frame=display.step,
                 on_note=display.note,

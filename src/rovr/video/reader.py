@@ -12,7 +12,9 @@ from av.error import FFmpegError
 from rovr.errors import UserError
 from rovr.video import pixels
 from rovr.video.colour import Colour, Frame
+from rovr.video.limits import MAX_PIXELS, check_pixels, picture_bytes
 from rovr.video.orient import Orientation
+from rovr.video.picture_size import picture_size
 from rovr.video.source import Say, Source, VideoInfo
 
 # FFmpeg's own remarks repeat what we say in one line, or do not concern the user.
@@ -21,15 +23,21 @@ logging.getLogger("libav").setLevel(logging.CRITICAL)
 _HDR = {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DYNAMIC_HDR_PLUS"}
 
 
-def open_input(path: Path) -> Any:
+def open_input(path: Path, max_pixels: int = MAX_PIXELS) -> Any:
     """Open a container for reading.
+
+    Args:
+        path: the file.
+        max_pixels: that a frame may have; larger ones are not decoded.
 
     Raises:
         UserError: it cannot be read or is not audio-visual.
     """
     try:
         # Absolute, because FFmpeg takes what stands before a colon for a protocol.
-        return av.open(str(path.absolute()), "r", metadata_errors="replace")
+        # The option reaches the decoders by which streams are probed.
+        options = {"max_pixels": str(max_pixels)}
+        return av.open(str(path.absolute()), "r", options=options, metadata_errors="replace")
     except PermissionError as error:
         raise UserError(f"{path} may not be read; check its permissions.") from error
     except (FFmpegError, OSError, ValueError) as error:
@@ -49,9 +57,9 @@ def video_stream(container: Any, path: Path) -> Any:
     raise UserError(f"{path} has no video stream; give a file with pictures in it.")
 
 
-def count_packets(path: Path) -> int | None:
+def count_packets(path: Path, max_pixels: int = MAX_PIXELS) -> int | None:
     """Number of shown video packets; quick, since nothing is decoded."""
-    with open_input(path) as container:
+    with open_input(path, max_pixels) as container:
         stream = video_stream(container, path)
         try:
             return sum(1 for packet in container.demux(stream) if packet.size and not packet.is_discard)
@@ -65,14 +73,24 @@ class FileSource(Source):
     Args:
         path: the file.
         say: told what the user should know.
+        max_pixels: that a frame may have.
     """
 
-    def __init__(self, path: Path, say: Say) -> None:
+    def __init__(self, path: Path, say: Say, max_pixels: int = MAX_PIXELS) -> None:
         self.path = path
         self.say = say
-        self.container = open_input(path)
+        self.max_pixels = max_pixels
+        self.container = open_input(path, max_pixels)
         try:
             self.stream = video_stream(self.container, path)
+            context = self.stream.codec_context
+            size = context.width, context.height
+            if not all(size) and path.stat().st_size <= picture_bytes(max_pixels):
+                # A picture too large to be probed; its own header tells more.
+                size = picture_size(path.read_bytes()) or size
+            check_pixels(path, *size, max_pixels)
+            # Later frames may be larger than the first.
+            context.options = {"max_pixels": str(max_pixels)}
             self.stream.thread_type = "AUTO"
             self._decoder = self._decode()
             first = next(self._decoder, None)
@@ -126,6 +144,7 @@ class FileSource(Source):
             interlaced=bool(first.interlaced_frame),
             audio=len(self.container.streams.audio),
             subtitles=len(self.container.streams.subtitles),
+            max_pixels=self.max_pixels,
         )
 
     def _promised(self) -> int | None:
@@ -142,7 +161,7 @@ class FileSource(Source):
         try:
             hours, minutes, seconds = tag.split(":")
             return int(hours) * 3600 + int(minutes) * 60 + float(seconds[:12])
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
 
     def _decode(self) -> Iterator[Any]:

@@ -42,14 +42,15 @@ class StreamCopier:
         path: the input.
         output: the container to write to, its video stream already added.
         say: told which streams cannot be carried.
+        max_pixels: that a frame of the input may have.
 
     Attributes:
         shift: seconds to take off all time stamps: recordings of a broadcast start anywhere.
     """
 
-    def __init__(self, path: Path, output: Any, say: Say) -> None:
+    def __init__(self, path: Path, output: Any, say: Say, max_pixels: int) -> None:
         self.output = output
-        self.container = open_input(path)
+        self.container = open_input(path, max_pixels)
         video = video_stream(self.container, path)
         self.targets: dict[int, Any] = {}
         for stream in self.container.streams:
@@ -64,6 +65,8 @@ class StreamCopier:
         self.shift = (self.container.start_time or 0) / av.time_base if discontinuous else 0.0
         streams = [self.container.streams[index] for index in self.targets]
         self._packets = self.container.demux(*streams) if streams else iter(())
+        self._say = say
+        self._last: dict[int, int] = {}
         self._next: Any = None
 
     @property
@@ -104,8 +107,19 @@ class StreamCopier:
             offset = round(self.shift / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts - offset
             packet.dts -= offset
+            self._rise(packet)
             packet.stream = self.targets[packet.stream_index]
             self.output.mux(packet)
+
+    def _rise(self, packet: Any) -> None:
+        """Make time stamps rise strictly, as every muxer asks; those of a recording may jump back."""
+        index = packet.stream_index
+        least = self._last.get(index, packet.dts - 1) + 1
+        if packet.dts < least or (packet.pts is not None and packet.pts < packet.dts):
+            self._say(f"Some time stamps of stream {index} do not rise: they are moved.")
+            packet.dts = max(packet.dts, least)
+            packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
+        self._last[index] = packet.dts
 
     def close(self) -> None:
         """Let go of the input."""
