@@ -63,7 +63,7 @@ def assert_kept(path: Path, out: Path, masks: np.ndarray) -> None:
     for before, after, mask in zip(old, new, masks, strict=True):
         assert before.keys() == after.keys()
         for letter, one in before.items():
-            across, down = (round(np.log2(full / part)) for full, part in zip(mask.shape[::-1], one.shape[::-1]))
+            down, across = (round(np.log2(full / part)) for full, part in zip(mask.shape, one.shape, strict=True))
             may = pixels.plane_mask(mask, across, down)
             differs = one != after[letter]
             assert not (differs & ~may).any(), letter
