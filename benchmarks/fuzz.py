@@ -210,6 +210,12 @@ def _load() -> None:
     cv2.setNumThreads(0)
 
 
+def row(kind: str, fates: list[str]) -> dict[str, Any]:
+    """What became of all inputs of a kind."""
+    counts = {"done": fates.count("done"), "refused": fates.count("refused")}
+    return {"damaged": kind, "inputs": len(fates), **counts, "faults": len(fates) - sum(counts.values())}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=5000)
@@ -236,7 +242,7 @@ def main() -> None:
         "limit_seconds": args.limit,
         "limit_mb": args.memory,
         "fates": {fate: fates.get(fate, 0) for fate in ("done", "refused", *FAULTS)},
-        "kinds": {k: dict(Counter(found["fate"] for found in done if found["kind"] == k)) for k in kinds},
+        "rows": [row(kind, [found["fate"] for found in done if found["kind"] == kind]) for kind in kinds],
         "slowest_seconds": round(max(found["seconds"] for found in done), 1),
         "most_mb": round(max(found["mb"] for found in done)),
         "met": not any(fates.get(fate) for fate in FAULTS),

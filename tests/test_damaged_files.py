@@ -33,9 +33,9 @@ def agent(tmp_path_factory):
     ("name", "value"),
     [
         ("encoder", {"a": 1}), ("encoder", None), ("contexts", "2"), ("contexts", 0), ("contexts", 10**30),
-        ("seed", ""), ("seed", "../../x"), ("seed", 10**40), ("rule", "much"), ("shared", "no"), ("widths", []),
-        ("widths", 3), ("widths", ["a", "b"]), ("widths", [4] * 10_000), ("widths", [10**9, 4]), ("memory", 60_000), ("mixed", -1),
-        ("unheard of", 1), ("widths", [[4], 4]), ("memory", 2.5),
+        ("seed", ""), ("seed", "../../x"), ("seed", 10**40), ("rule", "much"), ("shared", "no"),
+        ("widths", []), ("widths", 3), ("widths", ["a", "b"]), ("widths", [4] * 10_000), ("widths", [10**9, 4]),
+        ("widths", [[4], 4]), ("memory", 60_000), ("memory", 2.5), ("mixed", -1), ("unheard of", 1),
     ],
 )  # fmt: skip
 def test_agents_with_odd_settings(tmp_path, agent, name, value):

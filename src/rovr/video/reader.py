@@ -12,7 +12,7 @@ from av.error import FFmpegError
 from rovr.errors import UserError
 from rovr.video import pixels
 from rovr.video.colour import Colour, Frame
-from rovr.video.limits import MAX_PIXELS, check_pixels, picture_bytes
+from rovr.video.limits import MAX_PIXELS, check_pixels
 from rovr.video.orient import Orientation
 from rovr.video.picture_size import picture_size
 from rovr.video.source import Say, Source, VideoInfo
@@ -85,9 +85,10 @@ class FileSource(Source):
             self.stream = video_stream(self.container, path)
             context = self.stream.codec_context
             size = context.width, context.height
-            if not all(size) and path.stat().st_size <= picture_bytes(max_pixels):
-                # A picture too large to be probed; its own header tells more.
-                size = picture_size(path.read_bytes()) or size
+            if not all(size):
+                # Perhaps a picture too large to be probed; its own header tells more.
+                with path.open("rb") as file:
+                    size = picture_size(file.read(1 << 20)) or size
             check_pixels(path, *size, max_pixels)
             # Later frames may be larger than the first.
             context.options = {"max_pixels": str(max_pixels)}

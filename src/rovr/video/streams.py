@@ -112,9 +112,10 @@ class StreamCopier:
             self.output.mux(packet)
 
     def _rise(self, packet: Any) -> None:
-        """Make time stamps rise strictly, as every muxer asks; those of a recording may jump back."""
+        """Make time stamps rise, as every muxer asks; those of a recording may jump back."""
         index = packet.stream_index
-        least = self._last.get(index, packet.dts - 1) + 1
+        equal = self._matroska or self.container.streams[index].type == "subtitle"
+        least = self._last.get(index, packet.dts - 1) + (not equal)
         if packet.dts < least or (packet.pts is not None and packet.pts < packet.dts):
             self._say(f"Some time stamps of stream {index} do not rise: they are moved.")
             packet.dts = max(packet.dts, least)
