@@ -2,12 +2,11 @@
 
 import contextlib
 import json
-from fractions import Fraction
 
 import av
 import pytest
 import torch
-from conftest import moving_texture, packets, write_video
+from conftest import moving_texture, write_video
 
 from rovr.agents import Agent, AgentConfig
 from rovr.editor.classical import ClassicalEditor
@@ -66,29 +65,6 @@ def test_agents_still_load(agent):
     loaded = Agent.load(agent)
     assert loaded.config == AgentConfig(widths=(4, 4), mixed=4, memory=4, sketch=4)
     assert not any(parameter.is_meta for parameter in loaded.parameters())
-
-
-def jumping(path, target):
-    """The sound's time stamps jump back half way, as in a recording that lost its signal."""
-    with av.open(str(path)) as given, av.open(str(target), "w") as output:
-        streams = {stream.index: output.add_stream_from_template(stream, opaque=True) for stream in given.streams}
-        for count, packet in enumerate(given.demux()):
-            if not packet.size:
-                continue
-            if given.streams[packet.stream_index].type == "audio" and count > 30:
-                packet.pts = packet.dts = packet.dts - round(Fraction(1, 5) / packet.time_base)
-            packet.stream = streams[packet.stream_index]
-            output.mux(packet)
-    return target
-
-
-@pytest.mark.parametrize("ending", ["mp4", "mkv"])
-def test_sound_whose_time_jumps_back_is_copied(tmp_path, video, restorer, ending):
-    path = jumping(video("plain.mkv", count=30, audio=1), tmp_path / "in.mkv")
-    summary = restore_video(path, None, tmp_path / f"out.{ending}", boxes=["5,5,20,20"], restorer=restorer)
-    assert any("do not rise" in note for note in summary.notes)
-    old, new = packets(path, "audio"), packets(tmp_path / f"out.{ending}", "audio")
-    assert [data for _, data in old] == [data for _, data in new]
 
 
 def test_a_stream_that_the_container_refuses_late(tmp_path, video, restorer, monkeypatch):

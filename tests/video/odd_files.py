@@ -300,6 +300,14 @@ def long_header(folder: Path) -> Path:
     return path
 
 
+def jumps_back(folder: Path) -> Path:
+    """A recording that begins anew half way: all time stamps start over."""
+    path = with_sound(write_video(folder / "part.ts", moving_texture(COUNT)), "ac3")
+    data = path.read_bytes()
+    (folder / "twice.ts").write_bytes(data + data)
+    return folder / "twice.ts"
+
+
 def sound_only(folder: Path) -> Path:
     """A tone, and no picture."""
     with av.open(str(folder / "tone.m4a"), "w") as output:
@@ -345,6 +353,7 @@ ODD = {
     "WebVTT": Odd(subtitles("webvtt", "vtt.mkv"), says="dropped"),
     "mov_text": Odd(subtitles("mov_text", "text.mp4")),
     "months in the header": Odd(long_header),
+    "jumps back": Odd(jumps_back, says="do not rise", frames=2 * COUNT),
     "sound only": Odd(sound_only, refused="no video stream"),
     "wrong extension": Odd(mislabelled),
 }
