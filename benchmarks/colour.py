@@ -76,7 +76,11 @@ def main() -> None:
     }
     rows = []
     for name, (before, after) in steps.items():
-        row = {"step": name, "before_ms": spent(before, args.times), "after_ms": spent(after, args.times)}
+        row = {
+            "step": name,
+            "before_ms": round(spent(before, args.times), 2),
+            "after_ms": round(spent(after, args.times), 2),
+        }
         rows.append({**row, "ratio": round(row["before_ms"] / row["after_ms"], 1)})
         print(f"{name:8s}{row['before_ms']:8.1f} ms before {row['after_ms']:8.1f} ms now, {rows[-1]['ratio']} to 1")
     same = bool((direct(colour, frame) == colour.planar(frame)).all())

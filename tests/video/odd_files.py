@@ -18,9 +18,9 @@ NATIVE = {
     "yuv420p": "ffv1", "yuvj420p": "mjpeg", "yuv422p": "ffv1", "yuv444p": "ffv1", "yuv411p": "ffv1", "yuv410p": "ffv1",
     "yuv440p": "ffv1", "yuv420p10le": "ffv1", "yuv422p10le": "ffv1", "yuv444p10le": "ffv1", "yuv420p12le": "ffv1",
     "yuv444p16le": "ffv1", "yuva420p": "ffv1", "yuva444p10le": "ffv1", "nv12": "rawvideo", "nv21": "rawvideo",
-    "p010le": "rawvideo", "gray": "ffv1", "gray10le": "ffv1", "gray12le": "ffv1", "gray16le": "ffv1", "rgb24": "png",
-    "bgr24": "rawvideo", "bgr0": "ffv1", "rgba": "png", "argb": "rawvideo", "gbrp": "ffv1", "gbrp10le": "ffv1",
-    "gbrap": "ffv1", "rgb48le": "ffv1", "rgba64le": "ffv1",
+    "gray": "ffv1", "gray10le": "ffv1", "gray12le": "ffv1", "gray16le": "ffv1", "rgb24": "png",
+    "bgr24": "rawvideo", "bgr0": "ffv1", "rgba": "png", "argb": "rawvideo", "gbrp": "utvideo", "gbrp10le": "ffv1",
+    "gbrap": "utvideo", "rgb48le": "rawvideo", "rgba64le": "rawvideo",
 }  # fmt: skip
 # Formats that are converted once, aloud, before anything is edited.
 CONVERTED = {
@@ -74,7 +74,7 @@ class Odd:
 def native(folder: Path, pix_fmt: str, width: int = WIDTH, height: int = HEIGHT) -> Path:
     """A file whose frames decode to this pixel format."""
     codec = {**NATIVE, **CONVERTED}[pix_fmt]
-    ending = {"rawvideo": "nut", "mjpeg": "avi", "png": "mov"}.get(codec, "mkv")
+    ending = {"rawvideo": "nut", "mjpeg": "avi", "utvideo": "avi", "png": "mov"}.get(codec, "mkv")
     frames = moving_texture(COUNT, height, width)
     if pix_fmt == "pal8":
         return _paletted(folder / "pal8.nut", frames)
