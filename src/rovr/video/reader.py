@@ -12,6 +12,7 @@ from av.error import FFmpegError
 from rovr.errors import UserError
 from rovr.video import pixels
 from rovr.video.colour import Colour, Frame
+from rovr.video.encoding import has_alpha
 from rovr.video.limits import MAX_PIXELS, check_pixels
 from rovr.video.orient import Orientation
 from rovr.video.picture_size import picture_size
@@ -19,6 +20,9 @@ from rovr.video.source import Say, Source, VideoInfo
 
 # FFmpeg's own remarks repeat what we say in one line, or do not concern the user.
 logging.getLogger("libav").setLevel(logging.CRITICAL)
+
+STARTS_OVER = Fraction(1, 5)
+"""Seconds by which time stamps jump back where a recording begins anew, and not one stamp is wrong."""
 
 _HDR = {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DYNAMIC_HDR_PLUS"}
 
@@ -80,6 +84,7 @@ class FileSource(Source):
         self.path = path
         self.say = say
         self.max_pixels = max_pixels
+        self._lift = 0
         self.container = open_input(path, max_pixels)
         try:
             self.stream = video_stream(self.container, path)
@@ -115,7 +120,8 @@ class FileSource(Source):
         plain = pixels.is_plain(name) and not negative
         pix_fmt = name if plain else "rgb24" if negative else pixels.plain_substitute(name)
         if not plain and not negative:
-            self.say(f"Pixel format {name} cannot be edited in place: converted to {pix_fmt}.")
+            drops = " without its transparency" * (has_alpha(name) and not has_alpha(pix_fmt))
+            self.say(f"Pixel format {name} cannot be edited in place: converted to {pix_fmt}{drops}.")
         orientation = Orientation.of(first)
         if not orientation.exact:
             self.say("The display matrix is not made of quarter turns: masks are taken as the frames are stored.")
@@ -251,7 +257,15 @@ class FileSource(Source):
         if frame.pts is None:
             frame.pts = 0 if last is None else last + step
             frame.time_base = self.info.time_base
-        elif last is not None and frame.pts <= last:
-            self.say("Some time stamps do not rise: they are moved by one tick.")
-            frame.pts = last + 1
+            return int(frame.pts)
+        frame.pts += self._lift
+        if last is not None and frame.pts <= last:
+            back = last - frame.pts
+            if back * self.info.time_base > STARTS_OVER:
+                self.say("The time stamps do not rise but start over: what follows is moved behind what came before.")
+                self._lift += back + step
+                frame.pts = last + step
+            else:
+                self.say("Some time stamps do not rise: they are moved by one tick.")
+                frame.pts = last + 1
         return int(frame.pts)

@@ -1,13 +1,14 @@
 """Sound, subtitles, chapters and metadata, copied packet by packet from the input."""
 
 import io
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 from av.error import FFmpegError
 
-from rovr.video.reader import open_input, video_stream
+from rovr.video.reader import STARTS_OVER, open_input, video_stream
 from rovr.video.source import Say
 
 # Written by muxers about themselves, or about streams that are now encoded anew.
@@ -67,6 +68,7 @@ class StreamCopier:
         self._packets = self.container.demux(*streams) if streams else iter(())
         self._say = say
         self._last: dict[int, int] = {}
+        self._lifts: dict[int, int] = {}
         self._next: Any = None
 
     @property
@@ -112,14 +114,21 @@ class StreamCopier:
             self.output.mux(packet)
 
     def _rise(self, packet: Any) -> None:
-        """Make time stamps rise, as every muxer asks; those of a recording may jump back."""
-        index = packet.stream_index
+        """Make time stamps rise, as every muxer asks; those of a recording may start over."""
+        index, base = packet.stream_index, packet.time_base
+        lift = self._lifts.get(index, 0)
+        packet.dts += lift
+        packet.pts = packet.dts if packet.pts is None else max(packet.pts + lift, packet.dts)
+        last = self._last.get(index)
         equal = self._matroska or self.container.streams[index].type == "subtitle"
-        least = self._last.get(index, packet.dts - 1) + (not equal)
-        if packet.dts < least or (packet.pts is not None and packet.pts < packet.dts):
+        if last is not None and packet.dts < last + (not equal):
             self._say(f"Some time stamps of stream {index} do not rise: they are moved.")
-            packet.dts = max(packet.dts, least)
-            packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
+            # A millisecond is more than a tick in any container.
+            least = last + max(1, round(Fraction(1, 1000) / base))
+            if (last - packet.dts) * base > STARTS_OVER:
+                least = last + (packet.duration or least - last)
+                self._lifts[index] = lift + least - packet.dts
+            packet.pts, packet.dts = packet.pts + least - packet.dts, least
         self._last[index] = packet.dts
 
     def close(self) -> None:
