@@ -21,6 +21,7 @@ from rovr.restorer import Restorer, RestoreResult
 from rovr.resume import Journal, describe_job
 from rovr.select.base import Selector
 from rovr.video.colour import Frame
+from rovr.video.limits import MAX_PIXELS
 from rovr.video.masks import Box, MaskSource, length_error, open_masks
 from rovr.video.outfile import full_disk
 from rovr.video.sink import Sink, open_sink
@@ -138,6 +139,7 @@ def restore_video(
     resume: bool = False,
     rate: Fraction | None = None,
     provenance: str | Path | None = None,
+    max_pixels: int = MAX_PIXELS,
     on_start: Callable[[Job], None] = lambda job: None,
     on_frame: Callable[[], None] = lambda: None,
     on_note: Callable[[str], None] = lambda note: None,
@@ -166,6 +168,7 @@ def restore_video(
         rate: frames per second of a folder of frames, 25 by default.
         provenance: ``NAME.npz``: where to write whom each repaired pixel comes from; ``NAME.provenance.mp4`` beside it
             shows that.
+        max_pixels: that a frame may have; larger ones are refused before they are decoded.
         on_start: called once everything is ready.
         on_frame: called for each frame that is done.
         on_note: called with each sentence the user should hear.
@@ -178,7 +181,7 @@ def restore_video(
     if not 0 <= crf <= 51:
         raise UserError(f"--crf {crf}: H.264 takes 0 (best) to 51.")
     with ExitStack() as stack:
-        source = stack.enter_context(open_source(path, notes, rate))
+        source = stack.enter_context(open_source(path, notes, rate, max_pixels))
         masks = open_masks(source.info, mask, boxes, dilate, notes)
         journal = None
         if resume:
@@ -268,7 +271,7 @@ def _items(source: Source, masks: MaskSource) -> Iterator[Item[Frame]]:
             raise length_error(count + 1 + sum(1 for _ in frames), count)
         count += 1
         seen = seen or not mask.all()
-        pixels = torch.from_numpy(frame.rgb).permute(2, 0, 1).contiguous()
+        pixels = torch.from_numpy(frame.planar)
         yield Item(pixels, torch.from_numpy(mask)[None], frame, bool(mask.any()))
     if not masks.static:
         surplus = sum(1 for _ in pairs)

@@ -7,7 +7,7 @@ belong into ``run``, so that asking for help takes no time.
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rovr._version import __version__
@@ -65,12 +65,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     debug = "--debug" in args or bool(os.environ.get("ROVR_DEBUG"))
     args = [arg for arg in args if arg != "--debug"]
-    previous = signal.signal(signal.SIGTERM, _terminate)
-    try:
+
+    def run() -> None:
         from tyro.conf import FlagCreatePairsOff
 
-        verb = _app(verbs()).cli(prog="rovr", description=_ABOUT, args=args, config=(FlagCreatePairsOff,))
-        verb.run()
+        _app(verbs()).cli(prog="rovr", description=_ABOUT, args=args, config=(FlagCreatePairsOff,)).run()
+
+    return answer(run, debug)
+
+
+def answer(run: Callable[[], None], debug: bool = False) -> int:
+    """Do a job, say in one line what went wrong, and give the exit code of :func:`main`."""
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        run()
     except UserError as error:
         print(f"rovr: {error}", file=sys.stderr)
         return 2

@@ -25,7 +25,7 @@ class BatchDisplay(Listener):
         self.total = len(tasks)
         if skipped:
             self.display.line(f"{skipped} of {skipped + self.total} videos are done already.")
-        self.display.start(self.total, "videos")
+        self.display.start(self.total, unit="videos")
 
     def share(self, task: Task, share: float) -> None:
         """Move the bar by what was added."""

@@ -28,11 +28,12 @@ class Display:
         """Print a line."""
         self.console.print(text, markup=False)
 
-    def start(self, total: int | None, unit: str = "frames") -> None:
+    def start(self, total: int | None, doing: str = "repairing", unit: str = "frames") -> None:
         """Begin the bar.
 
         Args:
             total: frames to come, None if unknown.
+            doing: what is shown before the bar.
             unit: what is counted.
         """
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -41,7 +42,7 @@ class Display:
         if self.quiet or not sys.stderr.isatty():
             return
         self._bar = Progress(
-            TextColumn("repairing"),
+            TextColumn(doing),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[speed]}"),
@@ -50,7 +51,7 @@ class Display:
             transient=True,
         )
         self._unit = unit
-        self._task = self._bar.add_task("repairing", total=total, speed="")
+        self._task = self._bar.add_task(doing, total=total, speed="")
         self._bar.start()
 
     def step(self, amount: float = 1) -> None:

@@ -53,6 +53,8 @@ class Restore:
     """Frames per second, where the input is a folder."""
     provenance: Annotated[Path | None, arg(metavar="NAME.npz")] = None
     """Write whom each repaired pixel comes from, and NAME.provenance.mp4 to show it."""
+    max_pixels: int = 1 << 26
+    """Pixels that a frame may have; larger ones are refused before they are decoded."""
     quiet: bool = False
     """Print nothing but errors."""
     json: bool = False
@@ -95,6 +97,7 @@ class Restore:
                 # 29.97 and its like mean 30000/1001.
                 rate=Fraction(self.rate).limit_denominator(1001),
                 provenance=self.provenance,
+                max_pixels=self.max_pixels,
                 on_start=start,
                 on_frame=display.step,
                 on_note=display.note,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from rovr.editor.classical import ClassicalEditor
 from rovr.editor.concat import ConcatEditor
 from rovr.editor.learned import LearnedEditor
 from rovr.errors import UserError
+from rovr.video.limits import MAX_WEIGHTS, check_bytes
 
 LEARNED: dict[str, Callable[..., LearnedEditor]] = {"aligned": AlignedEditor, "concat": ConcatEditor}
 EDITORS: dict[str, Callable[..., Editor]] = {
@@ -70,6 +72,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """Read weights as float32, checking that the file is whole; no code in it is ever run."""
     if not path.exists():
         raise UserError(f"weights file {path} does not exist")
+    check_bytes(path, MAX_WEIGHTS)
     try:
         return {name: tensor.float() for name, tensor in load_file(path).items()}
     except (SafetensorError, OSError, ValueError) as error:
@@ -88,3 +91,16 @@ def write_weights(path: Path, state: dict[str, Tensor], card: dict[str, Any], ha
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata={"rovr": json.dumps(card)})
     partial.replace(path)
+
+
+def read_checkpoint(path: Path, device: torch.device | str | None = None) -> dict[str, Any]:
+    """Read where a training stood; no code in the file is ever run.
+
+    Raises:
+        UserError: it is damaged, or holds more than tensors and plain values.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (UnpicklingError, OSError, ValueError, RuntimeError, EOFError) as error:
+        raise UserError(f"{path} is damaged or no checkpoint; remove it to begin anew") from error
+    return state

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from rovr.agents import Agent
+from rovr.editor.loading import read_checkpoint
 from rovr.editor.training.log import TrainLog
 from rovr.rl import BatchEnv, Learner
 
@@ -86,7 +87,7 @@ class AgentTrainer:
         """Train to the end, or to an iteration; continues what is found in the output folder."""
         checkpoint = self.out / "checkpoint.pt"
         if checkpoint.exists():
-            self._load(torch.load(checkpoint, weights_only=True))
+            self._load(read_checkpoint(checkpoint))
         log = TrainLog(self.out, self.iteration, SAID)
         saved = time.monotonic()
         end = min(self.total, stop_at or self.total)

@@ -8,13 +8,12 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rovr.editor.loading import build_editor, read_weights, write_weights
+from rovr.editor.loading import build_editor, read_checkpoint, read_weights, write_weights
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.courses import course_of
 from rovr.editor.training.log import TrainLog
@@ -152,7 +151,7 @@ class Trainer:
 
     def load(self) -> None:
         """Continue from the checkpoint."""
-        state: dict[str, Any] = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        state = read_checkpoint(self.checkpoint, self.device)
         self.net.load_state_dict(state["net"])
         self.average = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])
