@@ -15,6 +15,11 @@ from rovr.errors import UserError
 
 _ABOUT = "Repair the holes in a video. Also: --version, and --debug for a traceback where ROVR itself fails."
 
+_GROUPS = {
+    "mask": "Make the masks that a repair needs: drawn, or found in the video.",
+    "train": "Train an editor, or the agents that choose frames.",
+}
+
 
 def verbs() -> dict[str, Any]:
     """Verb → its dataclass, or a dict of such for verbs in two words."""
@@ -39,7 +44,7 @@ def _app(verbs: dict[str, Any]) -> Any:
 
     app = SubcommandApp()
     for name, verb in verbs.items():
-        app.command(_app(verb) if isinstance(verb, dict) else verb, name=name)
+        app.command(_app(verb) if isinstance(verb, dict) else verb, name=name, help=_GROUPS.get(name))
     return app
 
 
