@@ -8,8 +8,9 @@ from rovr.errors import UserError
 if TYPE_CHECKING:
     from rovr.restore import restore_video
     from rovr.restorer import Restorer, RestoreResult
+    from rovr.transform import RestoreTransform
 
-__all__ = ["RestoreResult", "Restorer", "UserError", "__version__", "restore_video"]
+__all__ = ["RestoreResult", "RestoreTransform", "Restorer", "UserError", "__version__", "restore_video"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,6 +19,10 @@ def __getattr__(name: str) -> Any:
         from rovr import restorer
 
         return getattr(restorer, name)
+    if name == "RestoreTransform":
+        from rovr.transform import RestoreTransform
+
+        return RestoreTransform
     if name == "restore_video":
         from rovr.restore import restore_video
 

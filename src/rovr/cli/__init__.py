@@ -26,6 +26,7 @@ def verbs() -> dict[str, Any]:
     from rovr.cli.corrupt import Corrupt
     from rovr.cli.demo import Demo
     from rovr.cli.evaluate import Evaluate
+    from rovr.cli.export import Export
     from rovr.cli.info import Info
     from rovr.cli.mask import MaskDraw, MaskFollow, MaskLogo, MaskScratches
     from rovr.cli.report import Report
@@ -36,7 +37,7 @@ def verbs() -> dict[str, Any]:
     mask = {"draw": MaskDraw, "logo": MaskLogo, "scratches": MaskScratches, "follow": MaskFollow}
     measuring = {"evaluate": Evaluate, "report": Report}
     repairing = {"restore": Restore, "mask": mask}
-    return {**repairing, "corrupt": Corrupt, "info": Info, "demo": Demo, **measuring, "train": train}
+    return {**repairing, "corrupt": Corrupt, "info": Info, "demo": Demo, **measuring, "train": train, "export": Export}
 
 
 def _app(verbs: dict[str, Any]) -> Any:

@@ -18,11 +18,13 @@ from rovr.editor.base import Editor
 from rovr.editor.classical import ClassicalEditor
 from rovr.editor.concat import ConcatEditor
 from rovr.editor.learned import LearnedEditor
+from rovr.editor.onnx import OnnxEditor
 from rovr.errors import UserError
 
 LEARNED: dict[str, Callable[..., LearnedEditor]] = {"aligned": AlignedEditor, "concat": ConcatEditor}
 EDITORS: dict[str, Callable[..., Editor]] = {
     **LEARNED,
+    "aligned-onnx": OnnxEditor,
     "telea": lambda: ClassicalEditor("telea"),
     "navier-stokes": lambda: ClassicalEditor("navier-stokes"),
 }
@@ -39,7 +41,7 @@ def load_editor(name: str = "aligned", device: torch.device | str = "cpu", weigh
     Args:
         name: a key of ``EDITORS``, or the name of one from another package (:mod:`rovr.plugs`).
         device: where its network runs.
-        weights: safetensors file; by default the weights that ship.
+        weights: safetensors file, or for ``aligned-onnx`` the folder of an export; by default the weights that ship.
 
     Raises:
         UserError: for an unknown name, weights that are missing, damaged or of another editor, or a package that fails.
