@@ -103,7 +103,7 @@ class Restorer:
             config = model_folder.read_config(folder)
             if selector is None:
                 selector = model_folder.read_selector(folder, config, place)
-            contexts = contexts or config.get("contexts")
+            contexts = config.get("contexts") if contexts is None else contexts
             editor = model_folder.read_editor(folder, config, place) or "aligned"
         if isinstance(selector, str) or selector is None:
             selector = load_selector(selector or "sight")
