@@ -55,16 +55,19 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--runs", type=int, default=6, help="clips, each with its own damage")
     parser.add_argument("--length", type=int, default=LENGTH, help="frames of a clip")
+    parser.add_argument("--exported", type=Path, help="folder that rovr export wrote; by default a fresh one")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "onnx.json")
     args = parser.parse_args()
     rows: list[dict[str, Any]] = []
     gap = 0
     with tempfile.TemporaryDirectory() as folder:
-        export(Path(folder))
+        exported = args.exported or Path(folder)
+        if args.exported is None:
+            export(exported)
         for threads in args.threads:
             torch.set_num_threads(threads)
             cv2.setNumThreads(threads)
-            compared = editors(Path(folder))
+            compared = editors(exported)
             seconds: dict[str, list[float]] = {name: [] for name in compared}
             for seed in range(1, args.runs + 2):
                 frames = {}

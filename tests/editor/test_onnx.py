@@ -25,6 +25,9 @@ pytest.importorskip("onnxscript")
 
 SIDE = 64
 
+# PyTorch's exporter takes half a minute for the fusion network, and much longer on a busy machine.
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory) -> Path:
@@ -41,7 +44,6 @@ def both(exported):
     return plain, load_editor("aligned-onnx", weights=exported)
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("size", [(1, 32, 32), (3, 33, 47), (2, 9, 31)])
 def test_motion_of_any_size(both, size):
     batch, height, width = size
@@ -126,7 +128,6 @@ def test_it_travels_to_other_processes(both):
     assert torch.equal(again.net.motion(clues)[0], both[1].net.motion(clues)[0])
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("file", "policy"), [(FRAME_POLICY, "frame_policy"), (CONTEXT_POLICY, "context_policy")])
 def test_policies_of_any_number_of_clips(tmp_path, file, policy):
     agent = Agent(AgentConfig(seed=1)).eval()
