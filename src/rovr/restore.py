@@ -126,8 +126,8 @@ def restore_video(
     boxes: Sequence[str | Box] = (),
     dilate: int = 0,
     editor: str | Editor = "aligned",
-    selector: str | Selector = "sight",
-    contexts: int = 2,
+    selector: str | Selector | None = None,
+    contexts: int | None = None,
     device: str = "auto",
     weights: str | Path | None = None,
     cuts: bool = True,
@@ -152,9 +152,9 @@ def restore_video(
         out: ``.mp4``, ``.mov``, ``.m4v``, ``.mkv``, or a folder for PNGs. Appears only when complete.
         boxes: ``x,y,w,h`` missing in every frame, in pixels of the video as it plays.
         dilate: pixels to widen the holes by.
-        editor: name or instance.
-        selector: name or instance.
-        contexts: K, frames to look at per repair.
+        editor: name, model or instance, see :meth:`Restorer.from_pretrained`.
+        selector: name or instance; by default the model's own, or ``sight``.
+        contexts: K, frames to look at per repair; by default as many as the model says, or 2.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         weights: the editor's, by default the ones that come with it.
         cuts: whether to look for scene cuts, which no repair looks across.

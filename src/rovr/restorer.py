@@ -74,35 +74,82 @@ class Restorer:
     def from_pretrained(
         cls,
         editor: str | Editor = "aligned",
-        selector: str | Selector = "sight",
+        selector: str | Selector | None = None,
         device: str = "auto",
-        contexts: int = 2,
+        contexts: int | None = None,
         weights: str | Path | None = None,
         cuts: bool = True,
+        revision: str | None = None,
+        token: str | None = None,
     ) -> "Restorer":
         """Load by name; instances are taken as they are.
 
         Args:
-            editor: a name known to :func:`rovr.editor.load_editor`.
-            selector: a name known to :func:`rovr.select.load_selector`.
+            editor: a name known to :func:`rovr.editor.load_editor`; or a model, which may bring its selector along: a
+                folder, ``./mine``, or a repository on the Hugging Face Hub, ``owner/name`` (:mod:`rovr.hub` says how
+                they are told apart).
+            selector: a name known to :func:`rovr.select.load_selector`; by default the model's own, or ``sight``.
             device: see :func:`rovr.device.pick_device`.
-            contexts: K, frames to look at per repair.
+            contexts: K, frames to look at per repair; by default as many as the model says, or 2.
             weights: the editor's weights, by default the ones that come with it.
             cuts: whether to look for scene cuts, which no repair looks across.
+            revision: branch, tag or commit of a repository.
+            token: for a private repository, in place of the one that was logged in with.
 
         Raises:
-            UserError: an unknown name, an absent device, weights that do not fit.
+            UserError: an unknown name, an absent device, weights that do not fit, a model that cannot be fetched.
         """
+        from rovr import hub, model_folder
+        from rovr.editor import load_editor
+        from rovr.select import load_selector
+
         place = pick_device(device)
-        if isinstance(selector, str):
-            from rovr.select import load_selector
-
-            selector = load_selector(selector)
+        if isinstance(editor, str) and hub.is_path(editor):
+            if weights is not None:
+                raise UserError(f"{editor} has weights of its own; leave --weights out, or name an editor")
+            folder = hub.locate(editor, revision, token)
+            config = model_folder.read_config(folder)
+            if selector is None:
+                selector = model_folder.read_selector(folder, config, place)
+            contexts = config.get("contexts") if contexts is None else contexts
+            editor = model_folder.read_editor(folder, config, place) or "aligned"
+        if isinstance(selector, str) or selector is None:
+            selector = load_selector(selector or "sight")
         if isinstance(editor, str):
-            from rovr.editor import load_editor
-
             editor = load_editor(editor, device=place, weights=weights)
-        return cls(editor, selector, contexts, place, cuts=cuts)
+        return cls(editor, selector, 2 if contexts is None else contexts, place, cuts=cuts)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write editor and selector into a folder that :meth:`from_pretrained` reads.
+
+        Raises:
+            UserError: an editor or a selector that is not ROVR's own.
+        """
+        from rovr.model_folder import write_model
+
+        write_model(Path(folder), self.repairer.editor, self.repairer.selector, self.repairer.contexts)
+
+    def push_to_hub(self, repository: str, license: str = "apache-2.0", **options: Any) -> str:
+        """Upload editor and selector to the Hugging Face Hub, with a model card where there is none yet.
+
+        Args:
+            repository: ``owner/name``; made where there is none.
+            license: of the model.
+            options: ``private`` (bool), ``token``, ``revision`` and ``message`` of the commit.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            UserError: an editor or a selector that is not ROVR's own, or a Hub that refuses or is out of reach.
+        """
+        from rovr.hub import push
+
+        unknown = set(options) - {"private", "token", "revision", "message"}
+        if unknown:
+            raise UserError(f"push_to_hub has no option {', '.join(sorted(unknown))}")
+        parts = (self.repairer.editor, self.repairer.selector, self.repairer.contexts)
+        return push(repository, *parts, options, license)
 
     def blocks(
         self, width: int, height: int, on_edit: Callable[[Edit], None] | None = None, traced: bool = False

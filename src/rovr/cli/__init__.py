@@ -15,12 +15,18 @@ from rovr.errors import UserError
 
 _ABOUT = "Repair the holes in a video. Also: --version, and --debug for a traceback where ROVR itself fails."
 
+_GROUPS = {
+    "mask": "Make the masks that a repair needs: drawn, or found in the video.",
+    "train": "Train an editor, or the agents that choose frames.",
+}
+
 
 def verbs() -> dict[str, Any]:
     """Verb → its dataclass, or a dict of such for verbs in two words."""
     from rovr.cli.corrupt import Corrupt
     from rovr.cli.demo import Demo
     from rovr.cli.evaluate import Evaluate
+    from rovr.cli.export import Export
     from rovr.cli.info import Info
     from rovr.cli.mask import MaskDraw, MaskFollow, MaskLogo, MaskScratches
     from rovr.cli.provenance import Provenance
@@ -33,7 +39,7 @@ def verbs() -> dict[str, Any]:
     mask = {"draw": MaskDraw, "logo": MaskLogo, "scratches": MaskScratches, "follow": MaskFollow}
     measuring = {"evaluate": Evaluate, "report": Report}
     repairing = {"restore": Restore, "restore-many": RestoreMany, "mask": mask, "provenance": Provenance}
-    return {**repairing, "corrupt": Corrupt, "info": Info, "demo": Demo, **measuring, "train": train}
+    return {**repairing, "corrupt": Corrupt, "info": Info, "demo": Demo, **measuring, "train": train, "export": Export}
 
 
 def _app(verbs: dict[str, Any]) -> Any:
@@ -41,7 +47,7 @@ def _app(verbs: dict[str, Any]) -> Any:
 
     app = SubcommandApp()
     for name, verb in verbs.items():
-        app.command(_app(verb) if isinstance(verb, dict) else verb, name=name)
+        app.command(_app(verb) if isinstance(verb, dict) else verb, name=name, help=_GROUPS.get(name))
     return app
 
 

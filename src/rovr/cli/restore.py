@@ -27,16 +27,16 @@ class Restore:
     """Rectangle missing in every frame, in pixels of the video as it plays; may be given several times."""
     dilate: int = 0
     """Pixels to widen the holes by; 2 removes colour fringes around objects."""
-    selector: str = "sight"
-    """How the frames to look at are chosen."""
+    selector: str | None = None
+    """How the frames to look at are chosen; by default the model's own way, or sight."""
     editor: str = "aligned"
-    """What repairs a frame."""
+    """What repairs a frame: a name, a model's folder (./…), or owner/name on the Hugging Face Hub."""
     weights: Annotated[Path | None, arg(metavar="PATH")] = None
     """Weights of the editor, in place of those that come with it."""
-    contexts: int = 2
-    """Frames to look at per repair."""
     one_scene: bool = False
     """Do not look for scene cuts, which otherwise no repair looks across."""
+    contexts: int | None = None
+    """Frames to look at per repair; by default as many as the model says, or 2."""
     device: str = "auto"
     """Where to compute: auto, cpu, cuda or mps."""
     seed: int = 0

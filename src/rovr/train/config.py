@@ -123,6 +123,8 @@ class AgentTrainConfig:
     """Minutes between checkpoints."""
     validate_every: int = 25
     """Iterations between validations."""
+    wandb: str | None = None
+    """Weights & Biases project that the figures are sent to as well; by default none."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ weights, averages and optimiser, so that a run killed at any moment goes on with
 import math
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from rovr.editor.training.log import TrainLog
 from rovr.editor.training.losses import perceptual_weight
 from rovr.editor.training.rounds import Draw, open_round
 from rovr.editor.training.samples import SampleStore
+from rovr.editor.training.tracker import open_tracker
 from rovr.perceptual import PerceptualLoss
 
 Validate = Callable[[Path], dict[str, float]]
@@ -72,7 +74,8 @@ class Trainer:
         torch.set_num_threads(self.config.threads)
         if self.checkpoint.exists():
             self.load()
-        log = TrainLog(self.config.out, self.step)
+        tracker = open_tracker(self.config.wandb, self.config.out, asdict(self.config))
+        log = TrainLog(self.config.out, self.step, tracker=tracker)
         saved = time.monotonic()
         end = min(self.config.steps, stop_at or self.config.steps)
         while self.step < end:
