@@ -19,8 +19,8 @@ from rovr.editor.aligned_net import AlignNet
 from rovr.editor.alignment import Aligner, FloatArray, Look
 from rovr.editor.base import Clip, Prepared
 from rovr.editor.chaining import Chain
+from rovr.editor.fullsize import fetch, smooth
 from rovr.editor.learned import LearnedEditor, LearnedSession
-from rovr.editor.sampling import sample
 from rovr.editor.sight import ENOUGH, GRID, coarse, seek
 from rovr.editor.views import Fusion
 from rovr.editor.window import Window, read, scales
@@ -70,15 +70,13 @@ class AlignedEditor(LearnedEditor):
         flow, _ = read(fusion.flows.flatten(1, 2), mask, window.half(), 2)
         rows, columns = scales(mask, 2)
         flow = flow.view(count, 2, place.height, place.width) / flow.new_tensor([columns, rows])[:, None, None]
-        sources = torch.cat([torch.cat([c.cache.filled * c.cache.known, c.cache.known], 1) for c in contexts])
-        corner = flow.new_tensor([[place.x, place.y]]).expand(count, -1)
-        fetched = sample(sources, flow, corner, padding="zeros")
+        fetched = torch.cat([fetch(context, one, place) for context, one in zip(contexts, flow, strict=True)])
         known = fetched[:, 3:]
         weights, residual = maps[0, : count + 1, None], maps[:, count + 1 :]
         # Where a full-size pixel turns out unseen although its small neighbourhood was seen, take the filling.
         lost = weights[:count] * (known < 1e-3)
-        base = place.crop(target.cache.filled)
-        inside = (weights[:count] - lost) * fetched[:, :3] / known.clamp(min=1e-3)
+        base = smooth(target, place)
+        inside = (weights[:count] - lost) * fusion.gains[0] * fetched[:, :3] / known.clamp(min=1e-3)
         image = inside.sum(0, keepdim=True) + (weights[count:] + lost.sum(0)) * base + residual
         return image, 1 - (weights[:count] * known).sum(0, keepdim=True), place
 

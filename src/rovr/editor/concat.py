@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rovr.editor.base import Prepared
+from rovr.editor.fullsize import smooth
 from rovr.editor.learned import LearnedEditor
 from rovr.editor.views import Fusion, Views
 from rovr.editor.window import Window, read
@@ -52,6 +53,7 @@ class ConcatNet(nn.Module):
             image=image,
             flows=image.new_zeros(batch, count, 2, *half),
             weights=image.new_zeros(batch, count + 1, 1, *size),
+            gains=image.new_ones(batch, count, 3, 1, 1),
             residual=residual,
             doubt=(1 - seen) * views.mask,
             consensus=F.avg_pool2d(image, 2),
@@ -77,4 +79,4 @@ class ConcatEditor(LearnedEditor):
     ) -> tuple[Tensor, Tensor, Window]:
         """Enlarge the residual and add it to the smooth filling."""
         maps, place = read(torch.cat([fusion.residual, fusion.doubt], 1), mask, window)
-        return place.crop(target.cache.filled) + maps[:, :3], maps[:, 3:], place
+        return smooth(target, place) + maps[:, :3], maps[:, 3:], place
