@@ -16,6 +16,7 @@ from rovr.blocks import Item
 from rovr.device import describe_device
 from rovr.editor.base import Editor
 from rovr.errors import UserError
+from rovr.grain import add_grain
 from rovr.restorer import Restorer, RestoreResult
 from rovr.select.base import Selector
 from rovr.video.colour import Frame
@@ -124,6 +125,7 @@ def restore_video(
     seed: int = 0,
     crf: int = 18,
     lossless: bool = False,
+    grain: bool = False,
     overwrite: bool = False,
     rate: Fraction | None = None,
     on_start: Callable[[Job], None] = lambda job: None,
@@ -147,6 +149,7 @@ def restore_video(
         seed: of the source of chance.
         crf: quality of H.264, 0 (best) to 51.
         lossless: write FFV1 with every sample outside the holes as it was.
+        grain: give repairs the grain of their surroundings (:mod:`rovr.grain`).
         overwrite: replace an output that exists.
         rate: frames per second of a folder of frames, 25 by default.
         on_start: called once everything is ready.
@@ -178,7 +181,7 @@ def restore_video(
         summary = _summary(source, out, restorer, seed)
         on_start(Job(source.info.frames, describe_device(restorer.device), source.info.shown_size))
         try:
-            _run(source, masks, sink, restorer, summary, on_frame)
+            _run(source, masks, sink, restorer, summary, on_frame, grain)
             _commit(source, masks, sink, summary, notes, lossless)
         except OSError as error:
             told = full_disk(error, Path(out))
@@ -238,6 +241,7 @@ def _run(
     restorer: Restorer,
     summary: Summary,
     on_frame: Callable[[], None],
+    grain: bool,
 ) -> None:
     """Read, repair and write every frame, and keep the tally."""
     info = source.info
@@ -246,7 +250,10 @@ def _run(
     for item in blocks.run(_items(source, masks), torch.Generator().manual_seed(summary.seed)):
         frame = item.payload
         if item.damaged and item.doubt is not None:
-            frame = frame.pasted(item.frame.permute(1, 2, 0).numpy(), item.mask[0].numpy())
+            rgb, hole = item.frame.permute(1, 2, 0).numpy(), item.mask[0].numpy()
+            if grain:
+                rgb = add_grain(rgb, hole, summary.seed, summary.frames)
+            frame = frame.pasted(rgb, hole)
             summary.repaired += 1
             missing += int(item.mask.sum())
             doubt += float(item.doubt[item.mask].sum()) / 255
