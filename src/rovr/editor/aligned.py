@@ -19,11 +19,12 @@ from rovr.editor.aligned_net import AlignNet
 from rovr.editor.alignment import Aligner, FloatArray, Look
 from rovr.editor.base import Clip, Prepared
 from rovr.editor.chaining import Chain
-from rovr.editor.fullsize import fetch, smooth
+from rovr.editor.fullsize import FADE, fetch, settle
 from rovr.editor.learned import LearnedEditor, LearnedSession
+from rovr.editor.sampling import push_pull
 from rovr.editor.sight import ENOUGH, GRID, coarse, seek
 from rovr.editor.views import Fusion
-from rovr.editor.window import Window, read, scales
+from rovr.editor.window import Window, even, read, scales, shrink
 
 
 class AlignedEditor(LearnedEditor):
@@ -66,8 +67,13 @@ class AlignedEditor(LearnedEditor):
     ) -> tuple[Tensor, Tensor, Window]:
         """Warp the full-size contexts and weigh them as the network decided."""
         count = len(contexts)
-        maps, place = read(torch.cat([fusion.weights.flatten(1, 2), fusion.residual], 1), mask, window)
-        flow, _ = read(fusion.flows.flatten(1, 2), mask, window.half(), 2)
+        # Outside the hole the network's word means nothing, and bilinear reading would mix it into the border.
+        hole = window.crop(even(shrink(mask[None].to(target.frame))))
+        told = push_pull(torch.cat([fusion.weights.flatten(1, 2), fusion.residual], 1), hole.square())
+        maps, place = read(told, mask, window, margin=FADE)
+        # The residual was meant for this filling; one made at full size is another, and costs a decibel.
+        base, _ = read(window.crop(target.cache.small[:, :3]), mask, window, margin=FADE)
+        flow, _ = read(fusion.flows.flatten(1, 2), mask, window.half(), 2, margin=FADE)
         rows, columns = scales(mask, 2)
         flow = flow.view(count, 2, place.height, place.width) / flow.new_tensor([columns, rows])[:, None, None]
         fetched = torch.cat([fetch(context, one, place) for context, one in zip(contexts, flow, strict=True)])
@@ -75,10 +81,9 @@ class AlignedEditor(LearnedEditor):
         weights, residual = maps[0, : count + 1, None], maps[:, count + 1 :]
         # Where a full-size pixel turns out unseen although its small neighbourhood was seen, take the filling.
         lost = weights[:count] * (known < 1e-3)
-        base = smooth(target, place)
         inside = (weights[:count] - lost) * fusion.gains[0] * fetched[:, :3] / known.clamp(min=1e-3)
         image = inside.sum(0, keepdim=True) + (weights[count:] + lost.sum(0)) * base + residual
-        return image, 1 - (weights[:count] * known).sum(0, keepdim=True), place
+        return settle(image, target, mask, place), 1 - (weights[:count] * known).sum(0, keepdim=True), place
 
 
 class AlignedSession(LearnedSession):

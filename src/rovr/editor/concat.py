@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rovr.editor.base import Prepared
-from rovr.editor.fullsize import smooth
 from rovr.editor.learned import LearnedEditor
 from rovr.editor.views import Fusion, Views
 from rovr.editor.window import Window, read
@@ -77,6 +76,7 @@ class ConcatEditor(LearnedEditor):
     def enlarge(
         self, target: Prepared, mask: Tensor, contexts: Sequence[Prepared], window: Window, fusion: Fusion
     ) -> tuple[Tensor, Tensor, Window]:
-        """Enlarge the residual and add it to the smooth filling."""
-        maps, place = read(torch.cat([fusion.residual, fusion.doubt], 1), mask, window)
-        return smooth(target, place) + maps[:, :3], maps[:, 3:], place
+        """Enlarge the residual with the smooth filling that it was added to."""
+        base = window.crop(target.cache.small[:, :3])
+        maps, place = read(torch.cat([base + fusion.residual, fusion.doubt], 1), mask, window)
+        return maps[:, :3], maps[:, 3:], place

@@ -14,6 +14,12 @@ MADE_UP = 0.999
 BRIM = 64
 """Pixels of surroundings that a hole is filled from smoothly."""
 
+RIM = 2
+"""Pixels beside the hole that tell how far a repair is off."""
+
+FADE = 4
+"""Pixels on either side of the border over which that is taken off less and less."""
+
 
 def smooth(target: Prepared, place: Window) -> Tensor:
     """A window of a frame with its holes filled smoothly from the surroundings.
@@ -44,6 +50,31 @@ def smoothly(target: Prepared, mask: Tensor) -> Repair:
     filled = smooth(target, place)[0, :, : inside.shape[-2], : inside.shape[-1]]
     place.crop(frame).copy_(paste(place.crop(target.frame), filled, inside))
     return Repair(frame, mask.to(frame))
+
+
+def settle(image: Tensor, target: Prepared, mask: Tensor, place: Window) -> Tensor:
+    """Let a repair meet its surroundings: what it is off just outside the hole is taken off, ever less of it inside.
+
+    Args:
+        image: (1, 3, h, w), the repair, continued for FADE pixels beyond the hole.
+        target: the frame.
+        mask: (1, H, W) bool, the hole.
+        place: the window of the image; it may reach a pixel beyond the frame.
+
+    Returns:
+        (1, 3, h, w).
+    """
+    inside = place.crop(mask)[None].to(image)
+    height, width = inside.shape[-2:]
+    part = image[..., :height, :width]
+    known = (place.crop(target.doubt)[None] < MADE_UP) * (1 - inside)
+    beside = F.max_pool2d(inside, 2 * RIM + 1, 1, RIM) * known
+    off = push_pull((place.crop(target.frame) - part) * beside, beside)
+    # Half of the neighbourhood of a pixel at the border lies outside, and less and less farther in.
+    outside = F.avg_pool2d(1 - inside, 2 * FADE + 1, 1, FADE, count_include_pad=False)
+    settled = image.clone()
+    settled[..., :height, :width] += off * (2 * outside).clamp(max=1)
+    return settled
 
 
 def fetch(context: Prepared, flow: Tensor, place: Window) -> Tensor:
