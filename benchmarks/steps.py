@@ -53,12 +53,15 @@ def run(source: Path, kind: str, frames: int, threads: int) -> tuple[float, floa
 def main() -> None:
     """Run and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("revisions", nargs="+", help="oldest first")
+    parser.add_argument("revisions", nargs="*", help="oldest first; without any, nothing is measured")
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "steps.json")
     args = parser.parse_args()
+    if not args.revisions:
+        print("name the revisions to compare, oldest first")
+        return
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as name:
         for revision in args.revisions:
