@@ -16,6 +16,7 @@ from rovr.blocks import Item
 from rovr.device import describe_device
 from rovr.editor.base import Editor
 from rovr.errors import UserError
+from rovr.grain import add_grain
 from rovr.provenance.output import ProvenanceOutput
 from rovr.restorer import Restorer, RestoreResult
 from rovr.resume import Journal, describe_job
@@ -135,6 +136,7 @@ def restore_video(
     seed: int = 0,
     crf: int = 18,
     lossless: bool = False,
+    grain: bool = False,
     overwrite: bool = False,
     resume: bool = False,
     rate: Fraction | None = None,
@@ -162,6 +164,7 @@ def restore_video(
         seed: of the source of chance.
         crf: quality of H.264, 0 (best) to 51.
         lossless: write FFV1 with every sample outside the holes as it was.
+        grain: give repairs the grain of their surroundings (:mod:`rovr.grain`).
         overwrite: replace an output that exists.
         resume: keep finished blocks in a hidden folder beside the output until that is complete, and take over those
             that an earlier run with the same arguments, killed or failed, has kept.
@@ -188,7 +191,7 @@ def restore_video(
             journal = stack.enter_context(Journal(Path(out), notes))
             restorer = restorer or Restorer.from_pretrained(editor, selector, device, contexts, weights, cuts)
             options = {"dilate": dilate, "seed": seed, "crf": crf, "lossless": lossless}
-            options["provenance"] = provenance is not None
+            options |= {"grain": grain, "provenance": provenance is not None}
             journal.begin(describe_job(restorer, source.info, mask, boxes, **options))
             if (earlier := journal.finished()) is not None:
                 if provenance is None or Path(provenance).exists():
@@ -223,7 +226,7 @@ def restore_video(
                 journal.seal(partial, summary.to_json())
 
         try:
-            _run(source, masks, sink, restorer, summary, on_frame, record, journal)
+            _run(source, masks, sink, restorer, summary, on_frame, record, journal, grain)
             summary.provenance = record.finish() if record else None
             _commit(source, masks, sink, summary, notes, lossless, seal)
             if record is not None:
@@ -290,6 +293,7 @@ def _run(
     on_frame: Callable[[], None],
     record: ProvenanceOutput | None,
     journal: Journal | None,
+    grain: bool,
 ) -> None:
     """Read, repair and write every frame, and keep the tally."""
     info = source.info
@@ -299,7 +303,10 @@ def _run(
     for item in blocks.run(_items(source, masks), torch.Generator().manual_seed(summary.seed)):
         frame = item.payload
         if item.damaged and item.doubt is not None:
-            frame = frame.pasted(item.frame.permute(1, 2, 0).numpy(), item.mask[0].numpy())
+            rgb, hole = item.frame.permute(1, 2, 0).numpy(), item.mask[0].numpy()
+            if grain:
+                rgb = add_grain(rgb, hole, summary.seed, summary.frames)
+            frame = frame.pasted(rgb, hole)
             summary.repaired += 1
             missing += int(item.mask.sum())
             doubt += float(item.doubt[item.mask].sum()) / 255

@@ -45,6 +45,8 @@ class Restore:
     """Quality of H.264, 0 (best) to 51."""
     lossless: bool = False
     """Write FFV1 (.mkv) with every sample outside the holes exactly as it was."""
+    grain: bool = False
+    """Give repairs the grain of their surroundings, so that they do not show; costs decibels."""
     overwrite: bool = False
     """Replace the output if it exists."""
     resume: bool = False
@@ -92,6 +94,7 @@ class Restore:
                 seed=self.seed,
                 crf=self.crf,
                 lossless=self.lossless,
+                grain=self.grain,
                 overwrite=self.overwrite,
                 resume=self.resume,
                 # 29.97 and its like mean 30000/1001.

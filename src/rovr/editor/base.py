@@ -106,11 +106,15 @@ class Session:
     def look(self, index: int) -> Prepared:
         """A frame as the editor wants to see it."""
         if index not in self.prepared:
-            self.prepared[index] = self.editor.prepare(self.clip.frames[index] / 255, self.clip.doubt[index] / 255)
+            self.prepared[index] = self.prepare(index)
             while len(self.prepared) > self.room:
                 self.prepared.popitem(last=False)
         self.prepared.move_to_end(index)
         return self.prepared[index]
+
+    def prepare(self, index: int) -> Prepared:
+        """Look at a frame anew."""
+        return self.editor.prepare(self.clip.frames[index] / 255, self.clip.doubt[index] / 255)
 
     def edit(self, frame: int, mask: Tensor, contexts: Sequence[int]) -> Repair:
         """Repair a frame; see :meth:`Editor.edit`."""

@@ -1,6 +1,7 @@
 """What an editor says of its own repair: how much it took from each context, and where it fetched that."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -22,6 +23,27 @@ class Sources:
     place: Window
     weights: Tensor
     flows: Tensor
+
+
+def join(parts: Sequence[Sources | None]) -> Sources | None:
+    """What was said of parts of a hole that lie apart, as one; None unless all say something."""
+    told = [part for part in parts if part is not None]
+    if len(told) < len(parts) or not told:
+        return None
+    if len(told) == 1:
+        return told[0]
+    left, top = (min(getattr(part.place, side) for part in told) for side in ("x", "y"))
+    right = max(part.place.x + part.place.width for part in told)
+    bottom = max(part.place.y + part.place.height for part in told)
+    place = Window(left, top, right - left, bottom - top)
+    weights, flows = (
+        maps.new_zeros(*maps.shape[:2], place.height, place.width) for maps in (told[0].weights, told[0].flows)
+    )
+    for part in told:
+        within = replace(part.place, x=part.place.x - left, y=part.place.y - top)
+        within.crop(weights).copy_(part.weights)
+        within.crop(flows).copy_(part.flows)
+    return Sources(place, weights, flows)
 
 
 INVENTED = Sources(Window(0, 0, 0, 0), torch.zeros(0, 1, 0, 0), torch.zeros(0, 2, 0, 0))
