@@ -1,6 +1,9 @@
 # make setup    .venv with everything that the targets below need
 # make demo     damage the bundled clip, repair it, write demo-output/
 # make check    what CI runs: lint, types, tests
+# make wheel    build the archives of a release, install the wheel in a clean environment and use it there
+# make licences check the licences of what that environment holds
+# make sbom     list it as dist/sbom.json (CycloneDX)
 #
 # PYTHON=python3.12 chooses the interpreter of .venv.
 # TORCH_INDEX=URL is a further package index for torch: PyTorch's install page gives the address of the one with
@@ -14,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c const
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 BENCHMARKS := $(filter-out benchmarks/_%.py,$(wildcard benchmarks/*.py))
 
-.PHONY: setup demo test lint type check docs bench clean
+.PHONY: setup demo test lint type check docs bench wheel licences sbom clean
 
 setup: $(VENV)/.installed
 
@@ -55,5 +58,18 @@ bench: setup
 	for script in $(BENCHMARKS); do $(BIN)/python $$script || exit 1; done
 	$(BIN)/python scripts/results_page.py
 
+wheel: .wheel/.checked
+
+.wheel/.checked: $(VENV)/.installed $(shell find src -type f -not -path '*/__pycache__/*') README.md LICENSE
+	$(BIN)/python scripts/check_wheel.py --index '$(TORCH_INDEX)'
+	@touch $@
+
+licences: wheel
+	$(BIN)/pip-licenses --python .wheel/bin/python --ignore-packages pip setuptools rovr
+
+sbom: wheel
+	$(BIN)/cyclonedx-py environment .wheel/bin/python --pyproject pyproject.toml --output-reproducible \
+		--mc-type application --output-format JSON --output-file dist/sbom.json
+
 clean:
-	rm -rf demo-output site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf demo-output site dist .wheel .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,11 +8,12 @@ every method. PSNR is taken from the squared error pooled over a clip, and avera
 """
 
 import argparse
+import json
 import multiprocessing
 import os
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,7 @@ def measure(task: tuple[argparse.Namespace, str, Tensor, int]) -> list[dict[str,
             {
                 "clip": name,
                 "seed": seed,
+                "commit": args.commit,
                 "editor": editor,
                 "selector": selector,
                 "hole_psnr": psnr(repaired, truth, masks),
@@ -100,33 +102,37 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=25)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--only", nargs="+", help="these editors alone")
+    parser.add_argument("--keep", action="store_true", help="keep the other editors' figures of the results file")
     parser.add_argument("--aligned", type=Path, help="weights in place of the ones that ship")
     parser.add_argument("--concat", type=Path, help="weights of the concat editor, which ships none")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "quality.json")
     args = parser.parse_args()
     firsts = clips_of(args.clips or Path(os.environ.get("ROVR_DATA", "")) / "test", args.length, args.size)
+    setting = {"clips": sorted(firsts), "frames": args.length, "size": args.size, "seed": span(args.seeds)}
+    kept = earlier(args.out, setting, args.only or ()) if args.keep else []
+    args.commit = commit()
     tasks = [(args, name, firsts[name], seed) for name in firsts for seed in range(args.seeds)]
-    details: list[dict[str, Any]] = []
+    details = kept
     with multiprocessing.get_context("spawn").Pool(args.workers) as pool:
         for done, rows in enumerate(pool.imap_unordered(measure, tasks), 1):
             details += rows
             print(f"{done}/{len(tasks)}  {rows[0]['clip']}", flush=True)
     details.sort(key=lambda row: (row["clip"], row["seed"]))
     figures = ("hole_psnr", "hole_ssim", "psnr")
-    keys = list(dict.fromkeys((row["editor"], row["selector"]) for row in details))
+    order = [*STILL, "chained flow", "untrained aligned", *LEARNED]
+    keys = sorted(
+        dict.fromkeys((row["editor"], row["selector"]) for row in details), key=lambda key: order.index(key[0])
+    )
     rows = []
     for editor, selector in keys:
         own = [row for row in details if (row["editor"], row["selector"]) == (editor, selector)]
         row = {"editor": editor, "selector": selector}
         rows.append({**row, **{figure: float(np.mean([r[figure] for r in own])) for figure in figures}})
     report = {
-        "commit": commit(),
+        "commit": args.commit,
         "machine": machine(1),
-        "seed": f"0–{args.seeds - 1}" if args.seeds > 1 else "0",
-        "clips": sorted(firsts),
-        "frames": args.length,
-        "size": args.size,
+        **setting,
         "rows": rows,
         "gains": gains(rows),
         "details": details,
@@ -134,6 +140,21 @@ def main() -> None:
     write(args.out, report)
     for row in rows:
         print("{editor:<18}{selector:<12}{hole_psnr:7.2f} dB {hole_ssim:7.3f} {psnr:7.2f} dB".format(**row))
+
+
+def span(seeds: int) -> str:
+    """The seeds in words."""
+    return f"0–{seeds - 1}" if seeds > 1 else "0"
+
+
+def earlier(path: Path, setting: dict[str, Any], measured_now: Sequence[str]) -> list[dict[str, Any]]:
+    """What an earlier run found of other editors, each row with the commit it was found at."""
+    report = json.loads(path.read_text())
+    differing = [key for key, value in setting.items() if report[key] != value]
+    if differing:
+        raise SystemExit(f"{path} was measured with other {', '.join(differing)}; measure everything anew")
+    rows = [{"commit": report["commit"], **row} for row in report["details"]]
+    return [row for row in rows if row["editor"] not in measured_now]
 
 
 def gains(rows: list[dict[str, Any]]) -> dict[str, float]:

@@ -126,3 +126,35 @@ def test_large_frames_get_small_blocks():
     assert 4 <= window < 50
     assert (window + 2 * margin) * 1920 * 1080 * 24 <= 2 << 30
     assert block_size(7680 * 4320, 50, 25) == (4, 2)
+
+
+def textured(count, damaged, scenes):
+    """Items that look alike within a scene alone."""
+    made = items(count, damaged)
+    for item in made:
+        seed = sum(item.frame[0, 0, 0].item() >= start for start in scenes)
+        picture = torch.rand(3, 6, 8, generator=torch.Generator().manual_seed(seed)) * 255
+        corner = item.frame[:, 0, 0].clone()
+        item.frame.copy_(picture.to(torch.uint8))
+        item.frame[:, 0, 0] = corner
+    return made
+
+
+@pytest.mark.parametrize(("window", "margin"), [(5, 2), (4, 4), (50, 25), (1, 1)])
+def test_nobody_looks_across_a_cut(window, margin):
+    editor = Paint()
+    blocks = BlockRepairer(Repairer(editor, Neighbours(), 2), window, margin)
+    out = list(blocks.run(textured(30, set(range(30)), [0, 7, 19]), torch.Generator()))
+    assert [item.payload for item in out] == [f"native {i}" for i in range(30)]
+    assert blocks.scenes == [0, 7, 19]
+    assert {len(index) for index, _ in editor.seen} <= {2, 3}
+    for index, _ in editor.seen:
+        assert len({sum(i >= start for start in (7, 19)) for i in index}) == 1
+
+
+def test_cuts_are_not_looked_for_unless_wanted():
+    editor = Paint()
+    blocks = BlockRepairer(Repairer(editor, Neighbours(), 2), cuts=False)
+    list(blocks.run(textured(8, {3, 4}, [0, 4]), torch.Generator()))
+    assert blocks.scenes == [0]
+    assert {tuple(index) for index, _ in editor.seen} == {(3, 2, 4), (4, 3, 5)}

@@ -245,3 +245,48 @@ def test_frames_as_folder(tmp_path, hole):
 
     with open_source(tmp_path / "out.mp4") as source:
         assert float(source.info.rate) == pytest.approx(30000 / 1001, abs=0.01)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_interrupted_at_a_random_moment(tmp_path, seed):
+    process = start(tmp_path, "-o", str(tmp_path / "out.mkv"), "--lossless", count=60)
+    deadline = time.monotonic() + 60
+    while not any("partial" in p.name for p in tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    chance = np.random.default_rng(seed)
+    time.sleep(chance.uniform(0, 1.5))
+    process.send_signal(chance.choice([signal.SIGINT, signal.SIGTERM]))
+    told = process.communicate(timeout=60)[1]
+    assert "Traceback" not in told
+    # It may have been done already; else nothing is there.
+    assert process.returncode in (0, 130, 143), told
+    assert left_behind(tmp_path) == (["out.mkv"] if process.returncode == 0 else [])
+
+
+@pytest.mark.parametrize("out", ["out.mp4", "out.mkv", "out.mov", "out"])
+@pytest.mark.parametrize("room", [0, 700, 5_000, 30_000])
+def test_disk_that_fills_up_at_any_moment(tmp_path, capsys, video, out, room):
+    path = video("in.mkv", count=12, codec="ffv1", audio=0.5)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        lossless = ["--lossless"] if out.endswith("mkv") else []
+        code = main(["restore", str(path), "--box", "10,10,30,20", "-o", str(tmp_path / out), *FAST, *lossless])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    told = capsys.readouterr().err
+    if code == 0:
+        assert room == 30_000
+        return
+    assert code == 2, told
+    assert "disk ran full" in told.splitlines()[-1]
+    assert not left_behind(tmp_path)
+
+
+def test_large_frames_are_refused_unless_asked_for(video, tmp_path, capsys):
+    path, out = video(), tmp_path / "out.mp4"
+    args = ["restore", path, "--box", "1,1,9,9", "-o", out, *FAST]
+    refuse(capsys, tmp_path, *args, "--max-pixels", "3071", says="--max-pixels 3072")
+    assert main([*map(str, args), "--max-pixels", "3072"]) == 0

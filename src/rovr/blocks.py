@@ -1,22 +1,26 @@
 """Long videos in constant memory: repair block by block, each with frames on either side to look at.
 
 A block is up to ``window`` frames to repair, ``margin`` frames before them, repaired already and kept with their
-doubt, and ``margin`` frames after them, still damaged. Whatever fits into ``window + margin`` frames is one block.
+doubt, and ``margin`` frames after them, still damaged. Whatever fits into ``window + margin`` frames is one block. No
+block reaches beyond a scene cut.
 """
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Generic, TypeVar
+from itertools import groupby, islice
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from rovr.mdp.state import RepairState
+from rovr.provenance.trace import Trace
+from rovr.provenance.tracker import Tracker
 from rovr.repair import Repairer
 from rovr.types import Edit
+from rovr.video.cuts import Thumb, thumb, with_cuts
 
 T = TypeVar("T")
 Watch = Callable[[Edit, Tensor, Tensor], None]
@@ -35,6 +39,7 @@ class Item(Generic[T]):
         damaged: whether the mask has a hole.
         doubt: (1, H, W) uint8 once repaired, None before and where nothing is missing.
         edit: the action that repaired it, indices counting from the start of the video.
+        trace: where the repaired pixels come from, frames counting likewise; None where nobody asked.
     """
 
     frame: Tensor
@@ -43,6 +48,29 @@ class Item(Generic[T]):
     damaged: bool
     doubt: Tensor | None = None
     edit: Edit | None = None
+    trace: Trace | None = None
+
+
+class Keeper(Protocol):
+    """Keeps finished blocks, so that a later run need not repair them again."""
+
+    def load(
+        self, first: int, own: Sequence[Item[Any]], around: Sequence[Item[Any]], generator: torch.Generator
+    ) -> bool:
+        """Fill in frame, doubt and edit of the block's damaged frames, and bring the source of chance to where it was.
+
+        Args:
+            first: index of the block's first frame in the video.
+            own: the frames to repair.
+            around: everything the repair looks at, these frames included.
+            generator: source of chance.
+
+        Returns:
+            False where the block is not kept; it is repaired then, and saved.
+        """
+
+    def save(self, first: int, own: Sequence[Item[Any]], generator: torch.Generator) -> None:
+        """Keep the block that was asked for last."""
 
 
 def block_size(
@@ -76,11 +104,18 @@ class BlockRepairer(Generic[T]):
         margin: frames on either side to look at.
         device: where the frames lie during a repair.
         on_edit: called after each edit, for progress.
-        watch: told each edit and its picture.
+        cuts: whether to look for scene cuts.
+        traced: whether to follow where repaired pixels come from.
 
     Attributes:
         seconds: spent in editor and selector so far.
+        scenes: index of the first frame of each scene so far.
+        keeper: of finished blocks; none by default.
+        watch: told each edit and its picture; none by default.
     """
+
+    keeper: Keeper | None = None
+    watch: Watch | None = None
 
     def __init__(
         self,
@@ -89,15 +124,18 @@ class BlockRepairer(Generic[T]):
         margin: int = 25,
         device: torch.device | str = "cpu",
         on_edit: Callable[[Edit], None] | None = None,
-        watch: Watch | None = None,
+        cuts: bool = True,
+        traced: bool = False,
     ) -> None:
         self.repairer = repairer
-        self.watch = watch
         self.window = max(1, window)
         self.margin = max(0, margin)
         self.device = device
         self.on_edit = on_edit
+        self.cuts = cuts
+        self.traced = traced
         self.seconds = 0.0
+        self.scenes: list[int] = []
 
     def run(self, items: Iterable[Item[T]], generator: torch.Generator) -> Iterator[Item[T]]:
         """Repair a stream.
@@ -106,10 +144,22 @@ class BlockRepairer(Generic[T]):
             items: every frame of the video in order; damaged ones come back repaired.
             generator: source of chance for selectors that sample.
         """
-        source = iter(items)
+        self.scenes = []
+        for start, scene in groupby(self._begun(items), key=lambda pair: pair[0]):
+            yield from self._scene((item for _, item in scene), start, generator)
+
+    def _begun(self, items: Iterable[Item[T]]) -> Iterator[tuple[int, Item[T]]]:
+        """Every item with the index at which its scene begins."""
+        pairs = with_cuts(items, _thumb) if self.cuts else ((item, False) for item in items)
+        for index, (item, cut) in enumerate(pairs):
+            if cut or index == 0:
+                self.scenes.append(index)
+            yield self.scenes[-1], item
+
+    def _scene(self, source: Iterator[Item[T]], first: int, generator: torch.Generator) -> Iterator[Item[T]]:
+        """Repair one scene, of which frame ``first`` is the first."""
         before: deque[Item[T]] = deque(maxlen=self.margin)
         ahead: deque[Item[T]] = deque()
-        first = 0
         while True:
             # One frame more than fits tells whether the video goes on.
             ahead.extend(islice(source, self.window + self.margin + 1 - len(ahead)))
@@ -133,6 +183,13 @@ class BlockRepairer(Generic[T]):
         if not any(item.damaged for item in after[:size]):
             return
         block = before + after
+        if self.keeper is not None and self.keeper.load(first, after[:size], block, generator):
+            for item in after[:size]:
+                if item.edit is not None and self.on_edit is not None:
+                    self.on_edit(item.edit)
+                if item.edit is not None and item.doubt is not None and self.watch is not None:
+                    self.watch(item.edit, item.frame, item.doubt)
+            return
         start = first - len(before)
         doubt = [item.mask.to(torch.uint8) * 255 if item.doubt is None else item.doubt for item in block]
         pending = [item.damaged and 0 <= i - len(before) < size for i, item in enumerate(block)]
@@ -144,15 +201,20 @@ class BlockRepairer(Generic[T]):
             start,
         )
         del doubt
+        known = {i: item.trace for i, item in enumerate(block) if item.trace is not None}
+        tracker = Tracker(range(start, start + len(block)), known) if self.traced else None
         began = time.perf_counter()
-        self.repairer.run(state, generator, lambda edit: self._tell(edit, state))
+        self.repairer.run(state, generator, lambda edit: self._tell(edit, state), tracker)
         self.seconds += time.perf_counter() - began
         for edit in state.edits:
             item = block[edit.frame]
             # Copies, so that no frame keeps the whole block alive.
             item.frame = state.frames[edit.frame].cpu().clone()
             item.doubt = state.doubt[edit.frame].cpu().clone()
+            item.trace = tracker.traces[edit.frame] if tracker else None
             item.edit = _moved(edit, start)
+        if self.keeper is not None:
+            self.keeper.save(first, after[:size], generator)
 
     def _tell(self, edit: Edit, state: RepairState) -> None:
         if self.on_edit is not None:
@@ -164,3 +226,7 @@ class BlockRepairer(Generic[T]):
 def _moved(edit: Edit, start: int) -> Edit:
     """An edit of a block with indices of the whole video."""
     return Edit(edit.frame + start, tuple(context + start for context in edit.contexts))
+
+
+def _thumb(item: Item[T]) -> Thumb:
+    return thumb(item.frame.permute(1, 2, 0).cpu().numpy(), item.mask[0].cpu().numpy())

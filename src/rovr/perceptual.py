@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rovr.errors import UserError
 from rovr.vgg import Pool, Vgg16
 
 
@@ -38,9 +39,13 @@ class PerceptualLoss(nn.Module):
 
             models = import_torchvision().models
             return cls(models.vgg16(weights=models.VGG16_Weights.IMAGENET1K_V1).features.state_dict())
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        state = load_file(path)
+        try:
+            state = load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"weights file {path} is missing, damaged or not a safetensors file") from error
         state = {name.removeprefix("features."): tensor for name, tensor in state.items()}
         return cls(state, "blur" if "stlpips" in path.name or "blur" in path.name else "max")
 

@@ -6,6 +6,7 @@ import torch
 
 from rovr.editor.base import Editor
 from rovr.mdp.state import RepairState
+from rovr.provenance.tracker import Tracker
 from rovr.select.base import Selector
 from rovr.types import Edit
 
@@ -29,7 +30,11 @@ class Repairer:
 
     @torch.inference_mode()
     def run(
-        self, state: RepairState, generator: torch.Generator, on_edit: Callable[[Edit], None] | None = None
+        self,
+        state: RepairState,
+        generator: torch.Generator,
+        on_edit: Callable[[Edit], None] | None = None,
+        tracker: Tracker | None = None,
     ) -> RepairState:
         """Repair every pending frame of the state, in place.
 
@@ -37,15 +42,19 @@ class Repairer:
             state: the clip.
             generator: source of chance for selectors that sample.
             on_edit: called after each edit, for progress.
+            tracker: follows where the repaired pixels come from.
         """
         room = max(self.contexts + 1, CACHE_PIXELS // state.frames[0, 0].numel())
         session = self.editor.session(state, room)
+        session.traced = tracker is not None
         self.selector.attend(session)
         self.selector.reset(state, generator, self.contexts)
         while not state.done:
             edit = self.selector.select(state)
             repair = session.edit(edit.frame, state.masks[edit.frame], edit.contexts)
             state.record(edit, repair.frame, repair.doubt)
+            if tracker is not None:
+                tracker.record(edit, repair.sources, state.masks)
             session.forget(edit.frame)
             if on_edit is not None:
                 on_edit(edit)

@@ -16,9 +16,13 @@ from rovr.blocks import Item, Watch
 from rovr.device import describe_device
 from rovr.editor.base import Editor
 from rovr.errors import UserError
+from rovr.grain import add_grain
+from rovr.provenance.output import ProvenanceOutput
 from rovr.restorer import Restorer, RestoreResult
+from rovr.resume import Journal, describe_job
 from rovr.select.base import Selector
 from rovr.video.colour import Frame
+from rovr.video.limits import MAX_PIXELS
 from rovr.video.masks import Box, MaskSource, length_error, open_masks
 from rovr.video.outfile import full_disk
 from rovr.video.sink import Sink, open_sink
@@ -44,11 +48,15 @@ class Summary:
         editor: its name.
         selector: its name.
         contexts: frames looked at per repair.
+        scenes: index of the first frame of each scene.
         seed: of the source of chance.
         seconds: the whole job.
         seconds_repairing: of these, in editor and selector.
         seconds_per_repair: the same for each repaired frame.
         mean_doubt: over the repaired pixels, 0–1.
+        provenance: where the repaired pixels come from, as :meth:`rovr.provenance.Tally.summary` says it; None where
+            nobody asked.
+        resumed: repaired frames that were taken over from an earlier run.
         notes: everything that was said aloud.
         version: of ROVR.
     """
@@ -65,11 +73,14 @@ class Summary:
     editor: str = ""
     selector: str = ""
     contexts: int = 0
+    scenes: list[int] = field(default_factory=list)
     seed: int = 0
     seconds: float = 0.0
     seconds_repairing: float = 0.0
     seconds_per_repair: float = 0.0
     mean_doubt: float = 0.0
+    provenance: dict[str, Any] | None = None
+    resumed: int = 0
     notes: list[str] = field(default_factory=list)
     version: str = __version__
 
@@ -116,16 +127,21 @@ def restore_video(
     boxes: Sequence[str | Box] = (),
     dilate: int = 0,
     editor: str | Editor = "aligned",
-    selector: str | Selector = "sight",
-    contexts: int = 2,
+    selector: str | Selector | None = None,
+    contexts: int | None = None,
     device: str = "auto",
     weights: str | Path | None = None,
+    cuts: bool = True,
     restorer: Restorer | None = None,
     seed: int = 0,
     crf: int = 18,
     lossless: bool = False,
+    grain: bool = False,
     overwrite: bool = False,
+    resume: bool = False,
     rate: Fraction | None = None,
+    provenance: str | Path | None = None,
+    max_pixels: int = MAX_PIXELS,
     on_start: Callable[[Job], None] = lambda job: None,
     on_frame: Callable[[], None] = lambda: None,
     on_note: Callable[[str], None] = lambda note: None,
@@ -139,17 +155,24 @@ def restore_video(
         out: ``.mp4``, ``.mov``, ``.m4v``, ``.mkv``, or a folder for PNGs. Appears only when complete.
         boxes: ``x,y,w,h`` missing in every frame, in pixels of the video as it plays.
         dilate: pixels to widen the holes by.
-        editor: name or instance.
-        selector: name or instance.
-        contexts: K, frames to look at per repair.
+        editor: name, model or instance, see :meth:`Restorer.from_pretrained`.
+        selector: name or instance; by default the model's own, or ``sight``.
+        contexts: K, frames to look at per repair; by default as many as the model says, or 2.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         weights: the editor's, by default the ones that come with it.
-        restorer: takes the place of the last five where one is at hand.
+        cuts: whether to look for scene cuts, which no repair looks across.
+        restorer: takes the place of the last six where one is at hand.
         seed: of the source of chance.
         crf: quality of H.264, 0 (best) to 51.
         lossless: write FFV1 with every sample outside the holes as it was.
+        grain: give repairs the grain of their surroundings (:mod:`rovr.grain`).
         overwrite: replace an output that exists.
+        resume: keep finished blocks in a hidden folder beside the output until that is complete, and take over those
+            that an earlier run with the same arguments, killed or failed, has kept.
         rate: frames per second of a folder of frames, 25 by default.
+        provenance: ``NAME.npz``: where to write whom each repaired pixel comes from; ``NAME.provenance.mp4`` beside it
+            shows that.
+        max_pixels: that a frame may have; larger ones are refused before they are decoded.
         on_start: called once everything is ready.
         on_frame: called for each frame that is done.
         on_note: called with each sentence the user should hear.
@@ -163,8 +186,22 @@ def restore_video(
     if not 0 <= crf <= 51:
         raise UserError(f"--crf {crf}: H.264 takes 0 (best) to 51.")
     with ExitStack() as stack:
-        source = stack.enter_context(open_source(path, notes, rate))
+        source = stack.enter_context(open_source(path, notes, rate, max_pixels))
         masks = open_masks(source.info, mask, boxes, dilate, notes)
+        journal = None
+        if resume:
+            journal = stack.enter_context(Journal(Path(out), notes))
+            restorer = restorer or Restorer.from_pretrained(editor, selector, device, contexts, weights, cuts)
+            options = {"dilate": dilate, "seed": seed, "crf": crf, "lossless": lossless}
+            options |= {"grain": grain, "provenance": provenance is not None}
+            journal.begin(describe_job(restorer, source.info, mask, boxes, **options))
+            if (earlier := journal.finished()) is not None:
+                if provenance is None or Path(provenance).exists():
+                    journal.remove()
+                    notes(f"{out} was complete already.")
+                    return Summary(**{**earlier, "notes": notes.all})
+                # Killed just before the provenance appeared: the output is our own, and is made again with it.
+                overwrite = True
         sink = open_sink(
             out,
             source.info,
@@ -175,18 +212,34 @@ def restore_video(
             inputs=[Path(mask)] if mask else [],
         )
         stack.callback(sink.abort)
+        record = None
+        if provenance is not None:
+            others = [Path(other) for other in (mask, out) if other is not None]
+            record = ProvenanceOutput(provenance, source.info, overwrite, others)
+            stack.callback(record.abort)
         masks.check_length()
-        restorer = restorer or Restorer.from_pretrained(editor, selector, device, contexts, weights)
+        restorer = restorer or Restorer.from_pretrained(editor, selector, device, contexts, weights, cuts)
         summary = _summary(source, out, restorer, seed)
         on_start(Job(source.info.frames, describe_device(restorer.device), source.info.shown_size))
+
+        def seal(partial: Path) -> None:
+            summary.notes, summary.seconds = notes.all, time.perf_counter() - began
+            if journal is not None:
+                journal.seal(partial, summary.to_json())
+
         try:
-            _run(source, masks, sink, restorer, summary, on_frame, watch)
-            _commit(source, masks, sink, summary, notes, lossless)
+            _run(source, masks, sink, restorer, summary, on_frame, record, journal, grain, watch)
+            summary.provenance = record.finish() if record else None
+            _commit(source, masks, sink, summary, notes, lossless, seal)
+            if record is not None:
+                record.commit()
         except OSError as error:
             told = full_disk(error, Path(out))
             if told is None:
                 raise
             raise told from error
+        if journal is not None:
+            journal.remove()
     summary.notes = notes.all
     summary.seconds = time.perf_counter() - began
     return summary
@@ -223,7 +276,7 @@ def _items(source: Source, masks: MaskSource) -> Iterator[Item[Frame]]:
             raise length_error(count + 1 + sum(1 for _ in frames), count)
         count += 1
         seen = seen or not mask.all()
-        pixels = torch.from_numpy(frame.rgb).permute(2, 0, 1).contiguous()
+        pixels = torch.from_numpy(frame.planar)
         yield Item(pixels, torch.from_numpy(mask)[None], frame, bool(mask.any()))
     if not masks.static:
         surplus = sum(1 for _ in pairs)
@@ -240,40 +293,60 @@ def _run(
     restorer: Restorer,
     summary: Summary,
     on_frame: Callable[[], None],
+    record: ProvenanceOutput | None,
+    journal: Journal | None,
+    grain: bool,
     watch: Watch | None,
 ) -> None:
     """Read, repair and write every frame, and keep the tally."""
     info = source.info
     missing = doubt = 0.0
-    blocks = restorer.blocks(info.width, info.height, lambda edit: on_frame(), watch)
+    blocks = restorer.blocks(info.width, info.height, lambda edit: on_frame(), record is not None)
+    blocks.keeper, blocks.watch = journal, watch
     for item in blocks.run(_items(source, masks), torch.Generator().manual_seed(summary.seed)):
         frame = item.payload
         if item.damaged and item.doubt is not None:
-            frame = frame.pasted(item.frame.permute(1, 2, 0).numpy(), item.mask[0].numpy())
+            rgb, hole = item.frame.permute(1, 2, 0).numpy(), item.mask[0].numpy()
+            if grain:
+                rgb = add_grain(rgb, hole, summary.seed, summary.frames)
+            frame = frame.pasted(rgb, hole)
             summary.repaired += 1
             missing += int(item.mask.sum())
             doubt += float(item.doubt[item.mask].sum()) / 255
         else:
             on_frame()
         sink.write(frame)
+        if record is not None:
+            record.write(frame, item.trace)
         summary.frames += 1
+    summary.scenes = blocks.scenes
     summary.hole_share = missing / (summary.frames * info.width * info.height)
     summary.mean_doubt = doubt / missing if missing else 0.0
+    summary.resumed = journal.taken if journal is not None else 0
     summary.seconds_repairing = blocks.seconds
-    summary.seconds_per_repair = blocks.seconds / max(1, summary.repaired)
+    summary.seconds_per_repair = blocks.seconds / max(1, summary.repaired - summary.resumed)
 
 
-def _commit(source: Source, masks: MaskSource, sink: Sink, summary: Summary, notes: Notes, lossless: bool) -> None:
+def _commit(
+    source: Source,
+    masks: MaskSource,
+    sink: Sink,
+    summary: Summary,
+    notes: Notes,
+    lossless: bool,
+    seal: Callable[[Path], None],
+) -> None:
     """Let the output appear; a video without any hole is copied byte by byte where its container allows."""
     if summary.repaired:
-        sink.commit()
+        sink.commit(seal)
         return
     masks.check_brightness()
     notes("No mask has a hole: nothing was repaired, the output shows the input as it is.")
     path, target = source.info.path, sink.pending.path
     if path.is_dir() or sink.pending.folder or lossless or path.suffix.lower() != target.suffix.lower():
-        sink.commit()
+        sink.commit(seal)
         return
     sink.release()
     shutil.copyfile(path, sink.pending.partial)
+    seal(sink.pending.partial)
     sink.pending.commit()

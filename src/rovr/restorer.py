@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rovr.blocks import BlockRepairer, Item, Watch, block_size
+from rovr.blocks import BlockRepairer, Item, block_size
 from rovr.device import pick_device
 from rovr.editor.base import Editor
 from rovr.errors import UserError
+from rovr.provenance.trace import Trace
 from rovr.repair import Repairer
 from rovr.select.base import Selector
 from rovr.types import Edit
@@ -29,11 +30,13 @@ class RestoreResult:
         frames: of the kind, shape and type that was given.
         edits: what was done, in the order of the frames.
         doubt: (T, 1, H, W) float in [0, 1]: 0 = seen by the camera, 1 = made up.
+        provenance: repaired frame → where its pixels come from; None where not asked for.
     """
 
     frames: Frames
     edits: list[Edit]
     doubt: Tensor
+    provenance: dict[int, Trace] | None = None
 
 
 class Restorer:
@@ -46,6 +49,7 @@ class Restorer:
         device: where frames lie during a repair.
         window: frames to repair at a time in long videos.
         margin: frames to look at on either side of these.
+        cuts: whether to look for scene cuts, which no repair looks across.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Restorer:
         device: torch.device | str = "cpu",
         window: int = 50,
         margin: int = 25,
+        cuts: bool = True,
     ) -> None:
         if contexts < 1:
             raise UserError(f"{contexts} contexts: a repair has to look at one frame at least.")
@@ -63,57 +68,104 @@ class Restorer:
         self.device = torch.device(device)
         self.window = window
         self.margin = margin
+        self.cuts = cuts
 
     @classmethod
     def from_pretrained(
         cls,
         editor: str | Editor = "aligned",
-        selector: str | Selector = "sight",
+        selector: str | Selector | None = None,
         device: str = "auto",
-        contexts: int = 2,
+        contexts: int | None = None,
         weights: str | Path | None = None,
+        cuts: bool = True,
+        revision: str | None = None,
+        token: str | None = None,
     ) -> "Restorer":
         """Load by name; instances are taken as they are.
 
         Args:
-            editor: a name known to :func:`rovr.editor.load_editor`.
-            selector: a name known to :func:`rovr.select.load_selector`.
+            editor: a name known to :func:`rovr.editor.load_editor`; or a model, which may bring its selector along: a
+                folder, ``./mine``, or a repository on the Hugging Face Hub, ``owner/name`` (:mod:`rovr.hub` says how
+                they are told apart).
+            selector: a name known to :func:`rovr.select.load_selector`; by default the model's own, or ``sight``.
             device: see :func:`rovr.device.pick_device`.
-            contexts: K, frames to look at per repair.
+            contexts: K, frames to look at per repair; by default as many as the model says, or 2.
             weights: the editor's weights, by default the ones that come with it.
+            cuts: whether to look for scene cuts, which no repair looks across.
+            revision: branch, tag or commit of a repository.
+            token: for a private repository, in place of the one that was logged in with.
 
         Raises:
-            UserError: an unknown name, an absent device, weights that do not fit.
+            UserError: an unknown name, an absent device, weights that do not fit, a model that cannot be fetched.
         """
+        from rovr import hub, model_folder
+        from rovr.editor import load_editor
+        from rovr.select import load_selector
+
         place = pick_device(device)
-        if isinstance(selector, str):
-            from rovr.select import load_selector
-
-            selector = load_selector(selector)
+        if isinstance(editor, str) and hub.is_path(editor):
+            if weights is not None:
+                raise UserError(f"{editor} has weights of its own; leave --weights out, or name an editor")
+            folder = hub.locate(editor, revision, token)
+            config = model_folder.read_config(folder)
+            if selector is None:
+                selector = model_folder.read_selector(folder, config, place)
+            contexts = config.get("contexts") if contexts is None else contexts
+            editor = model_folder.read_editor(folder, config, place) or "aligned"
+        if isinstance(selector, str) or selector is None:
+            selector = load_selector(selector or "sight")
         if isinstance(editor, str):
-            from rovr.editor import load_editor
-
             editor = load_editor(editor, device=place, weights=weights)
-        return cls(editor, selector, contexts, place)
+        return cls(editor, selector, 2 if contexts is None else contexts, place, cuts=cuts)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write editor and selector into a folder that :meth:`from_pretrained` reads.
+
+        Raises:
+            UserError: an editor or a selector that is not ROVR's own.
+        """
+        from rovr.model_folder import write_model
+
+        write_model(Path(folder), self.repairer.editor, self.repairer.selector, self.repairer.contexts)
+
+    def push_to_hub(self, repository: str, license: str = "apache-2.0", **options: Any) -> str:
+        """Upload editor and selector to the Hugging Face Hub, with a model card where there is none yet.
+
+        Args:
+            repository: ``owner/name``; made where there is none.
+            license: of the model.
+            options: ``private`` (bool), ``token``, ``revision`` and ``message`` of the commit.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            UserError: an editor or a selector that is not ROVR's own, or a Hub that refuses or is out of reach.
+        """
+        from rovr.hub import push
+
+        unknown = set(options) - {"private", "token", "revision", "message"}
+        if unknown:
+            raise UserError(f"push_to_hub has no option {', '.join(sorted(unknown))}")
+        parts = (self.repairer.editor, self.repairer.selector, self.repairer.contexts)
+        return push(repository, *parts, options, license)
 
     def blocks(
-        self,
-        width: int,
-        height: int,
-        on_edit: Callable[[Edit], None] | None = None,
-        watch: Watch | None = None,
+        self, width: int, height: int, on_edit: Callable[[Edit], None] | None = None, traced: bool = False
     ) -> BlockRepairer[Any]:
         """A block repairer for frames of this size."""
         window, margin = block_size(width * height, self.window, self.margin)
-        return BlockRepairer(self.repairer, window, margin, self.device, on_edit, watch)
+        return BlockRepairer(self.repairer, window, margin, self.device, on_edit, self.cuts, traced)
 
-    def restore(self, frames: Frames, masks: Frames, seed: int = 0) -> RestoreResult:
+    def restore(self, frames: Frames, masks: Frames, seed: int = 0, provenance: bool = False) -> RestoreResult:
         """Repair a clip held in memory; pixels outside the mask come back as they were.
 
         Args:
             frames: (T, H, W, 3) uint8 array, or (T, 3, H, W) tensor, uint8 or float in [0, 1].
             masks: (T, H, W), (T, 1, H, W) or one (H, W) for all frames; nonzero = missing.
             seed: of the source of chance, for selectors that sample.
+            provenance: whether to follow where the repaired pixels come from.
 
         Raises:
             UserError: shapes or types that do not fit, naming them.
@@ -125,12 +177,13 @@ class Restorer:
         ]  # fmt: skip
         generator = torch.Generator().manual_seed(seed)
         height, width = clip.shape[-2:]
-        done = list(self.blocks(width, height).run(items, generator))
+        done = list(self.blocks(width, height, traced=provenance).run(items, generator))
         repaired = torch.stack([item.frame for item in done])
         edits = [item.edit for item in done if item.edit is not None]
         blank = torch.zeros_like(holes[0], dtype=torch.uint8)
         doubt = torch.stack([blank if item.doubt is None else item.doubt for item in done]).float() / 255
-        return RestoreResult(_like(frames, repaired, holes), edits, doubt)
+        traces = {i: item.trace for i, item in enumerate(done) if item.trace is not None} if provenance else None
+        return RestoreResult(_like(frames, repaired, holes), edits, doubt, traces)
 
 
 def _clip(frames: Frames) -> Tensor:

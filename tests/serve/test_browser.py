@@ -14,6 +14,7 @@ from conftest import moving_texture, rgb_frames, write_video
 from mask_files import masks_of
 from served import Served, serving
 
+from rovr.provenance.file import TraceFile
 from rovr.serve.limits import Limits
 
 pytest_plugins = ["page_fixtures"]
@@ -142,18 +143,28 @@ def test_from_a_file_to_a_repaired_file(tab, small, tmp_path):
     assert not tab.inner_text("#where").startswith("0 /")
     # Keep what was made, and find it right.
     kept = {}
-    for name in ("video", "mask", "record"):
+    for name in ("video", "mask", "record", "provenance"):
         with tab.expect_download() as coming:
             tab.locator(f"#look a[href$='/{name}']").click()
         kept[name] = tmp_path / coming.value.suggested_filename
         coming.value.save_as(kept[name])
-    assert {path.name for path in kept.values()} == {"small-repaired.mp4", "small-mask.mkv", "small-record.json"}
+    assert {path.name for path in kept.values()} == {
+        "small-repaired.mp4",
+        "small-mask.mkv",
+        "small-record.json",
+        "small-provenance.npz",
+    }
     holes = masks_of(kept["mask"])
     assert holes[:, 13:31, 21:39].all()
     assert not holes[:, :8].any()
     record = json.loads(kept["record"].read_text())
     assert sorted(edit["frame"] for edit in record["edits"]) == list(range(6))
     assert record["input"] == "small.mp4"
+    assert TraceFile(kept["provenance"]).length == 6
+    origin = tab.locator("#look select option", has_text="Origin of pixels").first.get_attribute("value")
+    tab.locator("#look select").last.select_option(origin)
+    until(tab, "document.getElementById('tags').innerText.includes('Origin')")
+    assert "Repaired as number" in tab.inner_text("#look")
     before, after = rgb_frames(small).astype(int), rgb_frames(kept["video"]).astype(int)
     truth = moving_texture(6, 64, 96).astype(int)
     inside = np.s_[:, 14:30, 22:38]

@@ -130,7 +130,7 @@ def test_a_mask_that_unfolds_to_fill_the_memory_is_refused(served, clip):
     job = served.json("POST", f"/api/clips/{clip}/mask?name=m.png", bomb(60_000))
     found = served.wait(job["id"])
     assert found["state"] == "failed"
-    assert "not a picture" in found["error"]
+    assert "m.png says it is 60000×60000" in found["error"]
     assert str(served.page.store.root) not in found["error"]
     assert len(list((served.page.store.root / clip / "layers").glob("*.mkv"))) == 0
 

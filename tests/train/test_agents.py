@@ -20,7 +20,7 @@ from rovr.rl import load_learner
 from rovr.rl.rollout import collect
 from rovr.select import load_selector
 from rovr.train.config import AgentTrainConfig, settle
-from rovr.train.experts import Oracle, coverage, sight
+from rovr.train.experts import Oracle, coverage, sequential, sight
 from rovr.train.run import expert_act, score, train_agents
 from rovr.train.trainer import AgentTrainer, Stage
 
@@ -163,3 +163,16 @@ def test_settings_that_cannot_work_are_refused() -> None:
     for wrong in ({"size": 63}, {"length": 2}, {"shared": True}, {"group": 3}):
         with pytest.raises(UserError):
             settle(replace(config, **wrong))  # type: ignore[arg-type]
+
+
+def test_the_expert_sequential_looks_at_the_frames_before_and_at_the_start_at_those_after():
+    """As the selector of that name does."""
+    mask = torch.ones(3, 6, dtype=torch.bool)
+    targets, first = torch.tensor([0, 1, 4]), torch.tensor([1, 0, 3])
+    mask[torch.arange(3), targets] = False
+    observation = {"mask": mask, "target": targets, "role": torch.full((3,), 1)}
+    assert sequential(None, observation).tolist() == first.tolist()
+    mask[torch.arange(3), first] = False
+    assert sequential(None, {**observation, "role": torch.full((3,), 2)}).tolist() == [2, 2, 2]
+    observation = {"mask": torch.tensor([[False, True, True]]), "target": torch.tensor([-1]), "role": torch.tensor([0])}
+    assert sequential(None, observation).tolist() == [1]

@@ -127,3 +127,25 @@ def test_relabel_keeps_samples():
     new = pixels.relabel(native, "yuv420p")
     for old, now in zip(pixels.planes(native), pixels.planes(new), strict=True):
         np.testing.assert_array_equal(old, now)
+
+
+@pytest.mark.parametrize("size", [(32, 48), (31, 47), (1, 1), (2, 3), (40, 1090)])
+@pytest.mark.parametrize("pix_fmt", FORMATS)
+def test_the_quick_way_to_rgb_gives_the_same(pix_fmt, size):
+    native = random_native(pix_fmt, *size)
+    for full in (False, True):
+        colour = Colour(1, full or not native.format.name.startswith(("yuv4", "yuva", "nv", "p0")))
+        slow = colour._convert("slow", native, "rgb24", colour.full_range, True).to_ndarray()
+        np.testing.assert_array_equal(colour.rgb(native), slow)
+        np.testing.assert_array_equal(colour.planar(native), slow.transpose(2, 0, 1))
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2), st.integers(0, 2), st.integers(0, 99))
+def test_the_box_around_a_hole_holds_all_of_it(height, width, across, down, seed):
+    mask = np.random.default_rng(seed).random((height, width)) < 0.02
+    top, bottom, left, right = pixels._around(mask)
+    whole = pixels.plane_mask(mask, across, down)
+    part = np.zeros_like(whole)
+    small = pixels.plane_mask(mask[top:bottom, left:right], across, down)
+    part[top >> down : (top >> down) + small.shape[0], left >> across : (left >> across) + small.shape[1]] = small
+    np.testing.assert_array_equal(part, whole)

@@ -76,10 +76,15 @@ class Agent(nn.Module):
         """
         state = read_weights(Path(path))
         try:
-            settings = read_card(Path(path))["agent"]
-            agent = cls(AgentConfig(**{**settings, "widths": tuple(settings["widths"])}))
+            config = AgentConfig.of(read_card(Path(path))["agent"])
+            with torch.device("meta"):
+                # Takes no memory, whatever sizes the file claims.
+                shapes = {name: tensor.shape for name, tensor in cls(config).state_dict().items()}
+            if shapes != {name: tensor.shape for name, tensor in state.items()}:
+                raise ValueError("other sizes than the settings say")
+            agent = cls(config)
             agent.load_state_dict(state)
-        except (KeyError, TypeError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
             raise UserError(f"the weights in {path} are not those of an agent of this version") from error
         return agent.to(device)
 

@@ -1,6 +1,8 @@
 """Settings of an agent; they travel with its weights."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -25,3 +27,21 @@ class AgentConfig:
     """Whether the policies' trunks serve as critics too (PPO), where otherwise these have their own (PPG)."""
     seed: int = 0
     """Decides the untrained weights."""
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Settings as a file holds them, checked.
+
+        Raises:
+            TypeError: one is unknown or of another type.
+            ValueError: sizes that no network has.
+        """
+        config = cls(**{**settings, "widths": tuple(settings["widths"])})
+        for field in fields(cls):
+            value = getattr(config, field.name)
+            if type(value) is not type(field.default) and not (field.type is float and type(value) is int):
+                raise TypeError(f"{field.name} is {type(value).__name__}")
+        sizes = (config.contexts, config.mixed, config.memory, config.sketch, *config.widths)
+        if not 1 <= len(config.widths) <= 8 or any(type(size) is not int or not 1 <= size <= 65536 for size in sizes):
+            raise ValueError(f"sizes {sizes}")
+        return config

@@ -67,8 +67,9 @@ class Memory(nn.Module):
         Returns:
             (B, size), zero where nothing is past.
         """
+        if not torch.compiler.is_exporting():  # what is to be exported must not depend on values
+            history = history[:, : int(length.max())]
         start = self.embed.weight.new_zeros(len(history), 1, self.size)
-        history = history[:, : int(length.max())]
         if history.shape[1] == 0:
             return start.squeeze(1)
         frame, contexts = history[..., :1], history[..., 1:]

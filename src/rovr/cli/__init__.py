@@ -7,7 +7,7 @@ belong into ``run``, so that asking for help takes no time.
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rovr._version import __version__
@@ -15,24 +15,33 @@ from rovr.errors import UserError
 
 _ABOUT = "Repair the holes in a video. Also: --version, and --debug for a traceback where ROVR itself fails."
 
+_GROUPS = {
+    "mask": "Make the masks that a repair needs: drawn, or found in the video.",
+    "train": "Train an editor, or the agents that choose frames.",
+}
+
 
 def verbs() -> dict[str, Any]:
     """Verb → its dataclass, or a dict of such for verbs in two words."""
     from rovr.cli.corrupt import Corrupt
     from rovr.cli.demo import Demo
     from rovr.cli.evaluate import Evaluate
+    from rovr.cli.export import Export
     from rovr.cli.info import Info
     from rovr.cli.mask import MaskDraw, MaskFollow, MaskLogo, MaskScratches
+    from rovr.cli.provenance import Provenance
     from rovr.cli.report import Report
     from rovr.cli.restore import Restore
+    from rovr.cli.restore_many import RestoreMany
     from rovr.cli.serve import Serve
     from rovr.cli.train import TrainAgents, TrainEditor
 
     train = {"editor": TrainEditor, "agents": TrainAgents}
     mask = {"draw": MaskDraw, "logo": MaskLogo, "scratches": MaskScratches, "follow": MaskFollow}
     measuring = {"evaluate": Evaluate, "report": Report}
-    repairing = {"restore": Restore, "mask": mask, "serve": Serve}
-    return {**repairing, "corrupt": Corrupt, "info": Info, "demo": Demo, **measuring, "train": train}
+    repairing = {"restore": Restore, "restore-many": RestoreMany, "mask": mask, "provenance": Provenance}
+    looking = {"serve": Serve, "info": Info, "demo": Demo}
+    return {**repairing, **looking, "corrupt": Corrupt, **measuring, "train": train, "export": Export}
 
 
 def _app(verbs: dict[str, Any]) -> Any:
@@ -40,7 +49,7 @@ def _app(verbs: dict[str, Any]) -> Any:
 
     app = SubcommandApp()
     for name, verb in verbs.items():
-        app.command(_app(verb) if isinstance(verb, dict) else verb, name=name)
+        app.command(_app(verb) if isinstance(verb, dict) else verb, name=name, help=_GROUPS.get(name))
     return app
 
 
@@ -64,12 +73,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     debug = "--debug" in args or bool(os.environ.get("ROVR_DEBUG"))
     args = [arg for arg in args if arg != "--debug"]
-    previous = signal.signal(signal.SIGTERM, _terminate)
-    try:
+
+    def run() -> None:
         from tyro.conf import FlagCreatePairsOff
 
-        verb = _app(verbs()).cli(prog="rovr", description=_ABOUT, args=args, config=(FlagCreatePairsOff,))
-        verb.run()
+        _app(verbs()).cli(prog="rovr", description=_ABOUT, args=args, config=(FlagCreatePairsOff,)).run()
+
+    return answer(run, debug)
+
+
+def answer(run: Callable[[], None], debug: bool = False) -> int:
+    """Do a job, say in one line what went wrong, and give the exit code of :func:`main`."""
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        run()
     except UserError as error:
         print(f"rovr: {error}", file=sys.stderr)
         return 2

@@ -39,6 +39,8 @@ class Corrupt:
     """Replace outputs that exist."""
     rate: float = 25.0
     """Frames per second, where the input is a folder."""
+    max_pixels: int = 1 << 26
+    """Pixels that a frame may have; larger ones are refused before they are decoded."""
     quiet: bool = False
     """Print nothing but errors."""
 
@@ -55,7 +57,7 @@ class Corrupt:
             def on_frame(done: int, total: int) -> None:
                 nonlocal started
                 if not started:
-                    display.start(total)
+                    display.start(total, "damaging")
                     started = True
                 display.step()
 
@@ -74,6 +76,7 @@ class Corrupt:
                 lossless=self.lossless,
                 overwrite=self.overwrite,
                 rate=Fraction(self.rate).limit_denominator(1001),
+                max_pixels=self.max_pixels,
                 say=display.note,
                 on_frame=on_frame,
             )

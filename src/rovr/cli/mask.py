@@ -25,6 +25,8 @@ class _Mask:
     """Replace the output if it exists."""
     rate: float = 25.0
     """Frames per second, where the input is a folder."""
+    max_pixels: int = 1 << 26
+    """Pixels that a frame may have; larger ones are refused before they are decoded."""
     quiet: bool = False
     """Print nothing but errors."""
 
@@ -37,7 +39,7 @@ class _Mask:
         if not 0 < self.rate <= 1000:
             raise UserError(f"--rate {self.rate}: give frames per second between 0 and 1000.")
         rate = Fraction(self.rate).limit_denominator(1001)
-        return Place(self.video, self.output, self.overwrite, rate, self.dilate)
+        return Place(self.video, self.output, self.overwrite, rate, self.dilate, self.max_pixels)
 
     @contextmanager
     def _display(self, passes: int = 1) -> Iterator["Display"]:
@@ -46,8 +48,8 @@ class _Mask:
 
         with Display(self.quiet) as display:
             # What is wrong with the video is said by whoever reads it.
-            frames = count_frames(self.video) if self.video.exists() else None
-            display.start(frames * passes if frames else None)
+            frames = count_frames(self.video, self.max_pixels) if self.video.exists() else None
+            display.start(frames * passes if frames else None, "masking")
             yield display
 
     def _write(self, display: "Display", masker: "Masker", least: str | None = None) -> None:
@@ -90,7 +92,8 @@ class MaskLogo(_Mask):
 
         place = self._place()
         with self._display(2) as display:
-            self._write(display, standing(lambda: find_logo(place.video, self.sensitivity, place.rate, display.step)))
+            looked = (place.video, self.sensitivity, place.rate, display.step, place.max_pixels)
+            self._write(display, standing(lambda: find_logo(*looked)))
 
 
 @dataclass(frozen=True, kw_only=True)

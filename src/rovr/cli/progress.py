@@ -28,11 +28,13 @@ class Display:
         """Print a line."""
         self.console.print(text, markup=False)
 
-    def start(self, total: int | None) -> None:
+    def start(self, total: int | None, doing: str = "repairing", unit: str = "frames") -> None:
         """Begin the bar.
 
         Args:
             total: frames to come, None if unknown.
+            doing: what is shown before the bar.
+            unit: what is counted.
         """
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -40,7 +42,7 @@ class Display:
         if self.quiet or not sys.stderr.isatty():
             return
         self._bar = Progress(
-            TextColumn("repairing"),
+            TextColumn(doing),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[speed]}"),
@@ -48,16 +50,17 @@ class Display:
             console=self.console,
             transient=True,
         )
-        self._task = self._bar.add_task("repairing", total=total, speed="")
+        self._unit = unit
+        self._task = self._bar.add_task(doing, total=total, speed="")
         self._bar.start()
 
-    def step(self) -> None:
-        """One frame is done."""
+    def step(self, amount: float = 1) -> None:
+        """One frame, or part of a larger thing, is done."""
         if self._bar is None:
             return
-        self._bar.advance(self._task)
+        self._bar.advance(self._task, amount)
         task = self._bar.tasks[0]
-        if task.speed:
+        if task.speed and self._unit == "frames":
             self._bar.update(self._task, speed=f"{task.speed:.1f} frames/s")
 
     def __enter__(self) -> Self:

@@ -1,11 +1,16 @@
 """``rovr restore``: the main job on the command line."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
+
+if TYPE_CHECKING:
+    from rovr.cli.progress import Display
 
 
 @dataclass(frozen=True)
@@ -22,14 +27,16 @@ class Restore:
     """Rectangle missing in every frame, in pixels of the video as it plays; may be given several times."""
     dilate: int = 0
     """Pixels to widen the holes by; 2 removes colour fringes around objects."""
-    selector: str = "sight"
-    """How the frames to look at are chosen."""
+    selector: str | None = None
+    """How the frames to look at are chosen; by default the model's own way, or sight."""
     editor: str = "aligned"
-    """What repairs a frame."""
+    """What repairs a frame: a name, a model's folder (./…), or owner/name on the Hugging Face Hub."""
     weights: Annotated[Path | None, arg(metavar="PATH")] = None
     """Weights of the editor, in place of those that come with it."""
-    contexts: int = 2
-    """Frames to look at per repair."""
+    one_scene: bool = False
+    """Do not look for scene cuts, which otherwise no repair looks across."""
+    contexts: int | None = None
+    """Frames to look at per repair; by default as many as the model says, or 2."""
     device: str = "auto"
     """Where to compute: auto, cpu, cuda or mps."""
     seed: int = 0
@@ -38,10 +45,18 @@ class Restore:
     """Quality of H.264, 0 (best) to 51."""
     lossless: bool = False
     """Write FFV1 (.mkv) with every sample outside the holes exactly as it was."""
+    grain: bool = False
+    """Give repairs the grain of their surroundings, so that they do not show; costs decibels."""
     overwrite: bool = False
     """Replace the output if it exists."""
+    resume: bool = False
+    """Keep what is repaired until the output is complete; after a kill the same command goes on from there."""
     rate: float = 25.0
     """Frames per second, where the input is a folder."""
+    provenance: Annotated[Path | None, arg(metavar="NAME.npz")] = None
+    """Write whom each repaired pixel comes from, and NAME.provenance.mp4 to show it."""
+    max_pixels: int = 1 << 26
+    """Pixels that a frame may have; larger ones are refused before they are decoded."""
     report: Annotated[Path | None, arg(metavar="DIR")] = None
     """Folder for a page that shows what was done, offline in one file."""
     quiet: bool = False
@@ -59,7 +74,7 @@ class Restore:
 
         if not 0 < self.rate <= 1000:
             raise UserError(f"--rate {self.rate}: give frames per second between 0 and 1000.")
-        with Display(self.quiet) as display, ExitStack() as stack:
+        with Display(self.quiet) as display, self._kept(display), ExitStack() as stack:
             from rovr.restore import Job, restore_video
 
             report = None
@@ -84,12 +99,17 @@ class Restore:
                 contexts=self.contexts,
                 device=self.device,
                 weights=self.weights,
+                cuts=not self.one_scene,
                 seed=self.seed,
                 crf=self.crf,
                 lossless=self.lossless,
+                grain=self.grain,
                 overwrite=self.overwrite,
+                resume=self.resume,
                 # 29.97 and its like mean 30000/1001.
                 rate=Fraction(self.rate).limit_denominator(1001),
+                provenance=self.provenance,
+                max_pixels=self.max_pixels,
                 on_start=start,
                 on_frame=display.step,
                 on_note=display.note,
@@ -101,7 +121,19 @@ class Restore:
                 display.line(f"{page}: what was done, to look at")
         if self.json:
             print(json.dumps(summary.to_json()))
+        scenes = f" in {len(summary.scenes)} scenes" if len(summary.scenes) > 1 else ""
         display.line(
-            f"{summary.output}: {summary.repaired} of {summary.frames} frames repaired, "
+            f"{summary.output}: {summary.repaired} of {summary.frames} frames{scenes} repaired, "
             f"{summary.seconds_per_repair:.2f} s each, {summary.seconds:.1f} s in all"
         )
+
+    @contextmanager
+    def _kept(self, display: "Display") -> Iterator[None]:
+        """Say that an interrupted job can go on."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit) as error:
+            if not self.resume:
+                raise
+            display.line("interrupted: the same command goes on from the last finished block.")
+            raise SystemExit(getattr(error, "code", 130)) from None

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rovr.data.augment import augment
-from rovr.data.corrupt import KINDS, damage, make_masks
+from rovr.data.corrupt import damage, find_kind, make_masks
 from rovr.data.folders import ClipSource, open_dataset
 from rovr.data.photometric import SUFFIX, Photometric, split_kind
 from rovr.errors import UserError
@@ -54,9 +54,10 @@ def make_case(clip: Tensor, kind: str, seed: int) -> Case:
 def check_kinds(kinds: Sequence[str]) -> None:
     """Raise a UserError where a kind of damage is unknown."""
     for kind in kinds:
-        if split_kind(kind)[0] not in KINDS:
-            known = ", ".join(KINDS)
-            raise UserError(f"no kind of damage is called '{kind}'; choose from {known}, or add {SUFFIX} to one")
+        try:
+            find_kind(split_kind(kind)[0])
+        except UserError as error:
+            raise UserError(f"{error}; add {SUFFIX} to one for flicker and noise") from None
 
 
 @dataclass(frozen=True)

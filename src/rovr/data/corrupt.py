@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rovr import plugs
 from rovr.data.artefacts import BlocksSpec, ScratchSpec, block_frames, scratch_frames
 from rovr.data.chance import Chance, generator
 from rovr.data.shift import SHAPES, Mask, ShiftSpec, shift_frames, shift_masks
@@ -22,6 +23,7 @@ __all__ = [
     "ScratchSpec",
     "ShiftSpec",
     "damage",
+    "find_kind",
     "iter_masks",
     "make_masks",
     "shift_masks",
@@ -67,11 +69,26 @@ KINDS: dict[str, Kind] = {
 }
 
 
+def find_kind(name: str) -> Kind:
+    """A kind of damage by its name, a key of ``KINDS`` or the name of one from another package (:mod:`rovr.plugs`).
+
+    Raises:
+        UserError: for an unknown name, or a package that fails.
+    """
+    found = plugs.find("kind of damage", name, KINDS)
+    if isinstance(found, Kind):
+        return found
+    kind = found.load()
+    if not isinstance(kind, Kind):
+        raise found.broken(f"it is a {type(kind).__name__}, no Kind")
+    return kind
+
+
 def iter_masks(kind: str, n: int, height: int, width: int, seed: Chance, **options: Any) -> Iterator[Mask]:
     """Draw the masks of a video, one frame at a time and in constant memory.
 
     Args:
-        kind: a key of ``KINDS``.
+        kind: as :func:`find_kind` takes it.
         n: frames.
         height: pixels.
         width: pixels.
@@ -84,15 +101,14 @@ def iter_masks(kind: str, n: int, height: int, width: int, seed: Chance, **optio
     Raises:
         UserError: for an unknown kind or option, or one out of range.
     """
-    if kind not in KINDS:
-        raise UserError(f"no kind of damage is called '{kind}'; choose from {', '.join(KINDS)}")
+    found = find_kind(kind)
     if min(n, height, width) < 1:
         raise UserError(f"cannot draw masks for {n} frames of {height}x{width}; each must be at least 1")
-    known = [field.name for field in fields(KINDS[kind].spec)]
+    known = [field.name for field in fields(found.spec)]
     unknown = [name for name in options if name not in known]
     if unknown:
         raise UserError(f"'{kind}' has no option {', '.join(unknown)}; it has {', '.join(known)}")
-    return KINDS[kind].draw(n, height, width, seed, KINDS[kind].spec(**options))
+    return found.draw(n, height, width, seed, found.spec(**options))
 
 
 def make_masks(kind: str, n: int, height: int, width: int, seed: Chance, **options: Any) -> Tensor:

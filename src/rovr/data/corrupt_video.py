@@ -15,6 +15,7 @@ from rovr.data.photometric import Photometric, split_kind
 from rovr.errors import UserError
 from rovr.video.colour import Frame
 from rovr.video.folder import list_images
+from rovr.video.limits import MAX_PIXELS
 from rovr.video.mask_sink import mask_frame, open_mask_sink
 from rovr.video.outfile import full_disk
 from rovr.video.sink import open_sink
@@ -37,6 +38,7 @@ def corrupt_video(
     lossless: bool = False,
     overwrite: bool = False,
     rate: Fraction | None = None,
+    max_pixels: int = MAX_PIXELS,
     say: Say = lambda note: None,
     on_frame: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
@@ -62,6 +64,7 @@ def corrupt_video(
         lossless: FFV1 for the damaged video, which is otherwise H.264 throughout.
         overwrite: whether outputs that exist may be replaced.
         rate: frames per second of a folder; a video knows its own.
+        max_pixels: that a frame may have.
         say: told what the user should know.
         on_frame: called with the number of frames done and their total.
 
@@ -78,13 +81,13 @@ def corrupt_video(
     given = {"size": size, "speed": speed, "shapes": shapes, "count": count}
     options = {name: value for name, value in given.items() if value is not None}
     with ExitStack() as stack:
-        source: Source = stack.enter_context(open_source(video, say, rate))
+        source: Source = stack.enter_context(open_source(video, say, rate, max_pixels))
         info = source.info
         width, height = info.shown_size
         # Options are checked before the count, which takes a while.
         name, photometric = split_kind(kind)
         iter_masks(name, 1, height, width, seed, **options)
-        total = len(list_images(Path(video))) if Path(video).is_dir() else count_decoded(video)
+        total = len(list_images(Path(video))) if Path(video).is_dir() else count_decoded(video, max_pixels)
         weak = Photometric(total, seed) if photometric else None
         masks = iter_masks(name, total, height, width, seed, **options)
         damaged_sink = open_sink(out, info, say, crf=crf, lossless=lossless, overwrite=overwrite)

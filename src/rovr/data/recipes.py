@@ -140,7 +140,10 @@ def youtube_vos(root: Path, split: str | Path | None = None) -> list[Footage]:
         names = listed
         meta = part / "meta.json"
         if names is None and meta.is_file():
-            names = sorted(json.loads(meta.read_text(encoding="utf-8"))["videos"])
+            try:
+                names = sorted(json.loads(meta.read_text(encoding="utf-8"))["videos"])
+            except (ValueError, RecursionError, KeyError, TypeError, OSError):
+                raise UserError(f"{meta} is damaged or lists no videos; fetch it again") from None
         elif names is not None and len(parts) > 1:
             names = [name for name in names if (part / "JPEGImages" / name).is_dir()]
         sequences += _folders(part / "JPEGImages", names, part / "Annotations")

@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from rovr.editor.aligned_net import AlignNet
+from rovr.editor.aligned_net import SHAKY, AlignNet, double
 from rovr.editor.alignment import Aligner, FloatArray, Look
 from rovr.editor.base import Clip, Prepared
 from rovr.editor.chaining import Chain
+from rovr.editor.fullsize import FADE, fetch, settle
 from rovr.editor.learned import LearnedEditor, LearnedSession
-from rovr.editor.sampling import sample
+from rovr.editor.sampling import push_pull
 from rovr.editor.sight import ENOUGH, GRID, coarse, seek
+from rovr.editor.sources import Sources
 from rovr.editor.views import Fusion
-from rovr.editor.window import Window, read, scales
+from rovr.editor.window import Window, even, read, scales, shrink
 
 
 class AlignedEditor(LearnedEditor):
@@ -66,21 +68,30 @@ class AlignedEditor(LearnedEditor):
     ) -> tuple[Tensor, Tensor, Window]:
         """Warp the full-size contexts and weigh them as the network decided."""
         count = len(contexts)
-        maps, place = read(torch.cat([fusion.weights.flatten(1, 2), fusion.residual], 1), mask, window)
-        flow, _ = read(fusion.flows.flatten(1, 2), mask, window.half(), 2)
-        rows, columns = scales(mask, 2)
-        flow = flow.view(count, 2, place.height, place.width) / flow.new_tensor([columns, rows])[:, None, None]
-        sources = torch.cat([torch.cat([c.cache.filled * c.cache.known, c.cache.known], 1) for c in contexts])
-        corner = flow.new_tensor([[place.x, place.y]]).expand(count, -1)
-        fetched = sample(sources, flow, corner, padding="zeros")
+        # Outside the hole the network's word means nothing, and bilinear reading would mix it into the border.
+        hole = window.crop(even(shrink(mask[None].to(target.frame))))
+        told = push_pull(torch.cat([fusion.weights.flatten(1, 2), fusion.residual], 1), hole.square())
+        maps, place = read(told, mask, window, margin=FADE)
+        # The residual was meant for this filling; one made at full size is another, and costs a decibel.
+        base, _ = read(window.crop(target.cache.small[:, :3]), mask, window, margin=FADE)
+        flow = enlarged(fusion.flows, mask, window, FADE)
+        fetched = torch.cat([fetch(context, one, place) for context, one in zip(contexts, flow, strict=True)])
         known = fetched[:, 3:]
         weights, residual = maps[0, : count + 1, None], maps[:, count + 1 :]
         # Where a full-size pixel turns out unseen although its small neighbourhood was seen, take the filling.
         lost = weights[:count] * (known < 1e-3)
-        base = place.crop(target.cache.filled)
-        inside = (weights[:count] - lost) * fetched[:, :3] / known.clamp(min=1e-3)
+        inside = (weights[:count] - lost) * fusion.gains[0] * fetched[:, :3] / known.clamp(min=1e-3)
         image = inside.sum(0, keepdim=True) + (weights[count:] + lost.sum(0)) * base + residual
-        return image, 1 - (weights[:count] * known).sum(0, keepdim=True), place
+        return settle(image, target, mask, place), 1 - (weights[:count] * known).sum(0, keepdim=True), place
+
+    def sources(self, target: Prepared, mask: Tensor, window: Window, fusion: Fusion, error: Tensor) -> Sources:
+        """Each context by its weight, as far as its flow can be trusted."""
+        sure = 1 / (1 + SHAKY * window.half().crop(error.to(fusion.weights)))
+        weights = fusion.weights[0, :-1] * F.interpolate(sure, scale_factor=2.0)
+        if target.cache.small.shape[-2:] == target.frame.shape[-2:]:
+            return Sources(window, weights, double(fusion.flows[0]))
+        maps, place = read(weights.flatten(0, 1)[None], mask, window)
+        return Sources(place, maps[0, :, None], enlarged(fusion.flows, mask, window))
 
 
 class AlignedSession(LearnedSession):
@@ -142,6 +153,13 @@ def _reached(holed: Tensor) -> int:
     """How many of the frames on one side, nearest first, (n,) bool, are reached before enough had no hole."""
     before = torch.cumsum(~holed, 0) - (~holed).long()
     return int((before < ENOUGH).sum())
+
+
+def enlarged(flows: Tensor, mask: Tensor, window: Window, margin: int = 0) -> Tensor:
+    """Flows (1, K, 2, h, w) of a window at half the working size → (K, 2, h', w') at the full size, around the hole."""
+    flow, place = read(flows.flatten(1, 2), mask, window.half(), 2, margin=margin)
+    rows, columns = scales(mask, 2)
+    return flow.view(-1, 2, place.height, place.width) / flow.new_tensor([columns, rows])[:, None, None]
 
 
 def stack(chained: Sequence[FloatArray]) -> tuple[Tensor, Tensor]:

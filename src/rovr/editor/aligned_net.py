@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rovr.editor.levels import gains
 from rovr.editor.motion import MotionNet
 from rovr.editor.sampling import sample
 from rovr.editor.views import Fusion, Views
@@ -68,6 +69,10 @@ class AlignNet(nn.Module):
         score = -2 * torch.log(error + SHAKY)
 
         seen, known = self._look(F.avg_pool2d(full, 2), flow, origin / 2)
+        witnesses = (x.unflatten(0, (batch, count)) for x in (seen + 0.5, known, error))
+        gain = fold(gains(small[:, :3] + 0.5, small[:, 3:], *witnesses))
+        full = torch.cat([full[:, :3] * gain, full[:, 3:]], 1)
+        seen = ((seen + 0.5) * gain - 0.5) * (known > 1e-3)
         consensus = self._consensus(small, seen, known, score, count)
         flow, score = self._refine(small, consensus, seen, known, flow, score, count)
 
@@ -79,6 +84,7 @@ class AlignNet(nn.Module):
             image=image,
             flows=flow.unflatten(0, (batch, count)),
             weights=weights,
+            gains=gain.unflatten(0, (batch, count)),
             residual=residual,
             doubt=(1 - found) * views.mask,
             consensus=consensus + 0.5,

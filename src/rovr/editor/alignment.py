@@ -58,6 +58,10 @@ class Aligner:
         self.dis.setFinestScale(0)
         self.dis.setVariationalRefinementIterations(0)
 
+    def __reduce__(self) -> tuple[type["Aligner"], tuple[()]]:
+        # OpenCV's object does not travel to other processes; one made there is the same.
+        return Aligner, ()
+
     def both(
         self, source: NDArray[np.uint8], goal: NDArray[np.uint8]
     ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_], NDArray[np.bool_]]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rovr.editor.sight import nearby, share_known
+from rovr.editor.sources import Sources
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,12 @@ class Repair:
     Attributes:
         frame: (3, H, W) float in [0, 1]; equal to the target wherever its mask is 0.
         doubt: (1, H, W) float in [0, 1]; how much of each pixel was made up and not found in a context.
+        sources: whom the pixels come from; None where the editor cannot tell or was not asked to.
     """
 
     frame: Tensor
     doubt: Tensor
+    sources: Sources | None = None
 
 
 class Editor(ABC):
@@ -88,7 +91,12 @@ class Session:
         editor: Γ.
         clip: what it works on; read anew whenever a frame is looked at.
         room: frames that are kept prepared; the least recently seen gives way.
+
+    Attributes:
+        traced: whether repairs shall name their sources, by editors that can.
     """
+
+    traced = False
 
     def __init__(self, editor: Editor, clip: Clip, room: int) -> None:
         self.editor, self.clip, self.room = editor, clip, room
@@ -98,11 +106,15 @@ class Session:
     def look(self, index: int) -> Prepared:
         """A frame as the editor wants to see it."""
         if index not in self.prepared:
-            self.prepared[index] = self.editor.prepare(self.clip.frames[index] / 255, self.clip.doubt[index] / 255)
+            self.prepared[index] = self.prepare(index)
             while len(self.prepared) > self.room:
                 self.prepared.popitem(last=False)
         self.prepared.move_to_end(index)
         return self.prepared[index]
+
+    def prepare(self, index: int) -> Prepared:
+        """Look at a frame anew."""
+        return self.editor.prepare(self.clip.frames[index] / 255, self.clip.doubt[index] / 255)
 
     def edit(self, frame: int, mask: Tensor, contexts: Sequence[int]) -> Repair:
         """Repair a frame; see :meth:`Editor.edit`."""

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from rovr.editor.aligned import AlignedEditor, AlignedSession
 from rovr.editor.base import Clip, paste
-from rovr.editor.learned import MADE_UP, MARGIN
+from rovr.editor.fullsize import MADE_UP
+from rovr.editor.learned import MARGIN
 from rovr.editor.sampling import push_pull, sample
 from rovr.editor.sight import GRID, coarse, seek
 from rovr.editor.views import Views

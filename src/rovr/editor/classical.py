@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rovr.editor.base import Editor, Prepared, Repair, paste
+from rovr.editor.sources import INVENTED
 
 METHODS = {"telea": cv2.INPAINT_TELEA, "navier-stokes": cv2.INPAINT_NS}
 
@@ -32,4 +33,4 @@ class ClassicalEditor(Editor):
         hole = mask[0].cpu().numpy().astype("uint8")
         filled = cv2.inpaint(image, hole, self.radius, self.method)
         result = torch.from_numpy(filled).permute(2, 0, 1).to(target.frame) / 255
-        return Repair(paste(target.frame, result, mask), mask.to(target.frame))
+        return Repair(paste(target.frame, result, mask), mask.to(target.frame), INVENTED)

@@ -52,6 +52,7 @@ class ConcatNet(nn.Module):
             image=image,
             flows=image.new_zeros(batch, count, 2, *half),
             weights=image.new_zeros(batch, count + 1, 1, *size),
+            gains=image.new_ones(batch, count, 3, 1, 1),
             residual=residual,
             doubt=(1 - seen) * views.mask,
             consensus=F.avg_pool2d(image, 2),
@@ -75,6 +76,7 @@ class ConcatEditor(LearnedEditor):
     def enlarge(
         self, target: Prepared, mask: Tensor, contexts: Sequence[Prepared], window: Window, fusion: Fusion
     ) -> tuple[Tensor, Tensor, Window]:
-        """Enlarge the residual and add it to the smooth filling."""
-        maps, place = read(torch.cat([fusion.residual, fusion.doubt], 1), mask, window)
-        return place.crop(target.cache.filled) + maps[:, :3], maps[:, 3:], place
+        """Enlarge the residual with the smooth filling that it was added to."""
+        base = window.crop(target.cache.small[:, :3])
+        maps, place = read(torch.cat([base + fusion.residual, fusion.doubt], 1), mask, window)
+        return maps[:, :3], maps[:, 3:], place

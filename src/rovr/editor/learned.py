@@ -1,6 +1,7 @@
 """What learned editors share: they see a window around the hole at a working size, and repair at full size."""
 
 from abc import abstractmethod
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,15 +10,18 @@ from torch import Tensor, nn
 
 from rovr.editor.alignment import Look
 from rovr.editor.base import Clip, Editor, Prepared, Repair, Session, paste
+from rovr.editor.fullsize import MADE_UP, smoothly
+from rovr.editor.parts import only, windows
 from rovr.editor.sampling import push_pull
+from rovr.editor.sources import INVENTED, Sources, join
 from rovr.editor.views import Fusion, Views
-from rovr.editor.window import Window, around, even, fit, shrink
+from rovr.editor.window import Window, even, fit, shrink
 
 MARGIN = 32
 """Pixels of surroundings that the network sees beside the hole, at working size."""
 
-MADE_UP = 0.999
-"""Doubt from which a pixel counts as never seen, not even by a neighbour."""
+WORKS = 64
+"""Frames that are kept at working size, some 2 MB each."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +29,10 @@ class Work:
     """What a learned editor keeps of a frame.
 
     Attributes:
-        filled: (1, 3, H, W) whole frame with its holes filled smoothly, at its own size.
-        known: (1, 1, H, W) 1 − doubt.
-        small: the same two at working size (even sides), as one (1, 4, h, w) tensor.
+        small: (1, 4, h, w) whole frame at working size (even sides), its holes filled smoothly, and 1 − doubt.
         look: what aligning needs, at half the working size; None for editors that do not align.
     """
 
-    filled: Tensor
-    known: Tensor
     small: Tensor
     look: Look | None
 
@@ -76,6 +76,18 @@ class LearnedEditor(Editor):
             Image (1, 3, h, w) and doubt (1, 1, h, w) of a full-size window, and that window.
         """
 
+    def sources(self, target: Prepared, mask: Tensor, window: Window, fusion: Fusion, error: Tensor) -> Sources | None:
+        """Whom the pixels come from, as far as an editor can tell.
+
+        Args:
+            target: the frame to repair.
+            mask: (1, H, W) bool at full size.
+            window: what the network saw, at working size.
+            fusion: what it decided.
+            error: (K, 1, h, w) expected errors of the flows, from :meth:`flows`.
+        """
+        return None
+
     def session(self, clip: Clip, room: int) -> "LearnedSession":
         """A session that says along which flows a frame would be repaired."""
         return LearnedSession(self, clip, room)
@@ -87,10 +99,15 @@ class LearnedEditor(Editor):
     def prepare(self, frame: Tensor, doubt: Tensor) -> Prepared:
         """Fill holes smoothly and bring the frame to working size."""
         frame, doubt = frame.to(self.device), doubt.to(self.device)
-        filled = push_pull(frame[None], (doubt[None] < MADE_UP).to(frame))
-        known = 1 - doubt[None]
-        small = even(shrink(torch.cat([filled, known], 1)))
-        return Prepared(frame, doubt, Work(filled, known, small, self.look(small)))
+        known, seen = shrink(1 - doubt[None]), doubt < MADE_UP
+        if seen.all():
+            filled = shrink(frame[None])
+        else:
+            # Spreading what is known costs far less once the frame is small; a pixel then counts as far as it was seen.
+            weight = shrink(seen[None].to(frame))
+            filled = push_pull(shrink((frame * seen)[None]) / weight.clamp(min=1e-6), weight)
+        small = even(torch.cat([filled, known], 1))
+        return Prepared(frame, doubt, Work(small, self.look(small)))
 
     def edit(self, target: Prepared, mask: Tensor, contexts: Sequence[Prepared]) -> Repair:
         """Repair the hole; without contexts it is filled smoothly."""
@@ -102,24 +119,31 @@ class LearnedEditor(Editor):
         mask: Tensor,
         contexts: Sequence[Prepared],
         flows: tuple[Tensor, Tensor] | None,
+        traced: bool = False,
     ) -> Repair:
-        """Repair along flows as :meth:`flows` gives them."""
+        """Repair along flows as :meth:`flows` gives them, and say whom the pixels come from if asked to."""
         mask = mask.to(self.device)
-        if flows is None or not mask.any():
-            return Repair(paste(target.frame, target.cache.filled[0], mask), mask.to(target.frame))
+        if not mask.any():
+            return Repair(target.frame, torch.zeros_like(target.doubt), INVENTED)
+        if flows is None:
+            return smoothly(target, mask)
         hole = even(shrink(mask[None].to(target.frame)))
-        window = around(hole[0, 0] > 0, MARGIN)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            fusion = self.net(self.views(target, hole, contexts, window, flows))
-        if target.cache.small.shape[-2:] == target.frame.shape[-2:]:
-            image, doubt, place = fusion.image, fusion.doubt, window
-        else:
-            image, doubt, place = self.enlarge(target, mask, contexts, window, fusion)
         frame, full_doubt = target.frame.clone(), torch.zeros_like(target.doubt)
-        inside = place.crop(mask)
-        place.crop(frame).copy_(paste(place.crop(target.frame), fit(image[0], inside), inside))
-        place.crop(full_doubt).copy_((fit(doubt[0], inside) * inside).clamp(0, 1))
-        return Repair(frame, full_doubt)
+        around_parts = windows(hole[0, 0] > 0, MARGIN)
+        told = []
+        for window in around_parts:
+            part = mask if len(around_parts) == 1 else only(mask, window)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+                fusion = self.net(self.views(target, hole, contexts, window, flows))
+            if target.cache.small.shape[-2:] == target.frame.shape[-2:]:
+                image, doubt, place = fusion.image, fusion.doubt, window
+            else:
+                image, doubt, place = self.enlarge(target, part, contexts, window, fusion)
+            inside = place.crop(part)
+            place.crop(frame).copy_(paste(place.crop(target.frame), fit(image[0], inside), inside))
+            place.crop(full_doubt).copy_((fit(doubt[0], inside) * inside).clamp(0, 1))
+            told.append(self.sources(target, part, window, fusion, flows[1]) if traced else None)
+        return Repair(frame, full_doubt, join(told))
 
     def views(
         self,
@@ -155,6 +179,28 @@ class LearnedSession(Session):
 
     editor: LearnedEditor
 
+    def __init__(self, editor: LearnedEditor, clip: Clip, room: int) -> None:
+        super().__init__(editor, clip, room)
+        self.works: OrderedDict[int, Work] = OrderedDict()
+
+    def prepare(self, index: int) -> Prepared:
+        """Prepare a frame; what the editor made of it is kept longer than its pixels, which are at hand anyway."""
+        if index in self.works:
+            frame, doubt = (x[index].to(self.editor.device) / 255 for x in (self.clip.frames, self.clip.doubt))
+            prepared = Prepared(frame, doubt, self.works[index])
+        else:
+            prepared = super().prepare(index)
+        self.works[index] = prepared.cache
+        self.works.move_to_end(index)
+        while len(self.works) > max(self.room, WORKS):
+            self.works.popitem(last=False)
+        return prepared
+
+    def forget(self, index: int) -> None:
+        """A frame has changed."""
+        super().forget(index)
+        self.works.pop(index, None)
+
     def flows(self, frame: int, contexts: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Flows from a frame to its contexts; see :meth:`LearnedEditor.flows`."""
         return self.editor.flows(self.look(frame), [self.look(c) for c in contexts])
@@ -162,4 +208,4 @@ class LearnedSession(Session):
     def edit(self, frame: int, mask: Tensor, contexts: Sequence[int]) -> Repair:
         """Repair a frame."""
         flows = self.flows(frame, contexts) if contexts else None
-        return self.editor.fuse(self.look(frame), mask, [self.look(c) for c in contexts], flows)
+        return self.editor.fuse(self.look(frame), mask, [self.look(c) for c in contexts], flows, self.traced)

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Callable
 from importlib import resources
+from inspect import signature
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -11,18 +13,22 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from rovr import plugs
 from rovr.editor.aligned import AlignedEditor
 from rovr.editor.base import Editor
 from rovr.editor.classical import ClassicalEditor
 from rovr.editor.concat import ConcatEditor
 from rovr.editor.learned import LearnedEditor
+from rovr.editor.onnx import OnnxEditor
 from rovr.errors import UserError
+from rovr.video.limits import MAX_WEIGHTS, check_bytes
 
 LEARNED: dict[str, Callable[..., LearnedEditor]] = {"aligned": AlignedEditor, "concat": ConcatEditor}
 EDITORS: dict[str, Callable[..., Editor]] = {
     **LEARNED,
-    "telea": lambda **_: ClassicalEditor("telea"),
-    "navier-stokes": lambda **_: ClassicalEditor("navier-stokes"),
+    "aligned-onnx": OnnxEditor,
+    "telea": lambda: ClassicalEditor("telea"),
+    "navier-stokes": lambda: ClassicalEditor("navier-stokes"),
 }
 
 
@@ -35,19 +41,21 @@ def load_editor(name: str = "aligned", device: torch.device | str = "cpu", weigh
     """Make an editor ready for use.
 
     Args:
-        name: a key of ``EDITORS``.
+        name: a key of ``EDITORS``, or the name of one from another package (:mod:`rovr.plugs`).
         device: where its network runs.
-        weights: safetensors file; by default the weights that ship.
+        weights: safetensors file, or for ``aligned-onnx`` the folder of an export; by default the weights that ship.
 
     Raises:
-        UserError: for an unknown name, or weights that are missing, damaged or of another editor.
+        UserError: for an unknown name, weights that are missing, damaged or of another editor, or a package that fails.
     """
-    if name not in EDITORS:
-        raise UserError(f"no editor is called '{name}'; choose from {', '.join(EDITORS)}")
+    found = plugs.find("editor", name, EDITORS)
+    make = found.maker(Editor) if isinstance(found, plugs.Plug) else found
     if name not in LEARNED:
-        if weights is not None:
+        offered = {"device": device} if weights is None else {"device": device, "weights": weights}
+        taken = {key: value for key, value in offered.items() if key in signature(make).parameters}
+        if weights is not None and "weights" not in taken:
             raise UserError(f"editor '{name}' has no weights to load; leave --weights out")
-        return EDITORS[name]()
+        return make(**taken)
     editor = build_editor(name, device)
     path = Path(weights) if weights is not None else shipped(name)
     state = read_weights(path)
@@ -70,6 +78,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """Read weights as float32, checking that the file is whole; no code in it is ever run."""
     if not path.exists():
         raise UserError(f"weights file {path} does not exist")
+    check_bytes(path, MAX_WEIGHTS)
     try:
         return {name: tensor.float() for name, tensor in load_file(path).items()}
     except (SafetensorError, OSError, ValueError) as error:
@@ -88,3 +97,16 @@ def write_weights(path: Path, state: dict[str, Tensor], card: dict[str, Any], ha
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata={"rovr": json.dumps(card)})
     partial.replace(path)
+
+
+def read_checkpoint(path: Path, device: torch.device | str | None = None) -> dict[str, Any]:
+    """Read where a training stood; no code in the file is ever run.
+
+    Raises:
+        UserError: it is damaged, or holds more than tensors and plain values.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (UnpicklingError, OSError, ValueError, RuntimeError, EOFError) as error:
+        raise UserError(f"{path} is damaged or no checkpoint; remove it to begin anew") from error
+    return state

@@ -39,6 +39,7 @@ class Fusion:
         image: (B, 3, 2h, 2w) repaired window.
         flows: (B, K, 2, h, w) final flow to each context, half-size pixels.
         weights: (B, K + 1, 1, 2h, 2w) share of each context and, last, of the smooth filling; they sum to 1.
+        gains: (B, K, 3, 1, 1) what each context was multiplied by to be as bright as the target.
         residual: (B, 3, 2h, 2w) what was added to the weighted sum.
         doubt: (B, 1, 2h, 2w) share that was not surely found in any context.
         consensus: (B, 3, h, w) the half-size estimate before flow is refined, for deep supervision.
@@ -47,6 +48,7 @@ class Fusion:
     image: Tensor
     flows: Tensor
     weights: Tensor
+    gains: Tensor
     residual: Tensor
     doubt: Tensor
     consensus: Tensor

@@ -69,7 +69,7 @@ def fit(x: Tensor, like: Tensor) -> Tensor:
     return x[..., : like.shape[-2], : like.shape[-1]]
 
 
-def read(maps: Tensor, mask: Tensor, window: Window, halved: int = 1) -> tuple[Tensor, Window]:
+def read(maps: Tensor, mask: Tensor, window: Window, halved: int = 1, margin: int = 0) -> tuple[Tensor, Window]:
     """Read maps of a small window at the full-size pixels around the hole.
 
     Args:
@@ -77,11 +77,12 @@ def read(maps: Tensor, mask: Tensor, window: Window, halved: int = 1) -> tuple[T
         mask: (1, H, W) bool at full size.
         window: the place of the maps, in their own pixels.
         halved: 2 for maps of half the working size.
+        margin: full-size pixels beside the hole that are wanted too.
 
     Returns:
         (1, C, h', w') and the full-size window they belong to.
     """
-    place = around(mask[0], 0)
+    place = around(mask[0], margin)
     rows, columns = scales(mask, halved)
     xs = (torch.arange(place.width, device=maps.device) + place.x + 0.5) * columns - window.x
     ys = (torch.arange(place.height, device=maps.device) + place.y + 0.5) * rows - window.y

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rovr.errors import UserError
 from rovr.masking.write import Mask, shown
+from rovr.video.limits import MAX_PIXELS
 from rovr.video.source import count_decoded, count_frames, open_source
 
 # Frames looked at, spread over the video: a gigapixel-second of film need not fit into memory.
@@ -38,6 +39,7 @@ def find_logo(
     sensitivity: float = 1.0,
     rate: Fraction | None = None,
     on_frame: Callable[[], None] = lambda: None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Mask:
     """Find what stands still before a moving picture.
 
@@ -46,6 +48,7 @@ def find_logo(
         sensitivity: 1 by default; 2 finds edges half as strong and half as steady.
         rate: frames per second of a folder.
         on_frame: called after every frame read.
+        max_pixels: that a frame may have.
 
     Returns:
         (H, W) bool, True = logo.
@@ -55,7 +58,7 @@ def find_logo(
     """
     if not sensitivity > 0:
         raise UserError(f"--sensitivity {sensitivity:g}: give a number above 0; 1 is the default.")
-    return logo_in(_sample(video, rate, on_frame), sensitivity)
+    return logo_in(_sample(video, rate, on_frame, max_pixels), sensitivity)
 
 
 def logo_in(frames: NDArray[np.uint8], sensitivity: float = 1.0) -> Mask:
@@ -77,12 +80,12 @@ def logo_in(frames: NDArray[np.uint8], sensitivity: float = 1.0) -> Mask:
     return mask
 
 
-def _sample(video: Path, rate: Fraction | None, on_frame: Callable[[], None]) -> NDArray[np.uint8]:
+def _sample(video: Path, rate: Fraction | None, on_frame: Callable[[], None], max_pixels: int) -> NDArray[np.uint8]:
     """Grey frames (T, H, W), at most SAMPLES, spread evenly."""
-    total = count_frames(video) or count_decoded(video)
+    total = count_frames(video, max_pixels) or count_decoded(video, max_pixels)
     wanted = set(np.linspace(0, total - 1, SAMPLES).astype(int).tolist())
     kept = []
-    with open_source(video, rate=rate) as source:
+    with open_source(video, rate=rate, max_pixels=max_pixels) as source:
         for frame in shown(source):
             if frame.index in wanted:
                 kept.append(frame.grey)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rovr.errors import UserError
+from rovr.video.limits import MAX_TEXT, check_bytes
 
 FloatArray = NDArray[np.float64]
 # Sixteenths of a pixel, as OpenCV's fixed point has them.
@@ -71,6 +72,7 @@ def read_shapes(path: str | Path) -> list[Shape]:
     path = Path(path)
     if path.suffix.lower() not in (".json", ".csv"):
         raise UserError(f"{path}: shapes are read from .json or .csv; give one of these.")
+    check_bytes(path, MAX_TEXT)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -89,6 +91,8 @@ def _from_json(path: Path, text: str) -> list[Entry]:
         held = json.loads(text)
     except json.JSONDecodeError as error:
         raise UserError(f"{path} is no JSON: {error.msg} in line {error.lineno}.") from None
+    except (RecursionError, ValueError):
+        raise UserError(f"{path} nests too deeply or holds an endless number; write it plainly.") from None
     shapes = held.get("shapes") if isinstance(held, dict) else held
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
         raise UserError(f'{path}: give {{"shapes": […]}}, a list of objects.')

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rovr.errors import UserError
 from rovr.video.colour import Frame
+from rovr.video.limits import MAX_PIXELS
 from rovr.video.mask_sink import mask_frame, open_mask_sink
 from rovr.video.outfile import full_disk
 from rovr.video.source import Source, VideoInfo, open_source
@@ -77,6 +78,7 @@ class Place:
         overwrite: whether an output that exists may be replaced.
         rate: frames per second of a folder; a video knows its own.
         dilate: pixels to widen the holes by.
+        max_pixels: that a frame may have.
     """
 
     video: Path
@@ -84,6 +86,7 @@ class Place:
     overwrite: bool = False
     rate: Fraction | None = None
     dilate: int = 0
+    max_pixels: int = MAX_PIXELS
 
 
 def shown(source: Source) -> Iterator[Shown]:
@@ -120,7 +123,7 @@ def write_masks(
     if place.dilate < 0:
         raise UserError(f"--dilate {place.dilate}: the holes can only be widened; give 0 or more.")
     with ExitStack() as stack:
-        source = stack.enter_context(open_source(place.video, rate=place.rate))
+        source = stack.enter_context(open_source(place.video, rate=place.rate, max_pixels=place.max_pixels))
         sink = open_mask_sink(place.out, source.info, overwrite=place.overwrite)
         stack.callback(sink.abort)
         frames = masked = 0

@@ -88,7 +88,8 @@ def frame_flags(observation: Mapping[str, Tensor]) -> Tensor:
     """What π1 is told of each frame: when it is (0 … 1), whether it is repaired, whether it is to be; (B, n, 3)."""
     edited, pending = observation["edited"], observation["pending"]
     time = ((_indices(edited) + 0.5) / edited.shape[1]).expand(edited.shape)
-    return torch.stack([time, edited, pending], 2)
+    # Made numbers by name, here and below: what is exported as ONNX does not mix kinds by itself.
+    return torch.stack([time, edited.to(time), pending.to(time)], 2)
 
 
 def context_flags(observation: Mapping[str, Tensor]) -> Tensor:
@@ -102,7 +103,8 @@ def context_flags(observation: Mapping[str, Tensor]) -> Tensor:
     indices = _indices(picked)
     distance = (indices - target).float()
     nearness = 1 / (1 + distance.abs())
-    flags = [indices == target, picked, distance / picked.shape[1], nearness, added_sight(observation)]
+    same, chosen = (indices == target).to(distance), picked.to(distance)
+    flags = [same, chosen, distance / picked.shape[1], nearness, added_sight(observation)]
     return torch.cat([frame_flags(observation), torch.stack(flags, 2)], 2)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
+from rovr import plugs
 from rovr.errors import UserError
 from rovr.select.base import Selector
 from rovr.select.content import Attention, KeyFrames
@@ -37,21 +38,22 @@ def load_selector(name: str, **options: Any) -> Selector:
     """Make a strategy by its name.
 
     Args:
-        name: a key of ``SELECTORS``, or the file of a trained agent, ``….safetensors``.
+        name: a key of ``SELECTORS``, the name of one from another package (:mod:`rovr.plugs`), or the file of a trained
+            agent, ``….safetensors``.
         options: what the strategy's constructor takes.
 
     Raises:
-        UserError: for an unknown name or option.
+        UserError: for an unknown name or option, or a package that fails.
     """
     if name.endswith(".safetensors"):
         from rovr.select.learned import Learned
 
         return Learned(name, **options)
-    if name not in SELECTORS:
-        raise UserError(f"no selector is called '{name}'; choose from {', '.join(SELECTORS)}")
-    known = signature(SELECTORS[name]).parameters
+    found = plugs.find("selector", name, SELECTORS)
+    make = found.maker(Selector) if isinstance(found, plugs.Plug) else found
+    known = signature(make).parameters
     unknown = [option for option in options if option not in known]
     if unknown:
         has = ", ".join(known) or "none"
         raise UserError(f"selector '{name}' has no option {', '.join(unknown)}; it has {has}")
-    return SELECTORS[name](**options)
+    return make(**options)

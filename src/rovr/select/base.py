@@ -1,6 +1,7 @@
 """What every selector offers: given the state, say which frame to repair next and whom to look at."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 
@@ -33,6 +34,10 @@ class Selector(ABC):
         """
         self.generator = generator
         self.contexts = min(contexts, state.length - 1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # To other processes it travels without the clip at hand; PyTorch cannot send a source of chance there.
+        return {name: value for name, value in self.__dict__.items() if name not in ("generator", "session")}
 
     @abstractmethod
     def select(self, state: RepairState) -> Edit:

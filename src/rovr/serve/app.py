@@ -247,6 +247,12 @@ class Page:
         index = await self._index(job)
         return Response(await self.aside(lambda: self.pictures.frame(index, number, width)), media_type="image/jpeg")
 
+    async def origin(self, request: Request) -> Response:
+        """A frame of a repaired video, tinted by where its pixels come from."""
+        job, number, width = self._done(request), request.path_params["number"], asking.width(request)
+        index = await self._index(job, job.folder / "origin.provenance.mp4")
+        return Response(await self.aside(lambda: self.pictures.frame(index, number, width)), media_type="image/jpeg")
+
     async def doubt(self, request: Request) -> Response:
         """How sure a repair is of a frame, as a clear picture."""
         job = self.jobs.get(request.path_params["job"])
@@ -260,7 +266,7 @@ class Page:
         return Response(await self.aside(lambda: self.pictures.mask(index, number, width)), media_type="image/png")
 
     async def download(self, request: Request) -> Response:
-        """What a repair made: ``video``, ``mask``, ``record``; or ``play``, the video as browsers play it."""
+        """What a repair made: ``video``, ``mask``, ``record``, ``provenance``; or ``play``, for browsers to play."""
         job, name = self._done(request), request.path_params["name"]
         out = str(job.task["out"])
         stem = Path(job.clip.title).stem if job.clip else "video"
@@ -268,6 +274,7 @@ class Page:
             "video": (out, f"{stem}-repaired{Path(out).suffix}"),
             "mask": ("mask.mkv", f"{stem}-mask.mkv"),
             "record": ("record.json", f"{stem}-record.json"),
+            "provenance": ("origin.npz", f"{stem}-provenance.npz"),
         }
         if name == "play":
             played = "play.mp4" if (job.folder / "play.mp4").exists() else out
@@ -329,6 +336,7 @@ def make_app(limits: Limits | None = None, device: str = "auto", ready: bool = T
         ("GET", job + "/edits/{first:int}", page.edits),
         ("GET", job + "/made/{name:str}", page.made),
         ("GET", job + "/repaired/{number:int}", page.repaired),
+        ("GET", job + "/origin/{number:int}", page.origin),
         ("GET", job + "/doubt/{number:int}", page.doubt),
         ("GET", job + "/hole/{number:int}", page.hole),
         ("GET", job + "/download/{name:str}", page.download),

@@ -109,7 +109,11 @@ class Job:
             self.state, self.error = "failed", self._plain(event["text"])
 
     def _plain(self, text: str) -> str:
-        return plain_words(text, self.clip.folder, self.clip.title) if self.clip else text
+        if self.clip is None:
+            return text
+        # What is wrong with a mask is not the video's fault.
+        title = self.shown["name"] if self.shown.get("how") == "file" else self.clip.title
+        return plain_words(text, self.clip.folder, title)
 
 
 class Lane:

@@ -168,6 +168,7 @@ def restore(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
         out,
         restorer=restorer,
         crf=task.get("crf", 18),
+        provenance=folder / "origin.npz",
         on_note=lambda note: tell("note", text=note),
         watch=watching,
     )

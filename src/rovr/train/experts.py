@@ -34,6 +34,15 @@ def added_view(env: RepairEnv, rows: Tensor, targets: Tensor, picked: Tensor) ->
     return torch.einsum("rc,rnc->rn", hidden, seen) - ALPHA * distance
 
 
+def sequential(env: BatchEnv, observation: Observation) -> Tensor:
+    """The rule ``sequential``: frames in their order, contexts the ones just before, and at the start those after."""
+    mask = observation["mask"]
+    behind = observation["target"].clamp(min=0)[:, None] - torch.arange(mask.shape[1], device=mask.device)
+    scores = torch.where(behind > 0, -behind, behind - mask.shape[1])
+    chosen = scores.masked_fill(~mask, torch.iinfo(torch.long).min).argmax(1)
+    return torch.where(observation["role"] == 0, mask.int().argmax(1), chosen)
+
+
 def coverage(env: BatchEnv, observation: Observation) -> Tensor:
     """The rule ``coverage``: pending frames in their order, contexts greedily by what they show."""
     assert isinstance(env, RepairEnv)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rovr.agents import Agent, AgentConfig
 from rovr.data.cases import Case, CaseDraw, ClipDraw, check_kinds, first_clips, make_case
 from rovr.editor.aligned import AlignedEditor
 from rovr.editor.loading import load_editor
+from rovr.editor.training.tracker import open_tracker
 from rovr.errors import UserError
 from rovr.flow import load_flow
 from rovr.mdp.drill import DrillEnv
@@ -44,7 +46,9 @@ def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -
     torch.set_num_threads(config.threads)
     draw = CaseDraw(ClipDraw.open(config.data, settled.length, settled.size), config.damage)
     env = build_env(config, settled, draw, say)
-    agent = Agent(AgentConfig(settled.encoder, config.contexts, shared=config.shared, seed=config.seed))
+    agent = Agent(
+        AgentConfig(settled.encoder, config.contexts, rule=config.rule, shared=config.shared, seed=config.seed)
+    )
     agent.to(config.device)
     stages = build_stages(config, settled, agent, env)
     validate = None
@@ -69,7 +73,9 @@ def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -
         "episodes": settled.episodes,
     }
     say(f"training agents by {config.algorithm}, {settled.episodes} clips side by side, into {config.out}")
-    trainer = AgentTrainer(config.out, agent, stages, card, config.save_minutes, validate, config.validate_every)
+    tracker = open_tracker(config.wandb, config.out, asdict(config))
+    pace = (config.save_minutes, validate, config.validate_every)
+    trainer = AgentTrainer(config.out, agent, stages, card, *pace, tracker)
     trainer.run()
     return trainer.weights
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from rovr.agents import Agent
+from rovr.editor.loading import read_checkpoint
 from rovr.editor.training.log import TrainLog
 from rovr.rl import BatchEnv, Learner
 
@@ -55,6 +56,7 @@ class AgentTrainer:
         save_minutes: between checkpoints.
         validate: figures of the agent as it stands, to be logged under ``val/``.
         validate_every: iterations between validations.
+        tracker: is told all figures, see :class:`TrainLog`.
     """
 
     def __init__(
@@ -66,10 +68,11 @@ class AgentTrainer:
         save_minutes: float = 3.0,
         validate: Validate | None = None,
         validate_every: int = 25,
+        tracker: Callable[[int, dict[str, float]], None] | None = None,
     ) -> None:
         self.out, self.agent, self.stages, self.card = out, agent, stages, card
         self.save_minutes, self.validate, self.validate_every = save_minutes, validate, validate_every
-        self.iteration = 0
+        self.iteration, self.tracker = 0, tracker
         out.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -86,8 +89,8 @@ class AgentTrainer:
         """Train to the end, or to an iteration; continues what is found in the output folder."""
         checkpoint = self.out / "checkpoint.pt"
         if checkpoint.exists():
-            self._load(torch.load(checkpoint, weights_only=True))
-        log = TrainLog(self.out, self.iteration, SAID)
+            self._load(read_checkpoint(checkpoint))
+        log = TrainLog(self.out, self.iteration, SAID, self.tracker)
         saved = time.monotonic()
         end = min(self.total, stop_at or self.total)
         while self.iteration < end:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +27,11 @@ def matrix_of(tag: int, width: int, height: int) -> int:
         height: pixels.
     """
     return _MATRICES.get(tag, _BT709 if width >= 1280 or height > 576 else _BT601)
+
+
+def _is_yuv(frame: "av.VideoFrame") -> bool:
+    shape = frame.format
+    return len(shape.components) > 2 and not shape.is_rgb
 
 
 @dataclass
@@ -73,8 +79,18 @@ class Colour:
 
     def rgb(self, frame: "av.VideoFrame") -> NDArray[np.uint8]:
         """Pixels as (H, W, 3) uint8."""
+        if _is_yuv(frame):
+            return np.asarray(cv2.merge(list(self.planar(frame))), np.uint8)
         array: NDArray[np.uint8] = self._convert("rgb", frame, "rgb24", self.full_range, True).to_ndarray()
         return array
+
+    def planar(self, frame: "av.VideoFrame") -> NDArray[np.uint8]:
+        """Pixels as (3, H, W) uint8, the same as those of :meth:`rgb`."""
+        if not _is_yuv(frame):
+            return np.ascontiguousarray(self.rgb(frame).transpose(2, 0, 1))
+        # To planes swscale takes a far quicker way than to rgb24, and to the same values.
+        green, blue, red = pixels.planes(self._convert("planar", frame, "gbrp", self.full_range, True))
+        return np.stack([red[..., 0], green[..., 0], blue[..., 0]])
 
     def native(self, rgb: NDArray[np.uint8], pix_fmt: str) -> "av.VideoFrame":
         """RGB pixels in another format, by this video's matrix and range.
@@ -118,6 +134,11 @@ class Frame:
     def rgb(self) -> NDArray[np.uint8]:
         """Pixels as (H, W, 3) uint8, made anew at every call to save memory."""
         return self.colour.rgb(self.native)
+
+    @property
+    def planar(self) -> NDArray[np.uint8]:
+        """The same as (3, H, W) uint8, which takes less time."""
+        return self.colour.planar(self.native)
 
     def pasted(self, rgb: NDArray[np.uint8], mask: NDArray[np.bool_]) -> "Frame":
         """A new frame with repaired pixels under the mask and every other native sample as it was.

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+
 from rovr.errors import UserError
 
 CONTAINERS = (".mp4", ".mov", ".m4v", ".mkv")
@@ -21,6 +23,9 @@ _REPACKED = {
     "rgba": "bgra", "argb": "bgra", "abgr": "bgra", "gbrap": "bgra",
     "bgr48le": "rgb48le", "bgra64le": "rgba64le",
 }  # fmt: skip
+
+# OpenCV's number of the AVX-512 that x264 makes use of.
+_AVX512_SKX = 256
 
 
 @dataclass(frozen=True)
@@ -74,18 +79,36 @@ def choose_encoding(pix_fmt: str, width: int, height: int, lossless: bool, crf: 
         target = target if target in known else _REPACKED.get(target, "")
         if not target:
             raise UserError(f"FFV1 cannot hold the pixel format {pix_fmt}; leave out --lossless.")
-        return Encoding("ffv1", target, {"level": "3", "slicecrc": "1"})
+        # Pictures of a few pixels cannot be cut into the usual four slices.
+        few = {"slices": "1"} if min(width, height) < 8 else {}
+        return Encoding("ffv1", target, {"level": "3", "slicecrc": "1", **few})
     target, note = pix_fmt, ""
     if target not in _X264:
         target = _nearest(pix_fmt)
-        note = f"H.264 has no {pix_fmt}: encoded as {target}; --lossless keeps every bit."
+        drops = " without its transparency" * has_alpha(pix_fmt)
+        note = f"H.264 has no {pix_fmt}: encoded as {target}{drops}; --lossless keeps every bit."
     # Subsampled chroma asks for sizes that the subsampling divides.
     odd_x = width % 2 and not target.startswith(("yuv444", "yuvj444", "gray"))
     odd_y = height % 2 and target.startswith(("yuv420", "yuvj420", "nv12", "nv21"))
     if odd_x or odd_y:
         target = "yuv444p10le" if "10" in target else "yuvj444p" if "yuvj" in target else "yuv444p"
         note = f"{width}×{height} is odd, which H.264 refuses in {pix_fmt}: encoded as {target}."
-    return Encoding("libx264", target, {"crf": str(crf), "preset": "medium"}, note)
+    return Encoding("libx264", target, {"crf": str(crf), "preset": "medium", **_repeatable()}, note)
+
+
+def _repeatable() -> dict[str, str]:
+    """What x264 needs to turn the same frames into the same bytes each time.
+
+    Its AVX-512 code for the macroblock tree does not: at widths such as 64 or 432 pixels every run differs.
+    """
+    return {"x264-params": "asm=avx2,fma3,bmi2,lzcnt"} if cv2.checkHardwareSupport(_AVX512_SKX) else {}
+
+
+def has_alpha(pix_fmt: str) -> bool:
+    """Whether a format says how opaque each pixel is."""
+    from av import VideoFormat
+
+    return any(part.is_alpha for part in VideoFormat(pix_fmt).components)
 
 
 def _nearest(pix_fmt: str) -> str:

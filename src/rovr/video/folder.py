@@ -1,5 +1,6 @@
 """Folders of pictures as videos, in and out."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from fractions import Fraction
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from rovr.errors import UserError
 from rovr.video.colour import Colour, Frame
+from rovr.video.limits import MAX_PIXELS, check_bytes, check_pixels, picture_bytes
+from rovr.video.picture_size import picture_size
 from rovr.video.source import Say, Source, VideoInfo
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
@@ -33,21 +36,26 @@ def list_images(folder: Path) -> list[Path]:
     return sorted((path for path in folder.iterdir() if is_image(path)), key=natural_key)
 
 
-def read_image(path: Path, flags: int) -> NDArray[Any]:
+def read_image(path: Path, flags: int, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
     """Decode a picture.
 
     Args:
         path: any file of :data:`SUFFIXES`.
         flags: of ``cv2.imread``.
+        max_pixels: that it may have.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, or is too large.
     """
-    try:
+    check_bytes(path, picture_bytes(max_pixels))
+    image = None
+    with contextlib.suppress(OSError, cv2.error):
         # Not cv2.imread, which cannot open every path on every system.
-        image = cv2.imdecode(np.fromfile(path, np.uint8), flags)
-    except (OSError, cv2.error):
-        image = None
+        data = np.fromfile(path, np.uint8)
+        # What has no size is refused too: the decoder might find one where we do not.
+        if size := picture_size(data.tobytes()):
+            check_pixels(path, *size, max_pixels)
+            image = cv2.imdecode(data, flags)
     if image is None:
         raise UserError(f"{path} is not a picture that can be read; replace or remove it.")
     return np.asarray(image)
@@ -60,19 +68,20 @@ class FolderSource(Source):
         path: the folder.
         say: told what the user should know.
         rate: frames per second to play them at.
+        max_pixels: that a picture may have.
     """
 
-    def __init__(self, path: Path, say: Say, rate: Fraction) -> None:
+    def __init__(self, path: Path, say: Say, rate: Fraction, max_pixels: int = MAX_PIXELS) -> None:
         self.files = list_images(path)
         if not self.files:
             kinds = ", ".join(sorted(SUFFIXES))
             raise UserError(f"{path} holds no pictures; a folder of frames needs files ending in {kinds}.")
-        first = read_image(self.files[0], cv2.IMREAD_UNCHANGED)
+        first = read_image(self.files[0], cv2.IMREAD_UNCHANGED, max_pixels)
         if first.dtype != np.uint8:
             say(f"The pictures have {first.dtype.itemsize * 8} bits a sample: reduced to 8.")
         if first.ndim == 3 and first.shape[2] == 4:
             say("The pictures have an alpha channel: it is dropped.")
-        height, width = read_image(self.files[0], cv2.IMREAD_COLOR).shape[:2]
+        height, width = read_image(self.files[0], cv2.IMREAD_COLOR, max_pixels).shape[:2]
         self.colour = Colour(1, True)
         self.info = VideoInfo(
             path=path,
@@ -85,6 +94,7 @@ class FolderSource(Source):
             time_base=1 / rate,
             pix_fmt="rgb24",
             bits=8,
+            max_pixels=max_pixels,
         )
 
     def close(self) -> None:
@@ -94,7 +104,7 @@ class FolderSource(Source):
         from av import VideoFrame
 
         for index, file in enumerate(self.files):
-            image = read_image(file, cv2.IMREAD_COLOR)
+            image = read_image(file, cv2.IMREAD_COLOR, self.info.max_pixels)
             height, width = image.shape[:2]
             if (width, height) != (self.info.width, self.info.height):
                 raise UserError(

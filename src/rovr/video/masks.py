@@ -89,18 +89,18 @@ class MaskSource:
         files = list_images(path) if path.is_dir() else [path]
         if not files:
             raise UserError(f"{path} holds no pictures; a folder of masks needs one PNG per frame.")
-        first = read_image(files[0], cv2.IMREAD_UNCHANGED)
+        first = read_image(files[0], cv2.IMREAD_UNCHANGED, self.info.max_pixels)
         by_alpha = first.ndim == 3 and first.shape[2] == 4 and bool((first[..., :3] == first[0, 0, :3]).all())
         if by_alpha:
             self._once("The mask is drawn in its alpha channel: opaque = missing.")
 
         def read(file: Path) -> NDArray[np.uint8]:
             if by_alpha:
-                image = read_image(file, cv2.IMREAD_UNCHANGED)
+                image = read_image(file, cv2.IMREAD_UNCHANGED, self.info.max_pixels)
                 if image.ndim == 3 and image.shape[2] == 4:
                     # 16 bits to 8 by the upper byte.
                     return np.asarray(image[..., 3] >> (8 * (image.dtype.itemsize - 1)), np.uint8)
-            return np.asarray(read_image(file, cv2.IMREAD_GRAYSCALE), np.uint8)
+            return np.asarray(read_image(file, cv2.IMREAD_GRAYSCALE, self.info.max_pixels), np.uint8)
 
         return read
 
@@ -139,7 +139,7 @@ class MaskSource:
             for file in list_images(path):
                 yield self._finish(self._read(file))
             return
-        with open_source(path) as source:
+        with open_source(path, max_pixels=self.info.max_pixels) as source:
             turn = source.info.orientation.to_shown
             for frame in source:
                 yield self._finish(np.asarray(cv2.cvtColor(turn(frame.rgb), cv2.COLOR_RGB2GRAY), np.uint8))
@@ -152,11 +152,12 @@ class MaskSource:
         """
         if self.static or self.path is None:
             return
-        counts = count_frames(self.info.path), count_frames(self.path)
+        paths, limit = (self.info.path, self.path), self.info.max_pixels
+        counts = [count_frames(path, limit) for path in paths]
         if None in counts or counts[0] == counts[1]:
             return
         # Packets can mislead; before refusing the job, count what is really shown.
-        frames, masks = count_decoded(self.info.path), count_decoded(self.path)
+        frames, masks = (count_decoded(path, limit) for path in paths)
         if frames != masks:
             raise length_error(frames, masks)
 

@@ -3,10 +3,12 @@
 import errno
 import os
 import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from rovr.errors import UserError
+from rovr.files import is_alive
 from rovr.video.folder import is_image
 
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -23,6 +25,32 @@ def full_disk(error: BaseException, path: Path) -> UserError | None:
     if getattr(error, "errno", None) in _FULL_DISK:
         return UserError(f"The disk ran full while writing {path}; free some space and run again.")
     return None
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed processes left of an output; a folder that was being replaced goes back to its place."""
+    start, end = f".{path.stem}.partial-", path.suffix
+    for entry in [entry for entry in path.parent.iterdir() if entry.name.startswith(start)]:
+        process = entry.name.removeprefix(start).removesuffix("-old").removesuffix(end)
+        # This process has begun nothing yet, so its number must be left over from another that had it before.
+        if not process.isdecimal() or (int(process) != os.getpid() and _stays_alive(int(process))):
+            continue
+        if entry.name.endswith("-old") and not path.exists():
+            entry.rename(path)
+        elif entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+def _stays_alive(process: int) -> bool:
+    """Whether a process runs, and is not just about to end."""
+    last = time.monotonic() + 1
+    while is_alive(process):
+        if time.monotonic() > last:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 class PendingOutput:

@@ -158,12 +158,28 @@ def merge(frame: "av.VideoFrame", filled: "av.VideoFrame", mask: Array) -> "av.V
     new = blank_like(frame)
     layout = _layout(frame.format.name)[1]
     triples = zip(planes(new), planes(frame), planes(filled), layout, strict=True)
+    top, bottom, left, right = _around(mask)
     for target, kept, fresh, (_, across, down, edited) in triples:
         np.copyto(target, kept)
-        hole = plane_mask(mask, across, down)
+        # Masked copies are slow, and most of a picture is whole.
+        hole = plane_mask(mask[top:bottom, left:right], across, down)
+        rows = slice(top >> down, (top >> down) + hole.shape[0])
+        columns = slice(left >> across, (left >> across) + hole.shape[1])
         for channel in edited:
-            np.copyto(target[..., channel], fresh[..., channel], where=hole)
+            np.copyto(target[rows, columns, channel], fresh[rows, columns, channel], where=hole)
     return new
+
+
+def _around(mask: Array) -> tuple[int, int, int, int]:
+    """First and last row, first and last column of a box around the hole (ends excluded), in steps of 8 pixels.
+
+    No subsampling is coarser, so that a plane's samples lie within the box or outside.
+    """
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return 0, 0, 0, 0
+    ends = [min(int(last) // 8 * 8 + 8, size) for last, size in zip((rows[-1], columns[-1]), mask.shape, strict=True)]
+    return int(rows[0]) // 8 * 8, ends[0], int(columns[0]) // 8 * 8, ends[1]
 
 
 def relabel(frame: "av.VideoFrame", pix_fmt: str) -> "av.VideoFrame":

@@ -12,24 +12,36 @@ from av.error import FFmpegError
 from rovr.errors import UserError
 from rovr.video import pixels
 from rovr.video.colour import Colour, Frame
+from rovr.video.encoding import has_alpha
+from rovr.video.limits import MAX_PIXELS, check_pixels
 from rovr.video.orient import Orientation
+from rovr.video.picture_size import picture_size
 from rovr.video.source import Say, Source, VideoInfo
 
 # FFmpeg's own remarks repeat what we say in one line, or do not concern the user.
 logging.getLogger("libav").setLevel(logging.CRITICAL)
 
+STARTS_OVER = Fraction(1, 5)
+"""Seconds by which time stamps jump back where a recording begins anew, and not one stamp is wrong."""
+
 _HDR = {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DYNAMIC_HDR_PLUS"}
 
 
-def open_input(path: Path) -> Any:
+def open_input(path: Path, max_pixels: int = MAX_PIXELS) -> Any:
     """Open a container for reading.
+
+    Args:
+        path: the file.
+        max_pixels: that a frame may have; larger ones are not decoded.
 
     Raises:
         UserError: it cannot be read or is not audio-visual.
     """
     try:
         # Absolute, because FFmpeg takes what stands before a colon for a protocol.
-        return av.open(str(path.absolute()), "r", metadata_errors="replace")
+        # The option reaches the decoders by which streams are probed.
+        options = {"max_pixels": str(max_pixels)}
+        return av.open(str(path.absolute()), "r", options=options, metadata_errors="replace")
     except PermissionError as error:
         raise UserError(f"{path} may not be read; check its permissions.") from error
     except (FFmpegError, OSError, ValueError) as error:
@@ -49,9 +61,9 @@ def video_stream(container: Any, path: Path) -> Any:
     raise UserError(f"{path} has no video stream; give a file with pictures in it.")
 
 
-def count_packets(path: Path) -> int | None:
+def count_packets(path: Path, max_pixels: int = MAX_PIXELS) -> int | None:
     """Number of shown video packets; quick, since nothing is decoded."""
-    with open_input(path) as container:
+    with open_input(path, max_pixels) as container:
         stream = video_stream(container, path)
         try:
             return sum(1 for packet in container.demux(stream) if packet.size and not packet.is_discard)
@@ -65,14 +77,26 @@ class FileSource(Source):
     Args:
         path: the file.
         say: told what the user should know.
+        max_pixels: that a frame may have.
     """
 
-    def __init__(self, path: Path, say: Say) -> None:
+    def __init__(self, path: Path, say: Say, max_pixels: int = MAX_PIXELS) -> None:
         self.path = path
         self.say = say
-        self.container = open_input(path)
+        self.max_pixels = max_pixels
+        self._lift = 0
+        self.container = open_input(path, max_pixels)
         try:
             self.stream = video_stream(self.container, path)
+            context = self.stream.codec_context
+            size = context.width, context.height
+            if not all(size):
+                # Perhaps a picture too large to be probed; its own header tells more.
+                with path.open("rb") as file:
+                    size = picture_size(file.read(1 << 20)) or size
+            check_pixels(path, *size, max_pixels)
+            # Later frames may be larger than the first.
+            context.options = {"max_pixels": str(max_pixels)}
             self.stream.thread_type = "AUTO"
             self._decoder = self._decode()
             first = next(self._decoder, None)
@@ -96,7 +120,8 @@ class FileSource(Source):
         plain = pixels.is_plain(name) and not negative
         pix_fmt = name if plain else "rgb24" if negative else pixels.plain_substitute(name)
         if not plain and not negative:
-            self.say(f"Pixel format {name} cannot be edited in place: converted to {pix_fmt}.")
+            drops = " without its transparency" * (has_alpha(name) and not has_alpha(pix_fmt))
+            self.say(f"Pixel format {name} cannot be edited in place: converted to {pix_fmt}{drops}.")
         orientation = Orientation.of(first)
         if not orientation.exact:
             self.say("The display matrix is not made of quarter turns: masks are taken as the frames are stored.")
@@ -126,6 +151,7 @@ class FileSource(Source):
             interlaced=bool(first.interlaced_frame),
             audio=len(self.container.streams.audio),
             subtitles=len(self.container.streams.subtitles),
+            max_pixels=self.max_pixels,
         )
 
     def _promised(self) -> int | None:
@@ -142,7 +168,7 @@ class FileSource(Source):
         try:
             hours, minutes, seconds = tag.split(":")
             return int(hours) * 3600 + int(minutes) * 60 + float(seconds[:12])
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
 
     def _decode(self) -> Iterator[Any]:
@@ -231,7 +257,15 @@ class FileSource(Source):
         if frame.pts is None:
             frame.pts = 0 if last is None else last + step
             frame.time_base = self.info.time_base
-        elif last is not None and frame.pts <= last:
-            self.say("Some time stamps do not rise: they are moved by one tick.")
-            frame.pts = last + 1
+            return int(frame.pts)
+        frame.pts += self._lift
+        if last is not None and frame.pts <= last:
+            back = last - frame.pts
+            if back * self.info.time_base > STARTS_OVER:
+                self.say("The time stamps do not rise but start over: what follows is moved behind what came before.")
+                self._lift += back + step
+                frame.pts = last + step
+            else:
+                self.say("Some time stamps do not rise: they are moved by one tick.")
+                frame.pts = last + 1
         return int(frame.pts)

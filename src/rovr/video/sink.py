@@ -3,15 +3,17 @@
 import contextlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
+from av.error import FFmpegError
 
+from rovr.errors import UserError
 from rovr.video import pixels
 from rovr.video.colour import Colour, Frame, matrix_of
-from rovr.video.encoding import check_suffix, choose_encoding
+from rovr.video.encoding import check_suffix, choose_encoding, has_alpha
 from rovr.video.outfile import PendingOutput, is_folder_output
 from rovr.video.source import Say, VideoInfo
 
@@ -39,10 +41,15 @@ class Sink(ABC):
     def release(self) -> None:
         """Let go of all handles, whether finished or not."""
 
-    def commit(self) -> None:
-        """Finish and let the output appear under its name."""
+    def commit(self, seal: Callable[[Path], None] = lambda partial: None) -> None:
+        """Finish and let the output appear under its name.
+
+        Args:
+            seal: told where the complete output lies just before that.
+        """
         self.finish()
         self.release()
+        seal(self.pending.partial)
         self.pending.commit()
 
     def abort(self) -> None:
@@ -98,6 +105,8 @@ class FolderSink(Sink):
         self.count = 0
         if info.audio or info.subtitles:
             say("A folder of pictures holds no sound or subtitles: dropped.")
+        if has_alpha(info.pix_fmt):
+            say("The PNGs are written without transparency.")
         if info.bits > 8:
             say(f"The PNGs hold 8 bits a sample of the video's {info.bits}.")
 
@@ -135,7 +144,7 @@ class FileSink(Sink):
         try:
             self.stream = self._add_video()
             if info.kind == "video":
-                self.copier = StreamCopier(info.path, self.container, say)
+                self.copier = StreamCopier(info.path, self.container, say, info.max_pixels)
                 self.stream.metadata.update(self.copier.video_metadata)
         except BaseException:
             self.release()
@@ -193,7 +202,22 @@ class FileSink(Sink):
         native = self._fit(frame.native)
         if native is not frame.native:
             native.colorspace, native.color_primaries, native.color_trc, native.color_range = self.tags
-        self._mux(self.stream.encode(native))
+        with self._muxing():
+            self._mux(self.stream.encode(native))
+
+    @contextlib.contextmanager
+    def _muxing(self) -> Iterator[None]:
+        """Errors of the container, which holds packets back and so tells late of what was wrong with one."""
+        try:
+            yield
+        except FFmpegError as error:
+            # A full disk is told apart by who catches it.
+            if isinstance(error, OSError):
+                raise
+            raise UserError(
+                f"{self.pending.path.suffix} cannot hold what was to be written ({error.strerror}): a stream of "
+                f"{self.info.path} is damaged; write .mkv, or a folder of pictures."
+            ) from error
 
     def _mux(self, packets: list[Any]) -> None:
         for packet in packets:
@@ -209,10 +233,11 @@ class FileSink(Sink):
 
     def finish(self) -> None:
         """Flush the encoder, copy the rest of the sound, write the index."""
-        self._mux(self.stream.encode(None))
-        if self.copier:
-            self.copier.advance(math.inf)
-        self.container.close()
+        with self._muxing():
+            self._mux(self.stream.encode(None))
+            if self.copier:
+                self.copier.advance(math.inf)
+            self.container.close()
 
     def release(self) -> None:
         """Close both files."""

@@ -10,6 +10,7 @@ from typing import Self
 
 from rovr.errors import UserError
 from rovr.video.colour import Frame
+from rovr.video.limits import MAX_PIXELS
 from rovr.video.orient import Orientation
 
 Say = Callable[[str], None]
@@ -40,6 +41,7 @@ class VideoInfo:
         interlaced: whether the first frame says so.
         audio: number of audio streams.
         subtitles: number of subtitle streams.
+        max_pixels: that a frame may have.
     """
 
     path: Path
@@ -61,6 +63,7 @@ class VideoInfo:
     interlaced: bool = False
     audio: int = 0
     subtitles: int = 0
+    max_pixels: int = MAX_PIXELS
 
     @property
     def shown_size(self) -> tuple[int, int]:
@@ -94,16 +97,22 @@ class Source(ABC):
         self.close()
 
 
-def open_source(path: str | Path, say: Say = lambda note: None, rate: Fraction | None = None) -> Source:
+def open_source(
+    path: str | Path,
+    say: Say = lambda note: None,
+    rate: Fraction | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Source:
     """Open a video or a folder of frames.
 
     Args:
         path: file or folder.
         say: told whatever the user should know, once each.
         rate: frames per second of a folder; a video knows its own.
+        max_pixels: that a frame may have.
 
     Raises:
-        UserError: nothing there, not a video, no pictures, or the first frame cannot be read.
+        UserError: nothing there, not a video, too large, no pictures, or the first frame cannot be read.
     """
     from rovr.video.folder import FolderSource
     from rovr.video.reader import FileSource
@@ -112,11 +121,11 @@ def open_source(path: str | Path, say: Say = lambda note: None, rate: Fraction |
     if not path.exists():
         raise UserError(f"{path} does not exist; check the path.")
     if path.is_dir():
-        return FolderSource(path, say, rate or Fraction(25))
-    return FileSource(path, say)
+        return FolderSource(path, say, rate or Fraction(25), max_pixels)
+    return FileSource(path, say, max_pixels)
 
 
-def count_frames(path: str | Path) -> int | None:
+def count_frames(path: str | Path, max_pixels: int = MAX_PIXELS) -> int | None:
     """Number of frames without decoding, from the folder or the packets; None if that cannot be told.
 
     An encoder may store packets that show nothing, so a surprising answer should be checked by
@@ -126,10 +135,10 @@ def count_frames(path: str | Path) -> int | None:
     from rovr.video.reader import count_packets
 
     path = Path(path)
-    return len(list_images(path)) if path.is_dir() else count_packets(path)
+    return len(list_images(path)) if path.is_dir() else count_packets(path, max_pixels)
 
 
-def count_decoded(path: str | Path) -> int:
+def count_decoded(path: str | Path, max_pixels: int = MAX_PIXELS) -> int:
     """Number of frames by decoding them all: slow, but the truth."""
-    with open_source(path) as source:
+    with open_source(path, max_pixels=max_pixels) as source:
         return sum(1 for _ in source)

@@ -1,13 +1,14 @@
 """Sound, subtitles, chapters and metadata, copied packet by packet from the input."""
 
 import io
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 from av.error import FFmpegError
 
-from rovr.video.reader import open_input, video_stream
+from rovr.video.reader import STARTS_OVER, open_input, video_stream
 from rovr.video.source import Say
 
 # Written by muxers about themselves, or about streams that are now encoded anew.
@@ -42,14 +43,15 @@ class StreamCopier:
         path: the input.
         output: the container to write to, its video stream already added.
         say: told which streams cannot be carried.
+        max_pixels: that a frame of the input may have.
 
     Attributes:
         shift: seconds to take off all time stamps: recordings of a broadcast start anywhere.
     """
 
-    def __init__(self, path: Path, output: Any, say: Say) -> None:
+    def __init__(self, path: Path, output: Any, say: Say, max_pixels: int) -> None:
         self.output = output
-        self.container = open_input(path)
+        self.container = open_input(path, max_pixels)
         video = video_stream(self.container, path)
         self.targets: dict[int, Any] = {}
         for stream in self.container.streams:
@@ -64,6 +66,9 @@ class StreamCopier:
         self.shift = (self.container.start_time or 0) / av.time_base if discontinuous else 0.0
         streams = [self.container.streams[index] for index in self.targets]
         self._packets = self.container.demux(*streams) if streams else iter(())
+        self._say = say
+        self._last: dict[int, int] = {}
+        self._lifts: dict[int, int] = {}
         self._next: Any = None
 
     @property
@@ -104,8 +109,27 @@ class StreamCopier:
             offset = round(self.shift / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts - offset
             packet.dts -= offset
+            self._rise(packet)
             packet.stream = self.targets[packet.stream_index]
             self.output.mux(packet)
+
+    def _rise(self, packet: Any) -> None:
+        """Make time stamps rise, as every muxer asks; those of a recording may start over."""
+        index, base = packet.stream_index, packet.time_base
+        lift = self._lifts.get(index, 0)
+        packet.dts += lift
+        packet.pts = packet.dts if packet.pts is None else max(packet.pts + lift, packet.dts)
+        last = self._last.get(index)
+        equal = self._matroska or self.container.streams[index].type == "subtitle"
+        if last is not None and packet.dts < last + (not equal):
+            self._say(f"Some time stamps of stream {index} do not rise: they are moved.")
+            # A millisecond is more than a tick in any container.
+            least = last + max(1, round(Fraction(1, 1000) / base))
+            if (last - packet.dts) * base > STARTS_OVER:
+                least = last + (packet.duration or least - last)
+                self._lifts[index] = lift + least - packet.dts
+            packet.pts, packet.dts = packet.pts + least - packet.dts, least
+        self._last[index] = packet.dts
 
     def close(self) -> None:
         """Let go of the input."""

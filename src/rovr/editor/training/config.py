@@ -71,6 +71,8 @@ class TrainConfig:
     """Minutes between checkpoints."""
     log_every: int = 50
     """Steps between log lines."""
+    wandb: str | None = None
+    """Weights & Biases project that the figures are sent to as well; by default none."""
 
     def draw_damage(self, chance: "np.random.Generator") -> str:
         """One of the kinds of masks."""

@@ -1,9 +1,9 @@
-"""What a training run leaves to look at: a CSV file, and TensorBoard events where it is installed."""
+"""What a training run leaves to look at: a CSV file, TensorBoard events where it is installed, and W&B if asked."""
 
 import csv
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,17 @@ class TrainLog:
         folder: ``metrics.csv`` and TensorBoard's files go here.
         step: lines of later steps, left by a run that was killed after its last checkpoint, are dropped.
         said: figures that the terminal shows, by the last part of their names.
+        tracker: is told all figures too, such as :class:`rovr.editor.training.tracker.Tracker`.
     """
 
-    def __init__(self, folder: Path, step: int, said: Sequence[str] = ("loss", "psnr", "flow", "perceptual")) -> None:
-        self.said = said
+    def __init__(
+        self,
+        folder: Path,
+        step: int,
+        said: Sequence[str] = ("loss", "psnr", "flow", "perceptual"),
+        tracker: Callable[[int, dict[str, float]], None] | None = None,
+    ) -> None:
+        self.said, self.tracker = said, tracker
         self.path = folder / "metrics.csv"
         rows = []
         if self.path.exists():
@@ -54,6 +61,8 @@ class TrainLog:
             for name, value in figures.items():
                 self.board.add_scalar(name, value, step)
             self.board.flush()
+        if self.tracker is not None:
+            self.tracker(step, figures)
 
 
 def _board(folder: Path, step: int) -> Any:

@@ -7,20 +7,21 @@ weights, averages and optimiser, so that a run killed at any moment goes on with
 import math
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rovr.editor.loading import build_editor, read_weights, write_weights
+from rovr.editor.loading import build_editor, read_checkpoint, read_weights, write_weights
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.courses import course_of
 from rovr.editor.training.log import TrainLog
 from rovr.editor.training.losses import perceptual_weight
 from rovr.editor.training.rounds import Draw, open_round
 from rovr.editor.training.samples import SampleStore
+from rovr.editor.training.tracker import open_tracker
 from rovr.perceptual import PerceptualLoss
 
 Validate = Callable[[Path], dict[str, float]]
@@ -73,7 +74,8 @@ class Trainer:
         torch.set_num_threads(self.config.threads)
         if self.checkpoint.exists():
             self.load()
-        log = TrainLog(self.config.out, self.step)
+        tracker = open_tracker(self.config.wandb, self.config.out, asdict(self.config))
+        log = TrainLog(self.config.out, self.step, tracker=tracker)
         saved = time.monotonic()
         end = min(self.config.steps, stop_at or self.config.steps)
         while self.step < end:
@@ -152,7 +154,7 @@ class Trainer:
 
     def load(self) -> None:
         """Continue from the checkpoint."""
-        state: dict[str, Any] = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        state = read_checkpoint(self.checkpoint, self.device)
         self.net.load_state_dict(state["net"])
         self.average = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])

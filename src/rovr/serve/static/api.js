@@ -27,6 +27,7 @@ export const api = {
   picture: (clip, of, frame, width) => `/api/clips/${clip}/picture/${of}/${frame}?width=${width}`,
   made: (job, name) => `/api/jobs/${job}/made/${name}`,
   repaired: (job, frame, width) => `/api/jobs/${job}/repaired/${frame}?width=${width}`,
+  origin: (job, frame, width) => `/api/jobs/${job}/origin/${frame}?width=${width}`,
   doubt: (job, frame) => `/api/jobs/${job}/doubt/${frame}`,
   hole: (job, frame, width) => `/api/jobs/${job}/hole/${frame}?width=${width}`,
   download: (job, name) => `/api/jobs/${job}/download/${name}`,

@@ -23,7 +23,7 @@ const pair = () => ["a", "b"].map((side, k) => {
 const table = () => {
   const jobs = repairs(), truth = jobs.some((job) => job.result.psnr);
   const heads = ["", "s/frame", "s in all", "made up", ...(truth ? ["dB in holes"] : [])];
-  const row = (job) => [repairName(job), job.result.seconds_per_repair.toFixed(2), job.result.seconds.toFixed(0), percent(job.result.mean_doubt), ...(truth ? [job.result.psnr?.toFixed(2) ?? "–"] : [])];
+  const row = (job) => [repairName(job), job.result.seconds_per_repair.toFixed(2), job.result.seconds.toFixed(0), percent(job.result.provenance?.invented ?? job.result.mean_doubt), ...(truth ? [job.result.psnr?.toFixed(2) ?? "–"] : [])];
   return make("div", { className: "scroll", tabIndex: 0, aria: { label: "Repairs in numbers", role: "region" } }, make("table", {},
     make("thead", {}, make("tr", {}, heads.map((text) => make(text ? "th" : "td", { textContent: text })))),
     make("tbody", {}, jobs.map((job) => make("tr", {}, row(job).map((text, k) => make(k ? "td" : "th", { textContent: text })))))));
@@ -31,8 +31,8 @@ const table = () => {
 
 const downloads = () => repairs().map((job) => make("div", { className: "row" },
   make("span", { className: "quiet", textContent: repairName(job), style: "flex: 1" }),
-  [["video", "Video"], ["mask", "Mask"], ["record", "Record"]].map(([name, label]) =>
-    make("a", { className: "button", href: api.download(job.id, name), download: "", textContent: label, aria: { label: `Download the ${name} of ${repairName(job)}` } }))));
+  [["video", "Video"], ["mask", "Mask"], ["provenance", "Provenance"], ["record", "Record"]].map(([name, label]) =>
+    make("a", { className: "button small", href: api.download(job.id, name), download: "", textContent: label, aria: { label: `Download the ${name} of ${repairName(job)}` } }))));
 
 export const showEdit = () => {
   if (!parts.edit || !app.clip) return;
@@ -86,7 +86,7 @@ export const showLook = () => {
     shots,
     box("every", "Show all arcs above the film"),
     make("div", {}, make("h2", { textContent: "Quality and cost" }), table(),
-      make("p", { className: "fine", textContent: "“Made up” is the share of the holes that no other frame showed. Repair again with another way of picking frames to compare." })),
+      make("p", { className: "fine", textContent: "“Made up” is the share of the holes that no other frame showed. “Origin of pixels”, on the left or the right, shows which: blue is from other frames, the darker the farther away, and orange is made up. Repair again with another way of picking frames to compare." })),
     make("div", { className: "field" }, make("h2", { textContent: "Keep" }), downloads()),
     make("details", { ontoggle: (event) => watch(event.target, newest) }, make("summary", { textContent: app.clip.audio ? "Watch with sound" : "Watch as a film" })),
   );

@@ -23,6 +23,7 @@ export const stage = new Stage(find("stage"), find("picture"), {
 export const sources = () => {
   const { clip } = app, list = [{ key: "source", label: "Before", address: (frame, width) => api.picture(clip.id, "source", frame, width) }];
   repairs().forEach((job) => list.push({ key: job.id, job, label: repairName(job), address: (frame, width) => api.repaired(job.id, frame, width) }));
+  repairs().forEach((job, k) => list.push({ key: `${job.id}/origin`, job, label: `Origin of pixels ${k + 1}`, address: (frame, width) => api.origin(job.id, frame, width) }));
   if (clip.truth) list.push({ key: "truth", label: "The truth", address: (frame, width) => api.picture(clip.id, "truth", frame, width) });
   return list;
 };
@@ -162,7 +163,8 @@ const follow = async (job) => {
 // The repair that the film tells of: the one compared, else one that runs.
 export const told = () => {
   const own = app.clip ? jobsOf(app.clip).filter((job) => job.kind === "restore") : [];
-  const compared = own.find((job) => job.id === app.look.b) || own.find((job) => job.id === app.look.a);
+  const [a, b] = [app.look.a, app.look.b].map((key) => own.find((job) => key.startsWith(job.id)));
+  const compared = b || a;
   return app.tab === "look" ? compared || null : own.find((job) => job.state === "running") || null;
 };
 

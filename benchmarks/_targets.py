@@ -1,0 +1,237 @@
+"""What the fuzzer damages: whole files of every kind that ROVR reads, and the command that reads each."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from _common import ROOT
+from _mutate import Chance, mutate, mutate_json
+
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "video"), str(ROOT / "tests" / "report")]
+_PICTURES = ("png", "jpg", "tif", "bmp", "webp")
+_LOOK = {"selector": "nearest", "device": "cpu", "quiet": True}
+
+
+@dataclass
+class Corpus:
+    """Whole files, by kind: the start of every damaged one.
+
+    Attributes:
+        folder: where they lie; a good video, a good mask and a folder of good pictures among them.
+        files: name and content of each, by kind.
+        others: contents to take pieces from.
+    """
+
+    folder: Path
+    files: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
+    others: list[bytes] = field(default_factory=list)
+
+    @classmethod
+    def make(cls, folder: Path) -> "Corpus":
+        """Write the good files; the encoders' remarks go nowhere."""
+        corpus = cls(folder)
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            for kind, make in (("video", _videos), ("mask", _masks), ("picture", _pictures), ("shapes", _shapes)):
+                corpus.files[kind] = [(path.name, path.read_bytes()) for path in make(folder)]
+            corpus.files["weights"] = _weights(folder)
+            corpus.files["agent"] = _agent(folder)
+            corpus.files["results"], corpus.files["log"] = _results(folder)
+        finally:
+            os.dup2(kept, 2)
+        corpus.others = [content for kind in ("video", "picture") for _, content in corpus.files[kind]]
+        return corpus
+
+
+def _videos(folder: Path) -> list[Path]:
+    import odd_files
+    from conftest import moving_texture, write_video
+
+    write_video(folder / "good.mp4", moving_texture(odd_files.COUNT), options={"preset": "ultrafast"})
+    made = []
+    for number, name in enumerate(odd_files.CONTAINERS):
+        place = folder / f"c{number}"
+        place.mkdir()
+        made.append(odd_files.in_container(place, name))
+    for number, odd in enumerate(odd_files.ODD.values()):
+        place = folder / f"o{number}"
+        place.mkdir()
+        made.append(odd.make(place))
+    return made
+
+
+def _masks(folder: Path) -> list[Path]:
+    from conftest import write_video
+
+    frames = np.zeros((6, 48, 64, 3), np.uint8)
+    frames[:, 10:30, 20:40] = 255
+    kinds = (("mask.mp4", "libx264", "yuv420p"), ("mask.mkv", "ffv1", "gray"), ("mask.mov", "png", "rgb24"))
+    return [write_video(folder / name, frames, codec=codec, pix_fmt=fmt) for name, codec, fmt in kinds]
+
+
+def _pictures(folder: Path) -> list[Path]:
+    picture = np.zeros((48, 64, 4), np.uint8)
+    picture[10:30, 20:40] = 255
+    made = []
+    for ending in _PICTURES:
+        shown = picture if ending in ("png", "tif", "webp") else picture[..., :3]
+        cv2.imwrite(str(folder / f"mask.{ending}"), shown)
+        made.append(folder / f"mask.{ending}")
+    cv2.imwrite(str(folder / "deep.png"), picture[..., :3].astype(np.uint16) * 257)
+    return [*made, folder / "deep.png"]
+
+
+def _shapes(folder: Path) -> list[Path]:
+    box = {"name": "logo", "box": [5, 5, 20, 10]}
+    corners = [[1, 1], [30, 2], [9, 30]], [5, 5, 9, 9, 1, 9]
+    moving = {"keys": [{"frame": 0, "polygon": corners[0]}, {"frame": 5, "polygon": corners[1]}]}
+    (folder / "shapes.json").write_text(json.dumps({"shapes": [box, moving]}))
+    rows = "shape,frame,x,y,w,h,points", "a,0,1,2,30,20,", "a,5,9,9,10,10,", "b,,,,,,1 1;9 1;5 9"
+    (folder / "shapes.csv").write_text("\n".join(rows) + "\n")
+    return [folder / "shapes.json", folder / "shapes.csv"]
+
+
+def _weights(folder: Path) -> list[tuple[str, bytes]]:
+    from rovr.editor.loading import shipped
+
+    return [("w.safetensors", shipped("aligned").read_bytes())]
+
+
+def _agent(folder: Path) -> list[tuple[str, bytes]]:
+    from rovr.agents import Agent, AgentConfig
+
+    Agent(AgentConfig(widths=(4, 4), mixed=4, memory=4, sketch=4)).save(folder / "a.safetensors")
+    return [("a.safetensors", (folder / "a.safetensors").read_bytes())]
+
+
+def _results(folder: Path) -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]:
+    import made_up_report
+
+    log = made_up_report.log(folder / "log.csv", 0.1, steps=6)
+    report = json.dumps(made_up_report.evaluation()).encode()
+    return [("x.json", report)], [("log.csv", log.read_bytes())]
+
+
+# How many of all inputs are of each kind.
+_SHARES = {
+    "video": 0.52, "mask": 0.1, "picture": 0.08, "frames": 0.08, "shapes": 0.09, "weights": 0.03, "agent": 0.05,
+    "results": 0.04, "log": 0.01,
+}  # fmt: skip
+Job = tuple[str, Callable[[], None]]
+
+
+def restore(video: Path, out: Path, **options: Any) -> Callable[[], None]:
+    """The main job, by OpenCV's editor unless told otherwise."""
+    from rovr.cli.restore import Restore
+
+    given = {"editor": "telea", "box": () if "mask" in options else ("8,8,24,20",), **_LOOK, **options}
+    return Restore(input=video, output=str(out), lossless=out.suffix == ".mkv", **given).run
+
+
+def job(corpus: Corpus, folder: Path, chance: Chance) -> Job:
+    """Damage a file of the corpus, write it into a folder, and say how ROVR is to be called on it.
+
+    The output is always called ``out``, with an ending or without.
+    """
+    kind = str(chance.choice(list(_SHARES), p=list(_SHARES.values())))
+    files = corpus.files["picture" if kind == "frames" else kind]
+    name, content = files[int(chance.integers(0, len(files)))]
+    path = folder / name
+    if name.endswith(".json") and chance.random() < 0.7:
+        path.write_bytes(mutate_json(content, chance))
+    elif kind in ("weights", "agent"):
+        path.write_bytes(_safetensors(content, chance, corpus.others))
+    else:
+        path.write_bytes(mutate(content, chance, corpus.others))
+    return kind, _READERS[kind](corpus, path, folder, chance)
+
+
+def _safetensors(content: bytes, chance: Chance, others: list[bytes]) -> bytes:
+    """Mostly the header is damaged, as JSON or as bytes: the rest is but numbers."""
+    size = 8 + int.from_bytes(content[:8], "little")
+    turn = chance.random()
+    if turn < 0.2:
+        return mutate(content, chance, others)
+    header = content[8:size]
+    if turn < 0.4:
+        return content[:8] + mutate(header, chance, others) + content[size:]
+    held = json.loads(header)
+    card = json.loads((held.get("__metadata__") or {}).get("rovr", "{}"))
+    if turn < 0.7 and card:
+        held["__metadata__"]["rovr"] = mutate_json(json.dumps(card).encode(), chance).decode("utf-8", "replace")
+        header = json.dumps(held).encode()
+    else:
+        header = mutate_json(header, chance)
+    return len(header).to_bytes(8, "little") + header + content[size:]
+
+
+def _video(corpus: Corpus, path: Path, folder: Path, chance: Chance) -> Callable[[], None]:
+    from rovr.cli.corrupt import Corrupt
+    from rovr.cli.info import Info
+    from rovr.cli.mask import MaskFollow, MaskLogo, MaskScratches
+
+    out = folder / str(chance.choice(["out.mp4", "out.mov", "out.mkv", "out.mkv", "out"]))
+    turn = chance.random()
+    if turn < 0.05:
+        return Info(input=path).run
+    if turn < 0.15:
+        verb = (MaskLogo, MaskScratches)[int(chance.integers(0, 2))]
+        return verb(video=path, output=str(out), quiet=True).run
+    if turn < 0.18:
+        return MaskFollow(video=path, output=str(out), box="10,10,20,20", quiet=True).run
+    if turn < 0.22:
+        return Corrupt(video=path, output=out, mask_out=folder / "out-mask.mkv", quiet=True).run
+    return restore(path, out, editor="aligned" if chance.random() < 0.1 else "telea")
+
+
+def _mask(corpus: Corpus, path: Path, folder: Path, chance: Chance) -> Callable[[], None]:
+    return restore(corpus.folder / "good.mp4", folder / "out.mkv", mask=path)
+
+
+def _frames(corpus: Corpus, path: Path, folder: Path, chance: Chance) -> Callable[[], None]:
+    """Several pictures of which one is damaged, as frames or as masks."""
+    place = folder / "frames"
+    place.mkdir()
+    whole = dict(corpus.files["picture"])[path.name]
+    for index in range(6):
+        (place / f"{index}{path.suffix}").write_bytes(whole)
+    path.rename(place / f"{int(chance.integers(0, 6))}{path.suffix}")
+    if chance.random() < 0.5:
+        return restore(corpus.folder / "good.mp4", folder / "out.mkv", mask=place)
+    return restore(place, folder / str(chance.choice(["out", "out.mkv", "out.mp4"])))
+
+
+def _drawn(corpus: Corpus, path: Path, folder: Path, chance: Chance) -> Callable[[], None]:
+    from rovr.cli.mask import MaskDraw
+
+    return MaskDraw(video=corpus.folder / "good.mp4", shapes=path, output=str(folder / "out.mkv"), quiet=True).run
+
+
+def _with_weights(corpus: Corpus, path: Path, folder: Path, chance: Chance) -> Callable[[], None]:
+    return restore(corpus.folder / "good.mp4", folder / "out.mkv", editor="aligned", weights=path)
+
+
+def _with_agent(corpus: Corpus, path: Path, folder: Path, chance: Chance) -> Callable[[], None]:
+    return restore(corpus.folder / "good.mp4", folder / "out.mkv", selector=str(path))
+
+
+def _report(corpus: Corpus, path: Path, folder: Path, chance: Chance) -> Callable[[], None]:
+    from rovr.cli.report import Report
+
+    if path.suffix == ".csv":
+        (folder / "x.json").write_bytes(corpus.files["results"][0][1])
+        return Report(evaluations=(folder / "x.json",), output=folder / "out", curves=((f"a={path}",),)).run
+    return Report(evaluations=(path,), output=folder / "out").run
+
+
+_READERS = {
+    "video": _video, "mask": _mask, "picture": _mask, "frames": _frames, "shapes": _drawn, "weights": _with_weights,
+    "agent": _with_agent, "results": _report, "log": _report,
+}  # fmt: skip

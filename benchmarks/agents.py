@@ -1,0 +1,223 @@
+"""How learners of the policies compare at equal numbers of repairs, and how much chance has to say.
+
+    python benchmarks/agents.py [--clips DIR …] [--val DIR] [--runs runs/agents] [--out results/agents.json]
+
+Every run trains on the same clips with the same number of repairs, at a size that a CPU manages, and is then judged on
+validation clips with damage that is always the same. ``learners`` start from nothing, so that there is something to
+learn; ``default`` is the shipped recipe in small, which starts from the rule ``sight``, with many seeds. Runs that were
+stopped go on, and finished ones are not repeated. Without ``--clips`` those of the variable ROVR_DATA are taken.
+"""
+
+import argparse
+import csv
+import json
+import multiprocessing
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from _common import ROOT, commit, machine, write
+
+from rovr.agents import Agent
+from rovr.rl.rollout import greedy
+from rovr.train import experts
+from rovr.train.config import PRESETS, AgentTrainConfig, settle
+from rovr.train.run import build_env, expert_act, score, train_agents, validation_cases
+
+LENGTH, SIZE, EPISODES, ITERATIONS = 10, 64, 16, 40
+DAMAGE = ("shift", "shift+photometric")
+RULES = {"sequential": experts.sequential, "coverage": experts.coverage, "sight": experts.sight}
+
+PPG = {"policy_iterations": 8, "aux_epochs": 1, "epochs": 2, "gamma": 0.5, "minibatch": 192, "lr": 5e-4}
+PPO = {name: PPG[name] for name in ("epochs", "gamma", "minibatch", "lr")}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to train.
+
+    Attributes:
+        algorithm: the learner.
+        options: its settings.
+        imitate: iterations of imitation first, of the total.
+        drill: iterations of drill first, of the total.
+        turns: see ``rovr train agents --turns``.
+        shared: see ``rovr train agents --shared``.
+        rule: see ``rovr train agents --rule``.
+    """
+
+    algorithm: str
+    options: dict[str, Any]
+    imitate: int = 0
+    drill: int = 0
+    turns: int = 0
+    shared: bool = False
+    rule: float = 0.0
+
+
+LEARNERS = {
+    "ppg": Variant("ppg", PPG),
+    "ppg without auxiliary phases": Variant("ppg", {**PPG, "aux_epochs": 0}),
+    "ppg, expert first": Variant("ppg", PPG, imitate=8),
+    "ppg, π1 and π2 in turns": Variant("ppg", PPG, turns=4),
+    "ppg, drill first": Variant("ppg", PPG, drill=12),
+    "ppo": Variant("ppo", PPO),
+    "ppo, shared parameters": Variant("ppo", PPO, shared=True),
+    "grpo": Variant("grpo", {"group": 8}),
+    "dqn": Variant("dqn", {}),
+    "dqn without demonstrations": Variant("dqn", {"demo_batches": 0}),
+    "behaviour cloning": Variant("imitation", {"beta": 1.0}),
+    "dagger": Variant("imitation", {}),
+}
+DEFAULT = {"default": Variant("ppg", PPG, drill=12, rule=40.0)}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A variant on a kind of damage with a seed, and where its files are."""
+
+    name: str
+    variant: Variant
+    damage: str
+    seed: int
+    folder: Path
+
+
+def config(run: Run, clips: tuple[Path, ...], val: Path) -> AgentTrainConfig:
+    """The run's settings; its learner's come as a preset of their own."""
+    variant = run.variant
+    preset = f"study {run.name}"
+    main = ITERATIONS - variant.imitate - variant.drill
+    sizes = {"iterations": main, "episodes": EPISODES, "length": LENGTH, "size": SIZE}
+    phases = {"imitate": variant.imitate, "drill": variant.drill}
+    signal = {"decibels": True, "relative": True, "group": 4}
+    PRESETS[preset] = {**sizes, **phases, **signal, "options": {variant.algorithm: variant.options}}
+    return AgentTrainConfig(
+        data=clips,
+        out=run.folder,
+        val=val,
+        algorithm=variant.algorithm,  # type: ignore[arg-type]
+        preset=preset,  # type: ignore[arg-type]
+        damage=(run.damage,),
+        shared=variant.shared,
+        turns=variant.turns,
+        rule=variant.rule,
+        seed=run.seed,
+        threads=1,
+        validate_every=10,
+    )
+
+
+def judge(settings: AgentTrainConfig, acting: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Return and hole-PSNR on the validation clips, of agents and rules; repairs count against the damaged frame."""
+    settled = settle(settings)
+    settled = type(settled)(**{**vars(settled), "relative": False, "group": 1})
+    # Nothing is drawn, so that no training clip has to be read.
+    env = build_env(settings, settled, None, lambda line: None)  # type: ignore[arg-type]
+    cases = validation_cases(settings, settled)
+    found = {}
+    for name, actor in acting.items():
+        act = greedy(actor) if isinstance(actor, Agent) else expert_act(env, actor)
+        found[name] = score(env, cases, act)
+    return found
+
+
+def curve(path: Path) -> list[dict[str, float]]:
+    """Return and hole-PSNR during training; the return is relative to the rule's here."""
+    with path.open() as file:
+        rows = [row for row in csv.DictReader(file) if row["name"] in ("val/return", "val/psnr")]
+    steps = dict.fromkeys(int(row["step"]) for row in rows)
+    named = {(int(row["step"]), row["name"]): float(row["value"]) for row in rows}
+    return [{"step": s, "return": named[s, "val/return"], "psnr": named[s, "val/psnr"]} for s in steps]
+
+
+def carry_out(task: tuple[Run, tuple[Path, ...], Path, str]) -> dict[str, Any]:
+    """Train, unless that was done before, and judge."""
+    run, clips, val, at = task
+    done = run.folder / "judged.json"
+    if done.exists():
+        return dict(json.loads(done.read_text()))
+    settings = config(run, clips, val)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    began = time.process_time()
+    with (run.folder / "said.txt").open("a") as said:
+        agent = train_agents(settings, lambda line: print(line, file=said, flush=True))
+    figures = judge(settings, {"agent": Agent.load(agent)})["agent"]
+    row = {"name": run.name, "damage": run.damage, "seed": run.seed, "commit": at, **figures}
+    row |= {"cpu_minutes": (time.process_time() - began) / 60, "curve": curve(run.folder / "metrics.csv")}
+    write(done, row)
+    return row
+
+
+def main() -> None:
+    """Run the study and write its results file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    data = Path(os.environ.get("ROVR_DATA", "data"))
+    parser.add_argument("--clips", type=Path, nargs="+", default=[data / "train", data / "train_side"])
+    parser.add_argument("--val", type=Path, default=data / "val")
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "agents")
+    parser.add_argument("--seeds", type=int, default=5, help="of the default recipe")
+    parser.add_argument("--learner-seeds", type=int, default=2)
+    parser.add_argument("--only", nargs="+", help="these variants alone")
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "agents.json")
+    args = parser.parse_args()
+    plan = [(DEFAULT, args.seeds), (LEARNERS, args.learner_seeds)]
+    runs = [
+        Run(name, variant, damage, seed, args.runs / name.replace(" ", "-").replace(",", "") / damage / str(seed))
+        for variants, seeds in plan
+        for seed in range(seeds)
+        for name, variant in variants.items()
+        for damage in DAMAGE
+        if not args.only or name in args.only
+    ]
+    tasks = [(run, tuple(args.clips), args.val, commit()) for run in runs]
+    rows = []
+    with multiprocessing.get_context("spawn").Pool(args.workers) as pool:
+        for count, row in enumerate(pool.imap_unordered(carry_out, tasks), 1):
+            rows.append(row)
+            print(f"{count}/{len(tasks)}  {row['name']}, {row['damage']}, seed {row['seed']}: {row['psnr']:.2f} dB")
+    torch.set_num_threads(1)
+    acting = {**RULES, "one-step oracle": experts.Oracle()}
+    bounds = {
+        damage: judge(config(Run("rules", DEFAULT["default"], damage, 0, args.runs), (), args.val), acting)
+        for damage in DAMAGE
+    }
+    report = {"commit": commit(), "machine": machine(1), "seed": f"0–{args.seeds - 1}"}
+    report |= {"length": LENGTH, "size": SIZE, "episodes": EPISODES, "iterations": ITERATIONS}
+    rows.sort(key=lambda row: (row["name"], row["damage"], row["seed"]))
+    write(args.out, {**report, "rows": summary(rows, bounds), "runs": rows})
+
+
+def summary(runs: list[dict[str, Any]], bounds: dict[str, dict[str, dict[str, float]]]) -> list[dict[str, Any]]:
+    """One line for each way and kind of damage: the mean over seeds, and how far apart these are."""
+    lines = []
+    for damage, rules in bounds.items():
+        low, high = rules["sequential"]["return"], rules["one-step oracle"]["return"]
+        named = {name: [figures] for name, figures in rules.items()}
+        for run in runs:
+            if run["damage"] == damage:
+                named.setdefault(run["name"], []).append(run)
+        for name, found in named.items():
+            returns = np.array([figures["return"] for figures in found])
+            lines.append(
+                {
+                    "damage": damage,
+                    "name": name,
+                    "seeds": len(found),
+                    "return": float(returns.mean()),
+                    "least_return": float(returns.min()),
+                    "spread_percent": float(100 * np.ptp(returns) / abs(returns.mean())),
+                    "psnr": float(np.mean([figures["psnr"] for figures in found])),
+                    "way_to_oracle_percent": float(100 * (returns.mean() - low) / (high - low)),
+                }
+            )
+    return lines
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""A folder of videos, each with its mask beside it.
+
+The mask of ``NAME.mp4`` is called ``NAME.mask.*``, ``NAME_mask.*`` or ``NAME-mask.*`` and lies beside it, or is called
+``NAME.*`` and lies in a folder ``masks`` or ``mask`` beside it. It is a video, a picture for all frames, or a folder of
+pictures.
+"""
+
+from pathlib import Path
+
+from rovr.errors import UserError
+from rovr.video.folder import is_image, natural_key
+
+VIDEOS = {
+    ".3gp", ".asf", ".avi", ".dv", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
+    ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+}  # fmt: skip
+_ENDINGS = (".mask", "_mask", "-mask")
+_FOLDERS = ("masks", "mask")
+
+
+def videos_in(folder: Path, outdir: Path) -> list[Path]:
+    """Every video of a folder, and every folder of frames in it, but no masks.
+
+    Args:
+        folder: where to look; folders in it are not searched for videos.
+        outdir: left out where it lies in the folder.
+
+    Raises:
+        UserError: there are none.
+    """
+    entries = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=natural_key)
+    found = [path for path in entries if _is_video(path) and not _is_mask(path) and path.resolve() != outdir.resolve()]
+    if found:
+        return found
+    if any(is_image(path) for path in entries):
+        raise UserError(f"{folder} holds the frames of one video; repair it with rovr restore.")
+    raise UserError(f"{folder} holds no videos; give a folder of videos, or a list of them.")
+
+
+def _is_video(path: Path) -> bool:
+    if path.is_dir():
+        return any(is_image(entry) for entry in path.iterdir())
+    return path.suffix.lower() in VIDEOS
+
+
+def _is_mask(path: Path) -> bool:
+    return _stem(path).endswith(_ENDINGS) or (path.is_dir() and path.name in _FOLDERS)
+
+
+def _stem(path: Path) -> str:
+    return path.name if path.is_dir() else path.stem
+
+
+def find_mask(path: Path) -> Path:
+    """The mask that belongs to a video by its name.
+
+    Raises:
+        UserError: there is none, or more than one.
+    """
+    name, parent = _stem(path), path.parent
+    beside = {f"{name}{ending}" for ending in _ENDINGS}
+    found = [entry for entry in _usable(parent) if _stem(entry) in beside]
+    for folder in _FOLDERS:
+        found += [entry for entry in _usable(parent / folder) if _stem(entry) == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UserError(f"{path} has more than one mask, {found[0].name} and {found[1].name}; remove or rename one.")
+    raise UserError(
+        f"{path} has no mask; put {name}.mask.mp4 beside it, or {name}.mp4 into masks, or pass --mask or --box."
+    )
+
+
+def _usable(folder: Path) -> list[Path]:
+    """What could be a mask."""
+    if not folder.is_dir():
+        return []
+    entries = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    return sorted(entry for entry in entries if entry.is_dir() or is_image(entry) or entry.suffix.lower() in VIDEOS)

@@ -1,0 +1,103 @@
+"""One task, wherever an engine runs it: repair the video and say what became of it."""
+
+import hashlib
+import shutil
+import traceback
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rovr.batch.manifest import weigh
+from rovr.batch.task import Outcome, Task
+from rovr.errors import UserError
+from rovr.restore import Job, Summary, restore_video
+from rovr.restorer import Restorer
+from rovr.resume import OtherJob
+from rovr.resume.journal import journal_folder
+
+# What may be over the next time: a network drive away for a moment, memory that others held.
+_PASSING = (OSError, MemoryError, torch.OutOfMemoryError)
+
+
+def repair_one(task: Task, restorer: Restorer, replace: bool, on_share: Callable[[float], None]) -> Outcome:
+    """Do a task; whatever goes wrong is in the outcome.
+
+    A journal is kept while it lasts, so that a task that is interrupted goes on where it was when it is begun again.
+
+    Args:
+        task: what to do.
+        restorer: editor and selector.
+        replace: whether an output that is there may be replaced.
+        on_share: told after each frame which share of the video is done, where its length is known.
+    """
+    try:
+        task.output.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            summary = _restore(task, restorer, replace, on_share)
+        except OtherJob:
+            shutil.rmtree(journal_folder(task.output))
+            summary = _restore(task, restorer, replace, on_share)
+        return Outcome(report=_report(task.output, summary))
+    except UserError as error:
+        return Outcome("user", str(error))
+    except _PASSING as error:
+        return Outcome("passing", _line(error))
+    except Exception as error:
+        return Outcome("ours", f"internal error, {_line(error)}", traceback.format_exc())
+
+
+def _restore(task: Task, restorer: Restorer, replace: bool, on_share: Callable[[float], None]) -> Summary:
+    total, count = 0, 0
+
+    def start(job: Job) -> None:
+        nonlocal total
+        total = job.frames or 0
+
+    def step() -> None:
+        nonlocal count
+        count += 1
+        if total:
+            on_share(min(1.0, count / total))
+
+    options = task.options
+    return restore_video(
+        task.input,
+        task.mask,
+        task.output,
+        boxes=task.boxes,
+        dilate=options.dilate,
+        restorer=restorer,
+        seed=options.seed,
+        crf=options.crf,
+        lossless=options.lossless,
+        overwrite=replace,
+        resume=True,
+        rate=Fraction(options.rate).limit_denominator(1001),
+        on_start=start,
+        on_frame=step,
+    )
+
+
+def _report(output: Path, summary: Summary) -> dict[str, Any]:
+    files = sorted(output.iterdir()) if output.is_dir() else [output]
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return {
+        "seconds": round(summary.seconds, 3),
+        "frames": summary.frames,
+        "repaired": summary.repaired,
+        "bytes": weigh(output),
+        "sha256": digest.hexdigest(),
+        "notes": summary.notes,
+    }
+
+
+def _line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

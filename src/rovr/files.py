@@ -1,0 +1,105 @@
+"""Files that other processes may be killed over: written whole or not at all, and held by one process at a time."""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file that is there complete or not at all, even if the power goes.
+
+    Args:
+        path: of the file; what is there is replaced.
+        write: given the open file.
+    """
+    partial = path.with_name(f"{path.name}.new")
+    with partial.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make sure that names in a folder outlast a power cut, where the system can promise that."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def stamp(path: Path) -> list[Any]:
+    """Size and time of a file, or of all files of a folder: changes whenever the content was written to."""
+    if not path.is_dir():
+        status = path.stat()
+        return [status.st_size, status.st_mtime_ns]
+    digest = hashlib.blake2b(digest_size=16)
+    for entry in sorted(path.iterdir()):
+        status = entry.stat()
+        digest.update(f"{entry.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    return [digest.hexdigest()]
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process of this machine runs; where that cannot be asked harmlessly, it is taken to be dead."""
+    if os.name != "posix":
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    try:
+        # A dead one keeps its number until somebody has asked how it ended; the state stands behind its name.
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return True
+    return state not in "ZX"
+
+
+class Lock:
+    """A file that one process at a time can hold; a killed process lets go of it.
+
+    Args:
+        path: of the file, made where it is not there.
+        patience: seconds to wait for another process that may be about to end.
+
+    Attributes:
+        held: whether this process has got it.
+    """
+
+    def __init__(self, path: Path, patience: float = 0.0) -> None:
+        self._file = path.open("ab")
+        self.held = self._get()
+        last = time.monotonic() + patience
+        while not self.held and time.monotonic() < last:
+            time.sleep(0.05)
+            self.held = self._get()
+
+    def _get(self) -> bool:
+        if fcntl is not None:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            except OSError:
+                # Some network drives know no locks; then care is left to the user.
+                pass
+        return True
+
+    def release(self) -> None:
+        """Let go; the file stays."""
+        self._file.close()
+        self.held = False

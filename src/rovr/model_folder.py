@@ -1,0 +1,119 @@
+"""A model in a folder: an editor, a selector, or both, as weights with a configuration beside them.
+
+``config.json`` says what there is; weights are safetensors files, so that reading a folder runs no code from it::
+
+    {
+      "rovr": "0.1.0",
+      "editor": {"name": "aligned", "weights": "editor.safetensors"},
+      "selector": {"name": "learned", "weights": "agent.safetensors"},
+      "contexts": 2
+    }
+
+A selector without weights has its name and its options; an editor without weights its name alone.
+"""
+
+import json
+from collections.abc import Mapping
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rovr._version import __version__
+from rovr.editor.base import Editor
+from rovr.editor.learned import LearnedEditor
+from rovr.editor.loading import EDITORS, LEARNED, load_editor, write_weights
+from rovr.errors import UserError
+from rovr.select import SELECTORS, load_selector
+from rovr.select.base import Selector
+from rovr.select.learned import Learned
+
+CONFIG, EDITOR, AGENT = FILES = ("config.json", "editor.safetensors", "agent.safetensors")
+"""All that is ever read."""
+
+
+def write_model(folder: Path, editor: Editor, selector: Selector, contexts: int) -> dict[str, Any]:
+    """Write a model and return its configuration, which is written last.
+
+    Raises:
+        UserError: an editor or a selector of one's own, of which nobody knows how to store it.
+    """
+    config = {
+        "rovr": __version__,
+        "editor": _editor_entry(editor),
+        "selector": _selector_entry(selector),
+        "contexts": contexts,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(editor, LearnedEditor):
+        write_weights(folder / EDITOR, editor.net.state_dict(), {"editor": editor.name})
+    if isinstance(selector, Learned):
+        selector.agent.save(folder / AGENT)
+    partial = folder / (CONFIG + ".partial")
+    partial.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    partial.replace(folder / CONFIG)
+    return config
+
+
+def _editor_entry(editor: Editor) -> dict[str, Any]:
+    if editor.name in LEARNED and type(editor) is LEARNED[editor.name]:
+        return {"name": editor.name, "weights": EDITOR}
+    if editor.name in EDITORS and not isinstance(editor, LearnedEditor):
+        return {"name": editor.name}
+    raise UserError(
+        f"the editor '{editor.name}' cannot be saved; only ROVR's own can, {', '.join(LEARNED)} with weights"
+    )
+
+
+def _selector_entry(selector: Selector) -> dict[str, Any]:
+    if isinstance(selector, Learned):
+        return {"name": selector.name, "weights": AGENT}
+    make = SELECTORS.get(selector.name)
+    if make is None or type(selector) is not make:
+        raise UserError(f"the selector '{selector.name}' cannot be saved; ROVR's own rules and agents can")
+    options = {}
+    for name, parameter in signature(make).parameters.items():
+        if getattr(selector, name, parameter.default) != parameter.default:
+            options[name] = getattr(selector, name)
+    return {"name": selector.name, **({"options": options} if options else {})}
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The configuration of a folder, checked.
+
+    Raises:
+        UserError: none there, or one that says nothing sensible.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        raise UserError(f"{folder} holds no model: there is no {CONFIG}; Restorer.save_pretrained writes one")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise UserError(f"{path} is damaged ({error}); fetch or save the model again") from error
+    parts = [config.get(name) for name in ("editor", "selector")] if isinstance(config, dict) else []
+    good = parts and all(
+        part is None or (isinstance(part, dict) and isinstance(part.get("name"), str)) for part in parts
+    )
+    if not good or not any(parts) or not isinstance(config.get("contexts", 2), int):
+        raise UserError(f"{path} is no configuration of a ROVR model: it names neither an editor nor a selector")
+    for part, file in zip(parts, (EDITOR, AGENT), strict=True):
+        # A name of one's choosing could lead out of the folder.
+        if part and part.get("weights", file) != file:
+            raise UserError(f"{path} keeps weights in '{part['weights']}'; they have to be in {file}")
+    return config
+
+
+def read_editor(folder: Path, config: Mapping[str, Any], device: torch.device) -> Editor | None:
+    """The editor of a folder, None where it has none."""
+    part = config.get("editor")
+    return part and load_editor(part["name"], device, folder / EDITOR if "weights" in part else None)
+
+
+def read_selector(folder: Path, config: Mapping[str, Any], device: torch.device) -> Selector | None:
+    """The selector of a folder, None where it has none."""
+    part = config.get("selector")
+    if part and "weights" in part:
+        return Learned(folder / AGENT, device)
+    return part and load_selector(part["name"], **part.get("options", {}))

@@ -1,0 +1,117 @@
+"""Provenance on disk: a zip archive of NumPy arrays, one a frame, with an index; docs/provenance.md defines it."""
+
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rovr.errors import UserError
+from rovr.provenance.trace import SLOTS, Trace, layout
+
+FORMAT = "rovr-provenance"
+VERSION = 1
+INDEX = "index.json"
+
+
+class TraceWriter:
+    """Writes traces as they come; the file is good once :meth:`finish` was called.
+
+    Args:
+        path: where to write.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.archive = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, allowZip64=True)
+
+    def add(self, frame: int, trace: Trace) -> None:
+        """Write the trace of a frame."""
+        with self.archive.open(f"{frame}.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array(member, trace.record(), allow_pickle=False)
+
+    def finish(self, about: dict[str, Any]) -> None:
+        """Write the index and close.
+
+        Args:
+            about: what the index is to say of the video.
+        """
+        index = {"format": FORMAT, "version": VERSION, "slots": SLOTS, **about}
+        # Without the time of day, so that the same repair gives the same file.
+        self.archive.writestr(zipfile.ZipInfo(INDEX), json.dumps(index, indent=1) + "\n", zipfile.ZIP_DEFLATED)
+        self.archive.close()
+
+    def close(self) -> None:
+        """Let go of the file, finished or not."""
+        self.archive.close()
+
+
+class TraceFile:
+    """Reads provenance.
+
+    Args:
+        path: of the file.
+
+    Attributes:
+        size: height and width of the video.
+        length: number of its frames.
+        summary: as :meth:`rovr.provenance.Tally.summary` says it.
+        frames: the repaired frames, ascending.
+
+    Raises:
+        UserError: nothing there, or not provenance that this version knows.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.is_file():
+            raise UserError(f"{path} does not exist; rovr restore --provenance writes such a file.")
+        try:
+            self.archive = zipfile.ZipFile(path)
+            index = json.loads(self.archive.read(INDEX))
+            known = index["format"] == FORMAT and index["version"] == VERSION and index["slots"] == SLOTS
+            self.size = (int(index["height"]), int(index["width"]))
+            self.length, self.summary = int(index["frames"]), dict(index["summary"])
+        except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
+            raise self._damaged() from error
+        if not known:
+            raise UserError(f"{path} was written by another version of ROVR; write it again with this one.")
+        names = (name.removesuffix(".npy") for name in self.archive.namelist() if name.endswith(".npy"))
+        self.frames = sorted(int(name) for name in names if name.isdecimal())
+
+    def _damaged(self) -> UserError:
+        return UserError(f"{self.path} is damaged or not a file that rovr restore --provenance wrote.")
+
+    def read(self, frame: int) -> Trace:
+        """The trace of a repaired frame.
+
+        Raises:
+            UserError: the frame was not repaired, or the file is damaged.
+        """
+        if frame not in self.frames:
+            raise UserError(f"Frame {frame} was not repaired; those that were are in {_told(self.frames)}.")
+        try:
+            with self.archive.open(f"{frame}.npy") as member:
+                record = np.lib.format.read_array(member, allow_pickle=False)
+            whole = record.shape == () and record.dtype == layout(self.size, int(record["hole"].sum()))
+        except (zipfile.BadZipFile, zlib.error, IndexError, ValueError, EOFError, OSError) as error:
+            raise self._damaged() from error
+        if not whole:
+            raise self._damaged()
+        return Trace.from_record(record)
+
+    def __iter__(self) -> Iterator[tuple[int, Trace]]:
+        for frame in self.frames:
+            yield frame, self.read(frame)
+
+
+def _told(frames: list[int]) -> str:
+    """Runs of frames in words."""
+    if not frames:
+        return "no frame at all"
+    starts = [f for f, before in zip(frames, [None, *frames], strict=False) if before != f - 1]
+    ends = [f for f, after in zip(frames, [*frames[1:], None], strict=True) if after != f + 1]
+    runs = [f"{a}–{b}" if a != b else str(a) for a, b in zip(starts, ends, strict=True)]
+    return ", ".join(runs[:5]) + (", …" if len(runs) > 5 else "")

@@ -1,0 +1,96 @@
+"""What ``rovr restore --provenance`` writes beside the repaired video: the file, and a video that shows it."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rovr.errors import UserError
+from rovr.provenance.file import TraceWriter
+from rovr.provenance.picture import tinted, with_legend
+from rovr.provenance.tally import Tally
+from rovr.provenance.trace import Trace
+from rovr.video.colour import Frame
+from rovr.video.outfile import PendingOutput
+from rovr.video.sink import open_sink
+from rovr.video.source import VideoInfo
+
+SUFFIX = ".npz"
+
+
+def picture_path(path: Path) -> Path:
+    """Where the video goes that belongs to a file: NAME.npz → NAME.provenance.mp4."""
+    return path.with_suffix(".provenance.mp4")
+
+
+class ProvenanceOutput:
+    """Takes frames in order and holds a few of them at a time; nothing is to be seen until :meth:`commit`.
+
+    Args:
+        path: of the file, ``.npz``; the video's is made from it.
+        info: of the input.
+        overwrite: whether outputs that exist may be replaced.
+        inputs: paths that must not be written to, the repaired video among them.
+
+    Raises:
+        UserError: one of both cannot be written, exists, or is an input.
+    """
+
+    def __init__(self, path: str | Path, info: VideoInfo, overwrite: bool, inputs: Sequence[Path]) -> None:
+        path = Path(path)
+        if path.suffix.lower() != SUFFIX:
+            raise UserError(f"Provenance is written as {SUFFIX}; call it {path.with_suffix(SUFFIX)}, say.")
+        self.info, self.frames, self.tally = info, 0, Tally()
+        self.pending = PendingOutput(path, False, overwrite, [info.path, *inputs])
+        try:
+            self.video = open_sink(picture_path(path), info, _silent, overwrite=overwrite, inputs=inputs)
+        except BaseException:
+            self.pending.discard()
+            raise
+        self.writer = TraceWriter(self.pending.partial)
+
+    def write(self, frame: Frame, trace: Trace | None) -> None:
+        """Take the next frame.
+
+        Args:
+            frame: repaired.
+            trace: its provenance; None where nothing was missing.
+        """
+        rgb = frame.rgb
+        shown = rgb if trace is None else tinted(rgb, trace, self.frames)
+        turn = self.info.orientation
+        upright, changed = with_legend(turn.to_shown(shown))
+        changed = turn.to_stored(changed)
+        if trace is not None:
+            changed.reshape(-1)[trace.places.numpy()] = True
+            self.writer.add(self.frames, trace)
+            self.tally.add(trace, self.frames)
+        self.video.write(frame.pasted(turn.to_stored(upright), changed))
+        self.frames += 1
+
+    def finish(self) -> dict[str, Any]:
+        """Write what is still held back; the summary in return."""
+        summary = self.tally.summary()
+        about = {"width": self.info.width, "height": self.info.height, "frames": self.frames, "summary": summary}
+        self.writer.finish({**about, "rotation": self.info.orientation.degrees})
+        self.video.finish()
+        self.video.release()
+        return summary
+
+    def commit(self) -> None:
+        """Let both appear under their names, after :meth:`finish`."""
+        self.video.pending.commit()
+        self.pending.commit()
+
+    def abort(self) -> None:
+        """Leave nothing behind; harmless after :meth:`commit`."""
+        self.video.abort()
+        if not self.pending.done:
+            # On a full disk closing fails as well, and must not hide why.
+            with contextlib.suppress(Exception):
+                self.writer.close()
+        self.pending.discard()
+
+
+def _silent(note: str) -> None:
+    """What differs from the input was said of the repaired video already."""

@@ -1,0 +1,66 @@
+"""What a job is, so that blocks of one job are never taken for those of another."""
+
+import hashlib
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from rovr._version import __version__
+from rovr.files import stamp
+from rovr.restorer import Restorer
+from rovr.video.masks import Box
+from rovr.video.source import VideoInfo
+
+_PLAIN = (bool, int, float, str, type(None))
+
+
+def describe_job(
+    restorer: Restorer,
+    info: VideoInfo,
+    mask: str | Path | None,
+    boxes: Sequence[str | Box],
+    **options: Any,
+) -> dict[str, Any]:
+    """Everything that the output depends on, as plain values; the keys are words for the user.
+
+    Args:
+        restorer: editor and selector; their weights and the arguments they were made with count.
+        info: of the damaged video.
+        mask: as given by the user.
+        boxes: as given by the user.
+        options: others that count, by their names on the command line.
+    """
+    repairer, blocks = restorer.repairer, restorer.blocks(info.width, info.height)
+    return {
+        "the input": stamp(info.path),
+        "the mask": None if mask is None else stamp(Path(mask)),
+        "--box": [box if isinstance(box, str) else ",".join(map(str, box)) for box in boxes],
+        **{f"--{name}": value for name, value in options.items()},
+        "--editor": repairer.editor.name,
+        "the editor's weights": _inside(repairer.editor),
+        "--selector": repairer.selector.name,
+        "the selector's settings": _inside(repairer.selector),
+        "--contexts": repairer.contexts,
+        "--device": str(restorer.device),
+        "frames in a block": [blocks.window, blocks.margin],
+        "--one-scene": not blocks.cuts,
+        "the version of ROVR": __version__,
+        "the version of PyTorch": torch.__version__,
+    }
+
+
+def _inside(part: object) -> list[Any]:
+    """The plain arguments an editor or selector was made with, and a digest of its networks."""
+    named = inspect.signature(type(part).__init__).parameters
+    plain = {name: getattr(part, name) for name in named if isinstance(getattr(part, name, part), _PLAIN)}
+    digest = hashlib.blake2b(digest_size=16)
+    for name, value in sorted(vars(part).items()):
+        if isinstance(value, nn.Module):
+            for key, tensor in value.state_dict().items():
+                digest.update(f"{name}.{key} {tuple(tensor.shape)} {tensor.dtype}".encode())
+                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return [type(part).__qualname__, plain, digest.hexdigest()]

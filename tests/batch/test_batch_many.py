@@ -1,0 +1,185 @@
+"""Real videos, in this process and in others that are killed."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import moving_texture, write_video
+
+import rovr
+from rovr.batch.local import ProcessEngine
+from rovr.batch.run import Listener, restore_many
+from rovr.batch.task import Tools
+from rovr.cli import main
+
+TOOLS = Tools(editor="telea", selector="nearest", device="cpu")
+FAST = ["--editor", "telea", "--selector", "nearest", "--device", "cpu"]
+BOX = "8,8,20,20"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "in").mkdir()
+    for index, name in enumerate("abc"):
+        write_video(tmp_path / "in" / f"{name}.mp4", moving_texture(6, 48, 64, seed=index))
+    return tmp_path
+
+
+def write_long(path):
+    """A video that takes a while."""
+    noise = np.random.default_rng(0).integers(0, 256, (300, 96, 128, 3), dtype=np.uint8)
+    write_video(path, noise, options={"preset": "ultrafast"})
+
+
+def spoil(folder):
+    (folder / "in" / "b.mp4").write_bytes(b"no video")
+
+
+def manifest(folder):
+    return [json.loads(line) for line in (folder / "out" / "manifest.jsonl").read_text().splitlines()]
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_one_bad_file_does_not_stop_the_others(folder):
+    spoil(folder)
+    summary = rovr.restore_many(folder / "in", folder / "out", boxes=[BOX], tools=TOOLS)
+    assert (summary.done, summary.failed, summary.fault) == (2, 1, "user")
+    assert names(folder / "out") == ["a.mp4", "c.mp4", "manifest.jsonl"]
+    assert summary.files[1]["attempts"] == 1
+    rovr.restore_video(folder / "in" / "c.mp4", None, folder / "c.mp4", boxes=[BOX], restorer=TOOLS.load())
+    assert (folder / "c.mp4").read_bytes() == (folder / "out" / "c.mp4").read_bytes()
+    for entry in (summary.files[0], summary.files[2]):
+        digest = subprocess.run(
+            ["sha256sum", folder / "out" / entry["output"]], capture_output=True, text=True, check=False
+        )
+        assert digest.returncode or digest.stdout.split()[0] == entry["sha256"]
+        assert (entry["frames"], entry["repaired"]) == (6, 6)
+
+
+def test_our_faults_are_told_apart(folder, monkeypatch):
+    def fail(*args, **kwargs):
+        raise ZeroDivisionError("sorry")
+
+    monkeypatch.setattr("rovr.batch.work.restore_video", fail)
+    summary = restore_many(folder / "in", folder / "out", boxes=[BOX], tools=TOOLS)
+    assert (summary.failed, summary.fault) == (3, "ours")
+    assert summary.files[0]["reason"] == "internal error, ZeroDivisionError: sorry"
+    assert "Traceback" in summary.files[0]["details"]
+    assert summary.files[0]["attempts"] == 1
+
+
+def test_a_drive_that_was_away_is_tried_again(folder, monkeypatch):
+    from rovr.batch import work
+
+    real, calls = work.restore_video, []
+
+    def fail(*args, **kwargs):
+        calls.append(args[0].name)
+        if calls.count("a.mp4") == 1 and args[0].name == "a.mp4":
+            raise TimeoutError("drive asleep")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr("rovr.batch.work.restore_video", fail)
+    summary = restore_many(folder / "in", folder / "out", boxes=[BOX], tools=TOOLS)
+    assert calls == ["a.mp4", "b.mp4", "c.mp4", "a.mp4"]
+    assert summary.done == 3
+
+
+def test_a_journal_of_other_settings_is_thrown_away(folder):
+    journal = folder / "out" / ".a.mp4.journal"
+    journal.mkdir(parents=True)
+    (journal / "job.json").write_text('{"--seed": 5}')
+    (journal / "00000000-5.npz").touch()
+    assert restore_many(folder / "in", folder / "out", boxes=[BOX], tools=TOOLS).done == 3
+    assert ".a.mp4.journal" not in names(folder / "out")
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_process_harms_nobody(folder):
+    class Killer(Listener):
+        killed: list = []  # noqa: RUF012 - one test, one list
+        again_: list = []  # noqa: RUF012
+
+        def share(self, task, share):
+            if task.input.stem == "a" and not self.killed:
+                worker = next(worker for worker in engine._workers if worker.task is task)
+                self.killed.append(worker.process.pid)
+                os.kill(worker.process.pid, signal.SIGKILL)
+
+        def again(self, task, reason):
+            self.again_.append((task.input.stem, reason))
+
+    write_long(folder / "in" / "a.mp4")
+    listener = Killer()
+    engine = ProcessEngine(2, TOOLS, listener.share)
+    summary = restore_many(folder / "in", folder / "out", boxes=[BOX], tools=TOOLS, engine=engine, listener=listener)
+    assert listener.again_ == [("a", "its process was killed (SIGKILL)")]
+    assert (summary.done, summary.failed) == (3, 0)
+    assert [entry["attempts"] for entry in summary.files] == [2, 1, 1]
+    assert names(folder / "out") == ["a.mp4", "b.mp4", "c.mp4", "manifest.jsonl"]
+    assert not engine._workers
+
+
+@pytest.mark.timeout(600)
+def test_tools_that_cannot_be_loaded_are_the_users_matter(folder, capsys):
+    command = ["restore-many", str(folder / "in"), "-o", str(folder / "out"), "--box", BOX]
+    assert main([*command, "--editor", "nonsense"]) == 2
+    assert "no editor is called 'nonsense'" in capsys.readouterr().err
+
+
+@pytest.mark.timeout(600)
+def test_command_line(folder, capsys):
+    spoil(folder)
+    command = ["restore-many", str(folder / "in"), "-o", str(folder / "out"), "--box", BOX, *FAST]
+    assert main([*command, "--json"]) == 2
+    told = capsys.readouterr()
+    assert json.loads(told.out)["done"] == 2
+    assert "[2/3]" in told.err
+    assert "b.mp4 failed: " in told.err
+    assert told.err.splitlines()[-1].startswith("rovr: 1 of 3 videos failed")
+    before = (folder / "out" / "a.mp4").stat().st_mtime_ns
+    write_video(folder / "in" / "b.mp4", moving_texture(6))
+    assert main(command) == 0
+    told = capsys.readouterr().err
+    assert "2 of 3 videos are done already" in told
+    assert "1 repaired, 2 done before, 0 failed" in told
+    assert (folder / "out" / "a.mp4").stat().st_mtime_ns == before
+    assert main([*command, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_interrupted_runs_go_on(folder, number):
+    write_long(folder / "in" / "b.mp4")
+    command = [sys.executable, "-m", "rovr", "restore-many", str(folder / "in"), "-o", str(folder / "out")]
+    command += ["--box", BOX, *FAST]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    journal = folder / "out" / ".b.mp4.journal"
+    while process.poll() is None and not list(journal.glob("*.npz")):
+        time.sleep(0.005)
+    process.send_signal(number)
+    told = process.communicate()[1]
+    assert process.returncode == (130 if number == signal.SIGINT else -number), told
+    assert ("the same command goes on" in told) == (number == signal.SIGINT)
+    assert [(entry["output"], entry["status"]) for entry in manifest(folder)] == [
+        ("a.mp4", "begun"), ("a.mp4", "done"), ("b.mp4", "begun")
+    ]  # fmt: skip
+    # Processes that lost their parent leave at once.
+    for _ in range(1000):
+        with contextlib.suppress(rovr.UserError):
+            summary = restore_many(folder / "in", folder / "out", boxes=[BOX], tools=TOOLS)
+            break
+        time.sleep(0.01)
+    assert (summary.done, summary.skipped, summary.failed) == (2, 1, 0)
+    assert any("Going on from" in note for note in summary.files[1]["notes"])
+    assert names(folder / "out") == ["a.mp4", "b.mp4", "c.mp4", "manifest.jsonl"]

@@ -1,0 +1,149 @@
+"""The exported networks say what the originals say, at sizes and numbers that the export never saw."""
+
+import json
+import pickle
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import moving_texture
+
+from rovr.agents import Agent, AgentConfig
+from rovr.cli import main
+from rovr.editor.aligned import AlignedEditor
+from rovr.editor.loading import load_editor
+from rovr.editor.motion import CHANNELS
+from rovr.editor.views import Fusion, Views
+from rovr.errors import UserError
+from rovr.export import CONTEXT_POLICY, FRAME_POLICY, agent_networks, write
+from rovr.restorer import Restorer
+
+onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+SIDE = 64
+
+# PyTorch's exporter takes half a minute for the fusion network, and much longer on a busy machine.
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("exported")
+    assert main(["export", "-o", str(folder), "--quiet"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def both(exported):
+    plain = load_editor("aligned")
+    assert isinstance(plain, AlignedEditor)
+    plain.bf16 = False
+    return plain, load_editor("aligned-onnx", weights=exported)
+
+
+@pytest.mark.parametrize("size", [(1, 32, 32), (3, 33, 47), (2, 9, 31)])
+def test_motion_of_any_size(both, size):
+    batch, height, width = size
+    clues = torch.rand(batch, CHANNELS, height, width)
+    with torch.inference_mode():
+        for plain, onnx in zip(*(editor.net.motion(clues) for editor in both), strict=True):
+            assert plain.shape == onnx.shape
+            assert float((plain - onnx).abs().max()) < 1e-4
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("half", [(24, 40), (33, 17)])
+def test_fusion_of_any_size_and_number_of_contexts(both, count, half):
+    (height, width), chance = half, torch.Generator().manual_seed(0)
+
+    def draw(*size: int) -> torch.Tensor:
+        return torch.rand(*size, generator=chance)
+
+    views = Views(
+        draw(1, 3, 2 * height, 2 * width),
+        (draw(1, 1, 2 * height, 2 * width) > 0.5).float(),
+        draw(1, count, 3, 100, 90),
+        (draw(1, count, 1, 100, 90) > 0.3).float(),
+        20 * draw(1, count, 2, height, width) - 10,
+        draw(1, count, 1, height, width),
+        torch.tensor([[2, 4]]),
+    )
+    with torch.inference_mode():
+        plain, onnx = (editor.net(views) for editor in both)
+    for field in fields(Fusion):
+        gap = getattr(plain, field.name) - getattr(onnx, field.name)
+        assert float(gap.abs().max()) < 1e-3, field.name
+
+
+@pytest.mark.parametrize("side", [SIDE, 320])  # the second is larger than the editor's working size
+def test_the_same_video(both, side):
+    frames = torch.from_numpy(moving_texture(4, side, side)).permute(0, 3, 1, 2).contiguous()
+    masks = torch.zeros(4, side, side, dtype=torch.bool)
+    for k in range(4):
+        masks[k, side // 4 : side // 2, side // 8 + 9 * k : side // 4 + 9 * k] = True
+    plain, onnx = (Restorer.from_pretrained(editor, device="cpu").restore(frames, masks) for editor in both)
+    assert int((plain.frames.int() - onnx.frames.int()).abs().max()) <= 1
+    assert plain.edits == onnx.edits
+    assert not torch.equal(plain.frames, frames)
+    assert float((plain.doubt - onnx.doubt).abs().max()) < 0.01
+
+
+def test_by_the_command_line(exported, video, hole, tmp_path, capsys):
+    args = [
+        "restore",
+        str(video(count=4)),
+        "--mask",
+        str(hole),
+        "--device",
+        "cpu",
+        "--quiet",
+        "--editor",
+        "aligned-onnx",
+    ]
+    assert main([*args, "-o", str(tmp_path / "out.mp4"), "--weights", str(exported), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["editor"] == "aligned-onnx"
+    for more, says in ([], "rovr export"), (["--weights", str(tmp_path)], "rovr export"):
+        assert main([*args, "-o", str(tmp_path / "no.mp4"), *more]) == 2
+        assert says in capsys.readouterr().err
+    assert main(["export", "-o", str(exported)]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main(["export", "-o", str(tmp_path / "x"), "--part", "agent"]) == 2
+    assert "--agent" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_damaged_file_is_said_to_be(exported, tmp_path):
+    for path in exported.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserError, match="damaged"):
+        load_editor("aligned-onnx", weights=tmp_path)
+
+
+def test_it_travels_to_other_processes(both):
+    clues = torch.rand(1, CHANNELS, 32, 32)
+    again = pickle.loads(pickle.dumps(both[1]))
+    assert torch.equal(again.net.motion(clues)[0], both[1].net.motion(clues)[0])
+
+
+@pytest.mark.parametrize(("file", "policy"), [(FRAME_POLICY, "frame_policy"), (CONTEXT_POLICY, "context_policy")])
+def test_policies_of_any_number_of_clips(tmp_path, file, policy):
+    agent = Agent(AgentConfig(seed=1)).eval()
+    network = agent_networks(agent, 6)[file]
+    write(network, tmp_path / file)
+    session = onnxruntime.InferenceSession(str(tmp_path / file))
+    chance = torch.Generator().manual_seed(1)
+    for batch in (1, 3, 5):
+        rows = torch.randint(3, (batch,), generator=chance)
+        inputs = {name: tensor[rows] for name, tensor in network.inputs.items()}
+        for name in ("cells", "sight", "cover", "frame"):
+            if name in inputs:
+                inputs[name] = torch.rand(inputs[name].shape, generator=chance)
+        if "target" in inputs:
+            inputs["target"] = torch.randint(6, (batch,), generator=chance)
+        with torch.inference_mode():
+            expected = getattr(agent, policy).logits(inputs).numpy()
+        (found,) = session.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})
+        assert np.abs(found - expected).max() < 1e-3 * max(1.0, np.abs(expected).max())
