@@ -1,6 +1,8 @@
 # make setup    .venv with everything that the targets below need
 # make demo     damage the bundled clip, repair it, write demo-output/
 # make check    what CI runs: lint, types, tests
+# make reproduce CLIPS=DIR SCALE=tiny|full
+#               the poster's figures from a folder of clips; by default from the bundled one, at tiny scale
 #
 # PYTHON=python3.12 chooses the interpreter of .venv.
 # TORCH_INDEX=URL is a further package index for torch: PyTorch's install page gives the address of the one with
@@ -8,13 +10,15 @@
 
 PYTHON ?= python3
 TORCH_INDEX ?=
+CLIPS ?=
+SCALE ?= tiny
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 BENCHMARKS := $(filter-out benchmarks/_%.py,$(wildcard benchmarks/*.py))
 
-.PHONY: setup demo test lint type check docs bench clean
+.PHONY: setup demo test lint type check docs bench reproduce clean
 
 setup: $(VENV)/.installed
 
@@ -53,6 +57,10 @@ bench: setup
 	@test -n "$(BENCHMARKS)" || { echo "benchmarks/ holds no benchmark" >&2; exit 1; }
 	for script in $(BENCHMARKS); do $(BIN)/python $$script || exit 1; done
 	$(BIN)/python scripts/results_page.py
+
+# REPRODUCE holds further options, such as --device cuda.
+reproduce: setup
+	$(BIN)/python scripts/reproduce.py --scale $(SCALE) $(if $(CLIPS),--clips '$(CLIPS)') $(REPRODUCE)
 
 clean:
 	rm -rf demo-output site .pytest_cache .mypy_cache .ruff_cache .hypothesis
