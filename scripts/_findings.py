@@ -33,7 +33,7 @@ def findings(whole: Report, agent: str, logs: dict[tuple[str, str], Path], cross
         "difference": {key: gap[key] for key in KEYS},
         "training": training,
         "crossed": [
-            {"trained on": sampler, "chosen by": _plain(row["method"], agent), **_means(row)}
+            {"trained_on": sampler, "chosen_by": _plain(row["method"], agent), **_means(row)}
             for sampler, report in crossed.items()
             for row in report["summary"]
         ],
@@ -57,7 +57,7 @@ def told(found: Report) -> list[str]:
         f"Figure 1. Training loss at the end: {', '.join(ends)}.",
         "The same trained editor under both samplers, hole-PSNR: "
         + ", ".join(
-            f"trained on {row['trained on']} and chosen by {row['chosen by']} {row['hole_psnr']:.2f} dB"
+            f"trained on {row['trained_on']} and chosen by {row['chosen_by']} {row['hole_psnr']:.2f} dB"
             for row in found["crossed"]
         )
         + ".",
