@@ -3,8 +3,8 @@
     python benchmarks/frame_passes.py [--out results/frame_passes.json]
 
 STTN, FuseFormer, E2FGVI and FGT: around every fifth frame the five frames on either side, and every tenth frame of the
-video outside of these. ProPainter the same, but in videos of more than 80 frames only those tenth frames that lie within
-40 of the middle one. Nothing is run: the rules are those of their test scripts (docs/peers.md), and this counts.
+video outside of these. ProPainter the same, but in videos of more than 80 frames only those tenth frames that lie
+within 40 of the middle one. Nothing is run: the rules are those of their test scripts (docs/peers.md), and this counts.
 """
 
 import argparse

@@ -43,7 +43,7 @@ class Summary:
         device: where the editor ran.
         editor: its name.
         selector: its name.
-        contexts: frames looked at per repair.
+        contexts: frames looked at per repair: K, or the most where the selector asked for more.
         seed: of the source of chance.
         seconds: the whole job.
         seconds_repairing: of these, in editor and selector.
@@ -248,6 +248,7 @@ def _run(
         if item.damaged and item.doubt is not None:
             frame = frame.pasted(item.frame.permute(1, 2, 0).numpy(), item.mask[0].numpy())
             summary.repaired += 1
+            summary.contexts = max(summary.contexts, len(item.edit.contexts) if item.edit else 0)
             missing += int(item.mask.sum())
             doubt += float(item.doubt[item.mask].sum()) / 255
         else:
