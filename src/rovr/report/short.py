@@ -23,7 +23,9 @@ def _best(evaluation: Evaluation, focus: Focus, corruption: str) -> list[str]:
         return []
     best, mean = next(iter(found.items()))
     of = f"the best of {counted(len(found), 'method')}" if len(found) > 1 else "the only method"
-    sentences = [f"{best} is {of} in {focus.metric.label}, {spread(mean, focus.metric)}."]
+    sentences = [
+        f"{best} is {of} in {focus.metric.label} ({focus.metric.better} is better), {spread(mean, focus.metric)}."
+    ]
     for name in dict.fromkeys([best, focus.method]):
         if focus.against in (None, name):
             continue
