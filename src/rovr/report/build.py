@@ -37,7 +37,7 @@ def build_report(options: ReportOptions, say: Callable[[str], None]) -> Path:
             job = Job(evaluation, focus, palette, curves, agents, options, folder.partial, LIMIT)
             sections = all_sections(job)
         colours = {name: palette(name).index for name in palette.order}
-        short = [*in_short(evaluation, focus), *why(job.scenes, focus)]
+        short = in_short(evaluation, focus, why(job.scenes, focus))
         told = short, facts(evaluation, options.evaluations), words(evaluation)
         page = render(sections, *told, colours)
         (folder.partial / "index.html").write_text(page, encoding="utf-8")
