@@ -109,6 +109,7 @@ def test_the_verdict_follows_from_the_numbers(tmp_path, scripts, recovery, low, 
     assert found["rows"][0]["selector"] == best
 
 
+@pytest.mark.timeout(400)
 def test_the_smallest_run_goes_all_the_way_and_goes_on(tmp_path, scripts):
     make_clips(tmp_path / "train", ["a"])
     make_clips(tmp_path / "test", ["b"], 5)
@@ -117,7 +118,16 @@ def test_the_smallest_run_goes_all_the_way_and_goes_on(tmp_path, scripts):
         length=5,
         size=48,
         editor={**sizes, "threads": 1},
-        agents={"preset": "tiny", "length": 5, "size": 48, "episodes": 2, "iterations": 1, "imitate": 1, "drill": 0},
+        agents={
+            "preset": "tiny",
+            "length": 5,
+            "size": 48,
+            "episodes": 2,
+            "iterations": 1,
+            "imitate": 0,
+            "drill": 0,
+            "threads": 1,
+        },
         evaluation={"protocol": "custom", "length": 5, "size": (48,), "seeds": 1, "workers": 1},
         rules=("sequential", "sight"),
         editors=("concat",),
