@@ -47,6 +47,7 @@ check: lint type test
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python scripts/results_page.py --check
+	$(BIN)/python scripts/typed_figures.py
 	$(BIN)/mkdocs build --strict
 
 $(VENV)/.installed-docs: $(VENV)/.installed

@@ -134,14 +134,19 @@ class Run:
             return dict(json.loads(path.read_text()))
         given = {**self.scale.evaluation, "device": self.device, **options}
         config = EvaluateConfig(clips=test, out=path, selectors=selectors, **given)
-        counted = iter(range(1, 1 << 30))
-        total: list[int] = []
+        done = total = 0
 
-        def tell(frames: int) -> None:
-            if (done := next(counted) * frames) % (10 * frames) == 0:
-                self.say(f"   {done} of {total[0]} frames")
+        def begin(frames: int) -> None:
+            nonlocal total
+            total = frames
 
-        return evaluate(config, total.append, tell, self.say)
+        def step(frames: int) -> None:
+            nonlocal done
+            before, done = done, done + frames
+            if 10 * done // total > 10 * before // total:
+                self.say(f"   {done} of {total} frames")
+
+        return evaluate(config, begin, step, self.say)
 
     def draw(self, agent: Path) -> Path:
         """Have the report drawn."""

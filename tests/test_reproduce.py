@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from conftest import moving_texture
 
+from rovr.editor.training.config import TrainConfig
 from rovr.errors import UserError
+from rovr.evaluate.config import EvaluateConfig, settle
+from rovr.select import SELECTORS
+from rovr.train.config import AgentTrainConfig
+from rovr.train.config import settle as settle_agents
 
 PARTS = ("_sequences", "_findings", "_steps", "reproduce")
 
@@ -63,6 +68,20 @@ def test_the_bundled_clip_is_cut_into_parts_that_share_no_pixel(tmp_path, script
     for top, left, bottom, right in parts:
         seen[top:bottom, left:right] += 1
     assert seen.max() == 1
+
+
+@pytest.mark.parametrize("name", ["tiny", "full"])
+def test_scales_name_settings_that_exist_and_go_together(tmp_path, scripts, name):
+    scale = scripts["_steps"].SCALES[name]
+    where = {"data": (tmp_path,), "out": tmp_path}
+    made = TrainConfig(**where, length=scale.length, size=scale.size, **scale.editor)
+    assert made.window <= scale.size
+    assert made.round_samples % made.batch == 0
+    agents = settle_agents(AgentTrainConfig(**where, **scale.agents))
+    measured = settle(EvaluateConfig(tmp_path, tmp_path, **scale.evaluation))
+    assert agents.length == measured.length == scale.length
+    assert measured.size == (scale.size, scale.size)
+    assert set(scale.rules) <= set(SELECTORS)
 
 
 def evaluation(recovery, low):
