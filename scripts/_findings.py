@@ -41,7 +41,8 @@ def findings(whole: Report, agent: str, logs: dict[tuple[str, str], Path], cross
             "recovery": recovers,
             "recovery beyond chance": sure,
             "loss lower for": lower,
-            "shows": recovers and len(lower) == len(falls),
+            # Trained for a few steps, an editor may not have learned to use contexts at all: the verdict names it.
+            "shows": recovers and bool(lower),
         },
     }
 
