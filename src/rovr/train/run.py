@@ -46,9 +46,8 @@ def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -
     torch.set_num_threads(config.threads)
     draw = CaseDraw(ClipDraw.open(config.data, settled.length, settled.size), config.damage)
     env = build_env(config, settled, draw, say)
-    agent = Agent(
-        AgentConfig(settled.encoder, config.contexts, rule=config.rule, shared=config.shared, seed=config.seed)
-    )
+    heed = {} if config.rule is None else {"rule": config.rule}
+    agent = Agent(AgentConfig(settled.encoder, config.contexts, **heed, shared=config.shared, seed=config.seed))
     agent.to(config.device)
     stages = build_stages(config, settled, agent, env)
     validate = None
