@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
