@@ -4,6 +4,8 @@
 # make wheel    build the archives of a release, install the wheel in a clean environment and use it there
 # make licences check the licences of what that environment holds
 # make sbom     list it as dist/sbom.json (CycloneDX)
+# make reproduce CLIPS=DIR SCALE=tiny|full
+#               the poster's figures from a folder of clips; by default from the bundled one, at tiny scale
 #
 # PYTHON=python3.12 chooses the interpreter of .venv.
 # TORCH_INDEX=URL is a further package index for torch: PyTorch's install page gives the address of the one with
@@ -11,13 +13,15 @@
 
 PYTHON ?= python3
 TORCH_INDEX ?=
+CLIPS ?=
+SCALE ?= tiny
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 BENCHMARKS := $(filter-out benchmarks/_%.py,$(wildcard benchmarks/*.py))
 
-.PHONY: setup demo test lint type check docs bench wheel licences sbom clean
+.PHONY: setup demo test lint type check docs bench reproduce wheel licences sbom clean
 
 setup: $(VENV)/.installed
 
@@ -47,6 +51,7 @@ check: lint type test
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python scripts/results_page.py --check
+	$(BIN)/python scripts/typed_figures.py
 	$(BIN)/mkdocs build --strict
 
 $(VENV)/.installed-docs: $(VENV)/.installed
@@ -70,6 +75,10 @@ licences: wheel
 sbom: wheel
 	$(BIN)/cyclonedx-py environment .wheel/bin/python --pyproject pyproject.toml --output-reproducible \
 		--mc-type application --output-format JSON --output-file dist/sbom.json
+
+# REPRODUCE holds further options, such as --device cuda.
+reproduce: setup
+	$(BIN)/python scripts/reproduce.py --scale $(SCALE) $(if $(CLIPS),--clips '$(CLIPS)') $(REPRODUCE)
 
 clean:
 	rm -rf demo-output site dist .wheel .pytest_cache .mypy_cache .ruff_cache .hypothesis

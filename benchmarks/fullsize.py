@@ -56,7 +56,7 @@ def load(path: Path, count: int) -> torch.Tensor:
 
 
 def moving_box(count: int, height: int, width: int) -> torch.Tensor:
-    """Masks (T, 1, H, W): a box that wanders to and fro."""
+    """Masks (T, 1, H, W): a box that wanders there and back."""
     masks = torch.zeros(count, 1, height, width, dtype=torch.bool)
     tall, wide = round(height * SHARE**0.5), round(width * SHARE**0.5)
     for index in range(count):

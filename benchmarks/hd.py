@@ -49,7 +49,7 @@ def boxes(kind: str, index: int, width: int, height: int) -> Picture:
     tall, wide = round(height * (SHARE / parts) ** 0.5), round(width * (SHARE / parts) ** 0.5)
     if parts == 1:
         left = 7 * index % (2 * (width - wide))
-        left = min(left, 2 * (width - wide) - left)  # to and fro
+        left = min(left, 2 * (width - wide) - left)  # there and back
         top = (height - tall) // 2
         hole[top : top + tall, left : left + wide] = 255
     else:

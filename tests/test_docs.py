@@ -37,17 +37,86 @@ def blocks(path: Path, *languages: str) -> list[str]:
     return [code for language, code in FENCE.findall(path.read_text()) if language in languages]
 
 
-def results_page():
-    spec = importlib.util.spec_from_file_location("results_page", ROOT / "scripts" / "results_page.py")
+def script(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def results_page():
+    return script("results_page")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=relative)
 def test_figures_are_those_of_the_results(path):
     text = path.read_text()
     assert results_page().rendered(text) == text, "run: python scripts/results_page.py"
+
+
+@pytest.mark.parametrize("path", script("typed_figures").documents(), ids=relative)
+def test_no_figure_is_typed_by_hand(path):
+    found = script("typed_figures").typed(path.read_text())
+    assert not found, f"see scripts/typed_figures.py for what may stand in a document: {found}"
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        "It gains 2.3 dB.",
+        "It gains half a decibel.",
+        "It takes 85 ms a frame, or 3 minutes.",
+        "It takes ten minutes.",
+        "| aligned | 21.63 |",
+        "Peak memory is 741 MB.",
+        "It is 3× as fast.",
+        "Agents recover 65 % of the motion.",
+        "SSIM rises to 0.699.",
+        "See [results](results.md): 21.6 dB.",
+        "- one thing, [elsewhere](https://example.org)\n- another, 21.6 dB",
+        "<!-- begin:quality --><!-- end:quality --> and 21.6 dB",
+        "<!-- aim -->3 dB were aimed at, and 4 dB reached.",
+    ],
+)
+def test_typed_figures_are_found(figure):
+    assert script("typed_figures").typed(f"First.\n\n{figure}\n\nLast.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!-- begin:quality value=a -->21.6<!-- end:quality --> dB",
+        "The aim is <!-- aim -->3 dB over it.",
+        "`--crf 12.5` and 25 frames of 256×256, K = 2, in 3 steps",
+        "Python 3.11, 3.12 or 3.13, Apache-2.0, arXiv 2309.03897, 95 % interval",
+        "Its authors report 33.01 dB ([README](https://example.org)).",
+        "Each as [its authors](https://example.org) report it:\n\n| a | 33.01 |\n|---|---|",
+        "```sh\nsleep 3 s  # 21.6 dB\n```",
+    ],
+)
+def test_figures_with_a_right_to_stand_are_left_alone(text):
+    assert not script("typed_figures").typed(text)
+
+
+def test_every_module_is_in_the_reference():
+    text = "\n".join(path.read_text() for path in (ROOT / "docs" / "reference").glob("*.md"))
+    named = set(re.findall(r"^::: (rovr\.\w+)$", text, re.M))
+    parts = {path.stem for path in (ROOT / "src" / "rovr").iterdir() if path.name.endswith(".py") or path.is_dir()}
+    public = {f"rovr.{part}" for part in parts if not part.startswith("_")} - {
+        "rovr.assets",
+        "rovr.weights",
+        "rovr.cli",
+    }
+    assert public == named, "docs/reference/ names each part of src/rovr once"
+    for part in named:
+        if (ROOT / "src" / part.replace(".", "/")).is_dir():
+            assert f"::: {part}\n    options:\n      show_submodules: true" in text, f"all of {part}"
+
+
+def test_every_page_is_in_the_navigation():
+    nav = (ROOT / "mkdocs.yml").read_text()
+    pages = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")]
+    assert not [page for page in pages if f": {page}" not in nav]
 
 
 def test_every_result_is_shown():

@@ -11,6 +11,7 @@ from rovr import restore as module
 from rovr.editor.classical import ClassicalEditor
 from rovr.errors import UserError
 from rovr.restore import Restorer, restore_video
+from rovr.select import load_selector
 from rovr.select.base import Selector
 from rovr.types import Edit
 from rovr.video import pixels
@@ -240,6 +241,13 @@ def test_summary(video, tmp_path, hole, restorer):
     assert (values["width"], values["height"], values["rate"]) == (64, 48, 25)
     assert (values["editor"], values["selector"], values["contexts"], values["device"]) == ("telea", "first", 2, "cpu")
     assert 0 < values["seconds_repairing"] < values["seconds"]
+
+
+def test_summary_tells_how_many_contexts_were_really_looked_at(video, tmp_path, hole):
+    greedy = Restorer(ClassicalEditor(), load_selector("local_stride", every=True), window=50)
+    summary = repair(video(), hole, tmp_path / "out.mp4", greedy)
+    # Twelve frames: those within five of a middle one, and frame 0 or 10 beyond.
+    assert summary.contexts == 11
 
 
 @pytest.mark.parametrize("masks", ["picture", "folder", "video"])

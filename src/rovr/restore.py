@@ -47,7 +47,7 @@ class Summary:
         device: where the editor ran.
         editor: its name.
         selector: its name.
-        contexts: frames looked at per repair.
+        contexts: frames looked at per repair: K, or the most where the selector asked for more.
         scenes: index of the first frame of each scene.
         seed: of the source of chance.
         seconds: the whole job.
@@ -311,6 +311,7 @@ def _run(
                 rgb = add_grain(rgb, hole, summary.seed, summary.frames)
             frame = frame.pasted(rgb, hole)
             summary.repaired += 1
+            summary.contexts = max(summary.contexts, len(item.edit.contexts) if item.edit else 0)
             missing += int(item.mask.sum())
             doubt += float(item.doubt[item.mask].sum()) / 255
         else:

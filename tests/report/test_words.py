@@ -40,7 +40,10 @@ def written(tmp_path, report, **options) -> tuple[str, list[str]]:
 
 def test_the_best_method_and_its_difference(words):
     # Gains of 1.5 dB times 1.5, 1 and 0.5 on the three clips, and a seed that adds 0.1 every second time.
-    assert "aligned/coverage is the best of 4 methods in hole-PSNR, 23.55 dB (23.30 to 23.80 dB)." in words
+    assert (
+        "aligned/coverage is the best of 4 methods in hole-PSNR (higher is better), 23.55 dB (23.30 to 23.80 dB)."
+        in words
+    )
     assert "aligned/coverage is better than aligned/sequential by +1.55 dB (+1.30 to +1.80 dB) in hole-PSNR" in words
     assert "aligned/coverage is the better one on 3 of 3 clips" in words
 
@@ -91,7 +94,7 @@ def test_findings_turn_with_the_numbers(tmp_path):
 
 def test_lower_may_be_better(tmp_path):
     words, _ = written(tmp_path, made_up_report.evaluation(), metric="flow")
-    assert "aligned/coverage is the best of 3 methods in flow error, 0.345" in words
+    assert "aligned/coverage is the best of 3 methods in flow error (lower is better), 0.345" in words
     assert "It does best on alps (−0.230) and worst on city (−0.080)." in words
 
 

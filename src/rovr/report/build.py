@@ -16,6 +16,7 @@ from rovr.report.place import ReportFolder
 from rovr.report.sections import Job, all_sections
 from rovr.report.short import in_short
 from rovr.report.style import SETTINGS, Palette
+from rovr.report.why import why
 
 LIMIT = 20_000_000
 """Bytes that the page may take."""
@@ -36,7 +37,8 @@ def build_report(options: ReportOptions, say: Callable[[str], None]) -> Path:
             job = Job(evaluation, focus, palette, curves, agents, options, folder.partial, LIMIT)
             sections = all_sections(job)
         colours = {name: palette(name).index for name in palette.order}
-        told = in_short(evaluation, focus), facts(evaluation, options.evaluations), words(evaluation)
+        short = in_short(evaluation, focus, why(job.scenes, focus))
+        told = short, facts(evaluation, options.evaluations), words(evaluation)
         page = render(sections, *told, colours)
         (folder.partial / "index.html").write_text(page, encoding="utf-8")
         folder.commit()

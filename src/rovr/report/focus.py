@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rovr.errors import UserError
+from rovr.evaluate.summary import AGAINST
 from rovr.report.evaluation import Evaluation, Metric
 from rovr.report.options import ReportOptions
 from rovr.report.stats import paired
@@ -77,7 +78,9 @@ def choose(evaluation: Evaluation, options: ReportOptions) -> Focus:
         mean = evaluation.mean(name, corruptions[0], key)
         return metric.sign * mean.mean if mean else float("-inf")
 
-    usual = next((row.against for row in evaluation.differences if row.against in names), names[0])
+    compared = [row.against for row in evaluation.differences if row.against in names]
+    # An evaluation may compare with several; the plainest of them is the one to explain.
+    usual = min(compared, key=_plainness, default=names[0])
     against = _known(options.against, names, "method") if options.against else usual
     if options.method:
         method = _known(options.method, names, "method")
@@ -88,6 +91,10 @@ def choose(evaluation: Evaluation, options: ReportOptions) -> Focus:
     if method == against:
         against = next((name for name in names if name != method), method)
     return Focus(key, metric, method, against if against != method else None, corruptions)
+
+
+def _plainness(name: str) -> int:
+    return AGAINST.index(name) if name in AGAINST else len(AGAINST)
 
 
 def _worth_a_look(evaluation: Evaluation, against: str) -> list[str]:

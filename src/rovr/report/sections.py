@@ -13,6 +13,7 @@ from rovr.report.explorer import explorer
 from rovr.report.focus import Focus, choose_clips
 from rovr.report.learning import learning_plate
 from rovr.report.media import Scene, open_scene
+from rovr.report.methods import who_chooses
 from rovr.report.options import ReportOptions
 from rovr.report.overview import crossed, overview_plate, summary_table
 from rovr.report.page import Clip, Drawn, Section
@@ -47,6 +48,7 @@ class Job:
         limit: bytes that the page may take.
         used: bytes that its figures take.
         names: of figures written, so that none replaces another.
+        scenes: the clips that were looked at closely.
     """
 
     evaluation: Evaluation
@@ -59,6 +61,7 @@ class Job:
     limit: int
     used: int = RESERVE
     names: set[str] = field(default_factory=set)
+    scenes: list[Scene] = field(default_factory=list)
 
     def put(self, section: Section, plate: Plate | None, otherwise: str = "") -> None:
         """Write a figure and put it into a section, or note why there is none."""
@@ -90,6 +93,7 @@ def all_sections(job: Job) -> list[Section]:
 def methods_section(job: Job) -> Section:
     """The means."""
     section = Section("methods", "How well each method repairs", "Means over all clips and seeds, the best first.")
+    section.tables.append(("Who chooses", who_chooses(job.evaluation)))
     job.put(section, overview_plate(job.evaluation, job.focus, job.palette))
     for corruption in job.focus.corruptions:
         table = summary_table(job.evaluation, job.focus, corruption)
@@ -137,6 +141,7 @@ def looks_section(job: Job) -> Section:
             section.notes.append(f"{name}, for room: its figures lie beside this page; --clips chooses what is shown.")
             continue
         section.clips.append(clip)
+        job.scenes.append(scene)
         if scene.footage is None:
             section.notes.append(f"pictures and videos of {name}: there are none; {MEDIA_HINT}.")
         else:

@@ -1,5 +1,7 @@
 """The whole report in a few sentences, each computed."""
 
+from collections.abc import Sequence
+
 from rovr.report.evaluation import Evaluation
 from rovr.report.focus import Focus
 from rovr.report.overview import means
@@ -8,13 +10,14 @@ from rovr.report.trade import COSTS, cost
 from rovr.report.words import compared, counted, listed, short, spread
 
 
-def in_short(evaluation: Evaluation, focus: Focus) -> list[str]:
-    """What was found, kind of damage by kind of damage."""
-    return [
+def in_short(evaluation: Evaluation, focus: Focus, reasons: Sequence[str] = ()) -> list[str]:
+    """What was found, kind of damage by kind of damage; then the reasons, and what it costs."""
+    found = [
         (f"Damage '{corruption}': " if len(focus.corruptions) > 1 else "") + sentence
         for corruption in focus.corruptions
         for sentence in (*_best(evaluation, focus, corruption), *_clips(evaluation, focus, corruption))
-    ] + _cost(evaluation, focus)
+    ]
+    return [*found, *reasons, *_cost(evaluation, focus)]
 
 
 def _best(evaluation: Evaluation, focus: Focus, corruption: str) -> list[str]:
@@ -23,7 +26,9 @@ def _best(evaluation: Evaluation, focus: Focus, corruption: str) -> list[str]:
         return []
     best, mean = next(iter(found.items()))
     of = f"the best of {counted(len(found), 'method')}" if len(found) > 1 else "the only method"
-    sentences = [f"{best} is {of} in {focus.metric.label}, {spread(mean, focus.metric)}."]
+    sentences = [
+        f"{best} is {of} in {focus.metric.label} ({focus.metric.better} is better), {spread(mean, focus.metric)}."
+    ]
     for name in dict.fromkeys([best, focus.method]):
         if focus.against in (None, name):
             continue

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rovr.agents.config import AgentConfig
 from rovr.errors import UserError
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -105,8 +104,8 @@ class AgentTrainConfig:
     """Kinds of damage; one is drawn for each clip. ``+photometric`` behind a kind adds flicker and noise."""
     shared: bool = False
     """Policies and critics share their trunks (the poster's third next step); not for PPG."""
-    rule: float = AgentConfig.rule
-    """How much π2 heeds the rule 'sight' before training; 0 = it starts from nothing."""
+    rule: float | None = None
+    """How much π2 heeds the rule 'sight' before training; 0 = it starts from nothing; by default much."""
     turns: int = 0
     """Train π1 and π2 in turns of so many iterations, the other held still (the poster's first); 0 = both at once."""
     editor: Path | None = None

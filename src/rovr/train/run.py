@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,8 @@ def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -
     torch.set_num_threads(config.threads)
     draw = CaseDraw(ClipDraw.open(config.data, settled.length, settled.size), config.damage)
     env = build_env(config, settled, draw, say)
-    agent = Agent(
-        AgentConfig(settled.encoder, config.contexts, rule=config.rule, shared=config.shared, seed=config.seed)
-    )
+    shape = AgentConfig(settled.encoder, config.contexts, shared=config.shared, seed=config.seed)
+    agent = Agent(shape if config.rule is None else replace(shape, rule=config.rule))
     agent.to(config.device)
     stages = build_stages(config, settled, agent, env)
     validate = None

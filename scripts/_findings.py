@@ -1,0 +1,102 @@
+"""What a reproduction has found, as numbers and as sentences that follow from them."""
+
+from pathlib import Path
+from typing import Any
+
+from rovr.report.curves import curve, read_log
+from rovr.report.words import listed
+
+Report = dict[str, Any]
+
+BASE = "sequential"
+KEYS = ("flow_recovery", "hole_psnr")
+POSTER = "The poster reports 47.8 % for sequential sampling and 65.4 % for its agents, on other clips and masks."
+
+
+def findings(whole: Report, agent: str, logs: dict[tuple[str, str], Path], crossed: dict[str, Report]) -> Report:
+    """Put the numbers together.
+
+    Args:
+        whole: the evaluation of rules and agents, as ``rovr evaluate`` writes it.
+        agent: name of the agents there.
+        logs: training logs by editor and sampler.
+        crossed: evaluations of one editor by the sampler it was trained under.
+    """
+    gap = next(row["values"] for row in whole["differences"] if (row["method"], row["against"]) == (agent, BASE))
+    training = [{"editor": editor, "sampler": sampler, "loss": _end(path)} for (editor, sampler), path in logs.items()]
+    falls = {row["editor"]: row["loss"] for row in training if row["sampler"] == BASE}
+    lower = [row["editor"] for row in training if row["sampler"] != BASE and row["loss"] < falls[row["editor"]]]
+    recovers, sure = gap["flow_recovery"]["mean"] > 0, gap["flow_recovery"]["low"] > 0
+    return {
+        "protocol": whole["protocol"],
+        "rows": [{"selector": _plain(row["method"], agent), **_means(row)} for row in _ranked(whole)],
+        "difference": {key: gap[key] for key in KEYS},
+        "training": training,
+        "crossed": [
+            {"trained_on": sampler, "chosen_by": _plain(row["method"], agent), **_means(row)}
+            for sampler, report in crossed.items()
+            for row in report["summary"]
+        ],
+        "ordering": {
+            "recovery": recovers,
+            "recovery beyond chance": sure,
+            "loss lower for": lower,
+            # Trained for a few steps, an editor may not have learned to use contexts at all: the verdict names it.
+            "shows": recovers and bool(lower),
+        },
+    }
+
+
+def told(found: Report) -> list[str]:
+    """The findings in words."""
+    share = {row["selector"]: row["flow_recovery"] for row in found["rows"]}
+    gap, ordering = found["difference"]["flow_recovery"], found["ordering"]
+    ends = [f"{row['loss']:.3f} for {row['editor']} on {row['sampler']}" for row in found["training"]]
+    held = "does not hold" if ordering["recovery beyond chance"] else "holds"
+    return [
+        "",
+        f"Figure 1. Training loss at the end: {', '.join(ends)}.",
+        "The same trained editor under both samplers, hole-PSNR: "
+        + ", ".join(
+            f"trained on {row['trained_on']} and chosen by {row['chosen_by']} {row['hole_psnr']:.2f} dB"
+            for row in found["crossed"]
+        )
+        + ".",
+        "Figure 2. Share of the optical flow that comes back, from best to worst: "
+        + ", ".join(f"{selector} {part:.1%}" for selector, part in share.items())
+        + ".",
+        f"Recovery: {share[BASE]:.1%} under {BASE}, {share['agents']:.1%} under the agents; the difference's 95 % "
+        f"interval, {gap['low']:+.1%} to {gap['high']:+.1%}, {held} zero. {POSTER}",
+        _verdict(ordering, [row["editor"] for row in found["training"] if row["sampler"] == BASE]),
+    ]
+
+
+def _verdict(ordering: Report, editors: list[str]) -> str:
+    lower = ordering["loss lower for"]
+    parts = [
+        f"agents recover {'more' if ordering['recovery'] else 'no more'} of the motion than {BASE} sampling",
+        f"their loss is lower for {listed(lower)}" if lower else "their loss is lower for no editor",
+    ]
+    unlike = [name for name in editors if name not in lower]
+    if lower and unlike:
+        parts.append(f"not for {listed(unlike)}")
+    shows = "shows" if ordering["shows"] else "does NOT show"
+    return f"The poster's ordering, agents above {BASE}, {shows}: {', '.join(parts)}."
+
+
+def _ranked(report: Report) -> list[Report]:
+    return sorted(report["summary"], key=lambda row: -row["values"]["flow_recovery"]["mean"])
+
+
+def _means(row: Report) -> dict[str, float]:
+    return {key: row["values"][key]["mean"] for key in KEYS}
+
+
+def _plain(method: str, agent: str) -> str:
+    return "agents" if method == agent else method
+
+
+def _end(path: Path) -> float:
+    found = curve(str(path), [read_log(path)], "loss")
+    assert found is not None, f"{path} has no loss"
+    return found.end()[0]
