@@ -34,6 +34,8 @@ Tell = Callable[..., None]
 # Seconds between two pictures of a repair that is under way, and their width.
 _LIVE, _WIDE = 0.4, 960
 _DOUBT = 480
+# Frames on either side that a preview looks at: more show more, and take longer.
+_AROUND = 16
 _RESTORERS: dict[tuple[str, int], Restorer] = {}
 _PICTURES = {
     b"\x89PNG": ".png",
@@ -122,7 +124,7 @@ def preview(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     index, restorer = _examined(Path(task["source"])), _restorer(task)
     number, size = int(task["frame"]), (index.width, index.height)
     drawing = _drawing(task)
-    margin = block_size(index.width * index.height, restorer.window, restorer.margin)[1]
+    margin = min(_AROUND, block_size(index.width * index.height, restorer.window, restorer.margin)[1])
     around = range(max(0, number - margin), min(index.frames, number + margin + 1))
     readers = {name: Reader(_examined(path)) for name, path in drawing.layers.items()}
     reader = Reader(index)
