@@ -62,6 +62,10 @@ def test_it_opens_offline_in_a_browser(made, chromium):
     page.goto((made / "page" / "index.html").as_uri())
     page.wait_for_function("document.querySelectorAll('#film circle.dot').length === 5")
     assert "Repaired as number" in page.inner_text("#look")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert (
+        page.evaluate("document.getElementById('look').scrollWidth - document.getElementById('look').clientWidth") <= 0
+    )
     page.click("#next")
     assert page.inner_text("#where") == "frame 1 of 4"
     page.locator("#look .shots button").first.click()

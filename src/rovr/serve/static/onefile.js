@@ -90,7 +90,7 @@ find("look").append(
   make("div", { className: "line" }, make("span", { textContent: "Divider" }), divider),
   make("div", {}, tick("outline", "Outline what was missing"), tick("doubt", "Show what had to be made up"), tick("every", "Show all arcs above the film")),
   make("div", {}, make("h2", { textContent: "What was done here" }), what), shots,
-  make("div", {}, make("h2", { textContent: "In all" }), make("table", {}, make("tbody", {}, facts.map(([name, value]) => make("tr", {}, make("th", { scope: "row", textContent: name }), make("td", { textContent: value })))))),
+  make("div", {}, make("h2", { textContent: "In all" }), make("table", { className: "facts" }, make("tbody", {}, facts.map(([name, value]) => make("tr", {}, make("th", { scope: "row", textContent: name }), make("td", { textContent: value })))))),
   ...(sum.notes.length ? [make("div", {}, make("h2", { textContent: "Notes" }), make("ul", {}, sum.notes.map((text) => make("li", { textContent: text }))))] : []),
   ...(kept.length < told.frames ? [make("p", { className: "fine", textContent: `To keep this file small, it shows ${kept.length} of ${told.frames} frames: some repaired ones, and those that they were repaired from.` })] : []),
 );
