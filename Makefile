@@ -37,7 +37,7 @@ demo: setup
 	$(BIN)/rovr demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

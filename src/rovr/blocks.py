@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from rovr.mdp.state import RepairState
+from rovr.memory import release
 from rovr.provenance.trace import Trace
 from rovr.provenance.tracker import Tracker
 from rovr.repair import Repairer
@@ -74,7 +75,7 @@ class Keeper(Protocol):
 
 
 def block_size(
-    pixels: int, window: int, margin: int, memory: int = 2 << 30, bytes_per_pixel: int = 24
+    pixels: int, window: int, margin: int, memory: int = 3 << 29, bytes_per_pixel: int = 24
 ) -> tuple[int, int]:
     """Shrink window and margin so that a block of large frames fits into memory.
 
@@ -215,6 +216,7 @@ class BlockRepairer(Generic[T]):
             item.edit = _moved(edit, start)
         if self.keeper is not None:
             self.keeper.save(first, after[:size], generator)
+        release(block[0].mask.numel())
 
     def _tell(self, edit: Edit, state: RepairState) -> None:
         if self.on_edit is not None:

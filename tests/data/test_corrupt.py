@@ -59,8 +59,10 @@ def test_a_shifting_rectangle_has_the_size_and_speed_asked_for(n, height, width,
 def test_shapes_fill_their_boxes(shape, height, width, seed):
     spec = ShiftSpec(shapes=(shape,), size=(0.5, 0.5))
     found = boxes(shift_masks(1, height, width, seed, spec))[0]
-    assert height * 0.5 - 0.5 <= found[2] + (shape != "rectangle") * 2
-    assert width * 0.5 - 0.5 <= found[3] + (shape != "rectangle") * 2
+    # The tip of a long thin shape is narrower than a pixel.
+    height_slack, width_slack = (0 if shape == "rectangle" else 2 + 0.05 * side for side in (height, width))
+    assert height * 0.5 - 0.5 <= found[2] + height_slack
+    assert width * 0.5 - 0.5 <= found[3] + width_slack
 
 
 def test_holes_shift_and_static_ones_do_not():

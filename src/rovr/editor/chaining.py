@@ -18,7 +18,10 @@ from rovr.editor.motion import MotionNet, Moves, clues, pictures
 from rovr.editor.sampling import push_pull
 
 CHUNK = 32
-"""Frames whose motion is completed at once."""
+"""Frames whose motion is completed at once; half as many where frames are large, since all of them lie in memory."""
+
+SMALL = 2**14
+"""Pixels, at half the working size, up to which frames are not large."""
 
 NEAR = 2
 """Frames on either side of a hole that bear witness to the motion inside it."""
@@ -26,7 +29,7 @@ NEAR = 2
 AROUND = 6
 """Frames before and after them that are asked too; what happened earlier counts for less than 2 %."""
 
-KEEP = 6
+KEEP = 8
 """Chunks that are kept."""
 
 MEASURED = 0.1
@@ -58,6 +61,7 @@ class Chain:
         self.near = np.convolve(holed, np.ones(2 * NEAR + 1), "same")[: len(holed)] > 0
         self.moves: OrderedDict[int, tuple[Move, Move]] = OrderedDict()
         self.chunks: OrderedDict[int, dict[int, FloatArray]] = OrderedDict()
+        self.size = 0
 
     def flow(self, target: int, context: int, look: Ask) -> FloatArray:
         """Flow from target to context and its expected error, (h, w, 3) in pixels; errors of the steps add up."""
@@ -69,9 +73,11 @@ class Chain:
 
     def step(self, index: int, way: int, look: Ask) -> FloatArray:
         """Flow from a frame to the next (way 1) or previous (−1) one, and its expected error, (h, w, 3)."""
-        number = index // CHUNK
+        self.size = self.size or (CHUNK if look(index).gray.size <= SMALL else CHUNK // 2)
+        number = index // self.size
         if number not in self.chunks:
-            self.chunks[number] = self._complete(number * CHUNK, min(self.length, (number + 1) * CHUNK), look)
+            last = min(self.length, (number + 1) * self.size)
+            self.chunks[number] = self._complete(number * self.size, last, look)
             while len(self.chunks) > KEEP:
                 self.chunks.popitem(last=False)
         self.chunks.move_to_end(number)

@@ -15,7 +15,8 @@ from rovr.editor.parts import only, windows
 from rovr.editor.sampling import push_pull
 from rovr.editor.sources import INVENTED, Sources, join
 from rovr.editor.views import Fusion, Views
-from rovr.editor.window import Window, even, fit, shrink
+from rovr.editor.window import Window, even, fit, shrink, work_size
+from rovr.memory import release
 
 MARGIN = 32
 """Pixels of surroundings that the network sees beside the hole, at working size."""
@@ -99,6 +100,14 @@ class LearnedEditor(Editor):
     def prepare(self, frame: Tensor, doubt: Tensor) -> Prepared:
         """Fill holes smoothly and bring the frame to working size."""
         frame, doubt = frame.to(self.device), doubt.to(self.device)
+        height, width = work_size(*frame.shape[-2:])
+        # What is kept comes before what is soon let go of, or large frames leave memory full of gaps.
+        small = frame.new_empty(1, 4, height + height % 2, width + width % 2)
+        self._shrink(frame, doubt, small)
+        return Prepared(frame, doubt, Work(small, self.look(small)))
+
+    def _shrink(self, frame: Tensor, doubt: Tensor, small: Tensor) -> None:
+        """Write a frame with its holes filled, and how well it is known, at working size."""
         known, seen = shrink(1 - doubt[None]), doubt < MADE_UP
         if seen.all():
             filled = shrink(frame[None])
@@ -106,8 +115,7 @@ class LearnedEditor(Editor):
             # Spreading what is known costs far less once the frame is small; a pixel then counts as far as it was seen.
             weight = shrink(seen[None].to(frame))
             filled = push_pull(shrink((frame * seen)[None]) / weight.clamp(min=1e-6), weight)
-        small = even(torch.cat([filled, known], 1))
-        return Prepared(frame, doubt, Work(small, self.look(small)))
+        small.copy_(even(torch.cat([filled, known], 1)))
 
     def edit(self, target: Prepared, mask: Tensor, contexts: Sequence[Prepared]) -> Repair:
         """Repair the hole; without contexts it is filled smoothly."""
@@ -190,6 +198,7 @@ class LearnedSession(Session):
             prepared = Prepared(frame, doubt, self.works[index])
         else:
             prepared = super().prepare(index)
+            release(prepared.doubt.numel())
         self.works[index] = prepared.cache
         self.works.move_to_end(index)
         while len(self.works) > max(self.room, WORKS):
