@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -182,7 +184,7 @@ def test_a_scene_repaired_apart_is_repaired_alike():
     cuts = [0, 9, 21, 30]
     video = lambda: textured(30, set(range(30)), cuts[:-1])  # noqa: E731
     whole = drawn(video(), 3)
-    for first, end in zip(cuts, cuts[1:], strict=False):
+    for first, end in pairwise(cuts):
         assert drawn(video()[first:end], 3, first) == whole[first:end]
     assert drawn(video(), 4) != whole
 

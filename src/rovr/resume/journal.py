@@ -25,6 +25,10 @@ class OtherJob(UserError):
     """The journal beside an output belongs to another job."""
 
 
+class BusyError(UserError):
+    """Another process is at work on the output."""
+
+
 class Journal(Pages):
     """The journal of one output; a context, in which no other process can have it.
 
@@ -47,7 +51,7 @@ class Journal(Pages):
         except OSError as error:
             raise UserError(f"Nothing can be written in {out.parent} ({error.strerror}); choose another.") from error
         if not self._lock.held:
-            raise UserError(f"Another process is at work on {out}; wait for it or choose another output.")
+            raise BusyError(f"Another process is at work on {out}; wait for it or choose another output.")
 
     def begin(self, job: dict[str, Any]) -> None:
         """Say what job this is, and clear away what killed runs have left half-written.
