@@ -14,8 +14,8 @@ from rovr.errors import UserError
 PATIENCE = 5.0
 """Seconds for an address to answer at all."""
 
-GREETING = 60.0
-"""Seconds for a cluster that answers to let us in; a cold start of one's own takes up to a third of them."""
+GREETING = 120.0
+"""Seconds for a cluster that answers to let us in, or for one of one's own to start on a busy machine."""
 
 STORE = 80 << 20
 """Bytes of the object store of a cluster of one's own: what passes through it are paths."""
