@@ -118,14 +118,14 @@ def write_long(path):
     write_video(path, noise, options={"preset": "ultrafast"})
 
 
-def check(folder, summary, names):
+def check(folder, names):
     """All there, each once, none partial, and as one machine makes them."""
-    assert (summary.done, summary.failed) == (len(names), 0), summary.files
     lines = [json.loads(line) for line in (folder / "out" / "manifest.jsonl").read_text().splitlines()]
     assert sorted(line["output"] for line in lines if line["status"] == "done") == names
     restore_many(folder / "in", folder / "truth", boxes=[BOX], tools=TOOLS)
     for name in names:
         assert (folder / "out" / name).read_bytes() == (folder / "truth" / name).read_bytes(), name
+    assert sorted(os.listdir(folder / "out")) == [*names, "manifest.jsonl"]
 
 
 @pytest.mark.timeout(600)
@@ -138,12 +138,11 @@ def test_videos_repaired_on_two_nodes(folder, head, capsys, monkeypatch):
     told = capsys.readouterr()
     summary = json.loads(told.out)
     assert (summary["done"], summary["failed"], summary["fault"]) == (3, 1, "user")
-    assert "d.mp4" in told.err.splitlines()[-2] or "d.mp4 failed" in told.err
+    assert "d.mp4 failed: " in told.err
     write_video(folder / "in" / "d.mp4", moving_texture(6))
     assert main([*command, "--quiet"]) == 0
     assert capsys.readouterr().err == ""
-    check(folder, restore_many(folder / "in", folder / "out", boxes=[BOX], tools=TOOLS), [])
-    assert sorted(os.listdir(folder / "out")) == ["a.mp4", "b.mp4", "c.mp4", "d.mp4", "manifest.jsonl"]
+    check(folder, ["a.mp4", "b.mp4", "c.mp4", "d.mp4"])
 
 
 @pytest.mark.timeout(600)
@@ -182,8 +181,10 @@ def test_a_killed_worker_harms_nobody(folder, head):
     summary = restore_many(folder / "in", folder / "out", boxes=[BOX], tools=TOOLS, ray=head.address, listener=killer)
     assert killer.kill is None
     assert set(killer.reasons) == {"its worker was killed"}
-    assert summary.files[0]["attempts"] == 2
-    check(folder, summary, ["a.mp4", "b.mp4", "c.mp4", "d.mp4"])
+    # A third where it was given to the other worker, which nobody knew to be dead too.
+    assert summary.files[0]["attempts"] in (2, 3)
+    assert (summary.done, summary.failed) == (4, 0)
+    check(folder, ["a.mp4", "b.mp4", "c.mp4", "d.mp4"])
 
 
 @pytest.mark.timeout(600)

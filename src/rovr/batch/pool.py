@@ -6,6 +6,7 @@ time: its job is given back as a fault that may pass, and the others take no not
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -90,6 +91,9 @@ class Pool(Generic[K]):
         self.count = count
         self.cores = cores
         self.gpus = 1 if tools.device.startswith("cuda") else 0
+        # Jobs are bound late: an actor may have to wait for room that another one leaves first.
+        self._queue: deque[tuple[K, Job]] = deque()
+        self._coming: dict[Any, Any] = {}
         self._idle: list[Any] = []
         self._busy: dict[Any, tuple[K, Any]] = {}
         self._asked: dict[Any, K] = {}
@@ -113,8 +117,8 @@ class Pool(Generic[K]):
 
     @property
     def free(self) -> int:
-        """How many more jobs can be begun; one that waits for a node to come back counts as begun."""
-        return max(0, max(self.room(), 1) - len(self._busy))
+        """How many more jobs can be begun."""
+        return max(0, max(self.room(), 1) - len(self._busy) - len(self._queue))
 
     def start(self, key: K, job: Job) -> None:
         """Begin a job.
@@ -123,8 +127,18 @@ class Pool(Generic[K]):
             key: what it is called when it has ended.
             job: what to do.
         """
-        actor = self._idle.pop() if self._idle else self._new()
-        self._busy[actor.work.remote(job)] = key, actor
+        self._queue.append((key, job))
+        self._fill()
+
+    def _fill(self) -> None:
+        """Give jobs to idle actors, and begin actors for the others where there is room."""
+        while self._queue and self._idle:
+            key, job = self._queue.popleft()
+            actor = self._idle.pop()
+            self._busy[actor.work.remote(job)] = key, actor
+        while len(self._coming) < len(self._queue) and len(self._coming) + len(self._busy) < max(self.room(), 1):
+            actor = self._new()
+            self._coming[actor.share.remote()] = actor
 
     def _new(self) -> Any:
         remote: Any = ray.remote
@@ -139,11 +153,28 @@ class Pool(Generic[K]):
             UserError: no actor can work, since the tools cannot be loaded.
         """
         while True:
-            ready, _ = ray.wait(list(self._busy), num_returns=1, timeout=BEAT)
-            if ready:
-                more, _ = ray.wait(list(self._busy), num_returns=len(self._busy), timeout=0)
-                return [self._end(reference) for reference in more or ready]
+            waited = [*self._busy, *self._coming]
+            ready, _ = ray.wait(waited, num_returns=len(waited), timeout=0)
+            ready = ready or ray.wait(waited, num_returns=1, timeout=BEAT)[0]
+            ended = [self._end(reference) for reference in ready if reference in self._busy]
+            for reference in ready:
+                if reference in self._coming and (failed := self._welcome(reference)) is not None:
+                    ended.append(failed)
+            self._fill()
+            if ended:
+                return ended
             self._listen()
+
+    def _welcome(self, reference: Any) -> tuple[K, Outcome] | None:
+        """An actor has come to life, or else it takes a job with it, so that tries come to an end."""
+        actor = self._coming.pop(reference)
+        try:
+            ray.get(reference)
+        except RayError as error:
+            ray.kill(actor)
+            return (self._queue.popleft()[0], _lost(error)) if self._queue else None
+        self._idle.append(actor)
+        return None
 
     def _end(self, reference: Any) -> tuple[K, Outcome]:
         key, actor = self._busy.pop(reference)
@@ -177,12 +208,11 @@ class Pool(Generic[K]):
 
     def close(self) -> None:
         """End all actors; what they were doing is broken off."""
-        for actor in [*self._idle, *(actor for _, actor in self._busy.values())]:
+        for actor in [*self._idle, *self._coming.values(), *(actor for _, actor in self._busy.values())]:
             with contextlib.suppress(RayError):
                 ray.kill(actor)
-        self._idle.clear()
-        self._busy.clear()
-        self._asked.clear()
+        for kept in (self._queue, self._coming, self._idle, self._busy, self._asked):
+            kept.clear()
 
 
 def _lost(error: RayError) -> Outcome:
