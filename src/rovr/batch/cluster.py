@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from rovr.errors import UserError
@@ -50,6 +50,13 @@ def connected(address: str, cores: int | None = None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """For the command line: keep Ray's remarks on what it lost off stdout, which is left to results."""
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        yield
 
 
 _HINT = " Check that the cluster runs and that this machine is one of its nodes (ray status), or pass --ray local."

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rovr.batch.cluster import hushed
 from rovr.batch.portions import Shot
 from rovr.batch.share_out import Sharing, share_out
 from rovr.batch.task import Tools
@@ -60,7 +61,8 @@ class Cluster:
             max_pixels=verb.max_pixels,
         )
         shown = _Shown(self.display)
-        share_out(shot, self.restorer, self.address, self.tools, verb.workers, verb.worker_cores, shown)
+        with hushed():
+            share_out(shot, self.restorer, self.address, self.tools, verb.workers, verb.worker_cores, shown)
 
 
 class _Shown(Sharing):

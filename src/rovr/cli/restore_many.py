@@ -62,6 +62,9 @@ class RestoreMany:
 
     def run(self) -> None:
         """Do it."""
+        from contextlib import nullcontext
+
+        from rovr.batch.cluster import hushed
         from rovr.batch.run import restore_many
         from rovr.batch.task import Options, Tools
         from rovr.cli.batch_display import BatchDisplay
@@ -71,7 +74,7 @@ class RestoreMany:
         for name, number in (("workers", self.workers), ("worker-cores", self.worker_cores)):
             if number is not None and number < 1:
                 raise UserError(f"--{name} {number}: give at least 1.")
-        with Display(self.quiet) as display:
+        with Display(self.quiet) as display, nullcontext() if self.ray is None else hushed():
             try:
                 summary = restore_many(
                     self.source,
