@@ -1,7 +1,9 @@
+from itertools import pairwise
+
 import pytest
 import torch
 
-from rovr.blocks import BlockRepairer, Item, block_size
+from rovr.blocks import BlockRepairer, Item, block_size, chance_of
 from rovr.editor.base import Editor, Prepared, Repair, paste
 from rovr.repair import Repairer
 from rovr.select.base import Selector
@@ -158,3 +160,36 @@ def test_cuts_are_not_looked_for_unless_wanted():
     list(blocks.run(textured(8, {3, 4}, [0, 4]), torch.Generator()))
     assert blocks.scenes == [0]
     assert {tuple(index) for index, _ in editor.seen} == {(3, 2, 4), (4, 3, 5)}
+
+
+class Lots(Neighbours):
+    """Draws the contexts."""
+
+    def select(self, state):
+        frame = int(state.pending.nonzero()[0])
+        drawn = torch.randperm(state.length, generator=self.generator).tolist()
+        return Edit(frame, tuple([other for other in drawn if other != frame][: self.contexts]))
+
+
+def drawn(items, seed, first=None):
+    blocks = BlockRepairer(Repairer(Paint(), Lots(), 2), 5, 2)
+    if first is None:
+        done = blocks.run(items, torch.Generator().manual_seed(seed))
+    else:
+        done = blocks.scene(iter(items), first, chance_of(seed, first))
+    return [item.edit for item in done]
+
+
+def test_a_scene_repaired_apart_is_repaired_alike():
+    cuts = [0, 9, 21, 30]
+    video = lambda: textured(30, set(range(30)), cuts[:-1])  # noqa: E731
+    whole = drawn(video(), 3)
+    for first, end in pairwise(cuts):
+        assert drawn(video()[first:end], 3, first) == whole[first:end]
+    assert drawn(video(), 4) != whole
+
+
+def test_scenes_are_not_drawn_alike():
+    states = [chance_of(seed, first).get_state().numpy().tobytes() for seed in (0, 1, -1) for first in (0, 1, 7)]
+    assert len(set(states)) == 9
+    assert states[3] == torch.Generator().manual_seed(1).get_state().numpy().tobytes()

@@ -2,9 +2,10 @@
 
 A block is up to ``window`` frames to repair, ``margin`` frames before them, repaired already and kept with their
 doubt, and ``margin`` frames after them, still damaged. Whatever fits into ``window + margin`` frames is one block. No
-block reaches beyond a scene cut.
+block reaches beyond a scene cut, and each scene has a source of chance of its own: scenes can be repaired apart.
 """
 
+import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -96,6 +97,13 @@ def block_size(
     return max(4, min(window, int(window * share))), max(2, min(margin, int(margin * share)))
 
 
+def chance_of(seed: int, first: int) -> torch.Generator:
+    """The source of chance of the scene that begins with frame ``first``: the same, whatever came before it."""
+    if first:
+        seed = int.from_bytes(hashlib.blake2b(f"{seed} {first}".encode(), digest_size=7).digest(), "big")
+    return torch.Generator().manual_seed(seed)
+
+
 class BlockRepairer(Generic[T]):
     """Feeds frames through a :class:`Repairer`, a block at a time, and hands them out in order.
 
@@ -143,22 +151,28 @@ class BlockRepairer(Generic[T]):
 
         Args:
             items: every frame of the video in order; damaged ones come back repaired.
-            generator: source of chance for selectors that sample.
+            generator: whose seed, not state, each scene's source of chance is derived from.
         """
-        self.scenes = []
-        for start, scene in groupby(self._begun(items), key=lambda pair: pair[0]):
-            yield from self._scene((item for _, item in scene), start, generator)
+        for start, scene in groupby(self.begun(items), key=lambda pair: pair[0]):
+            yield from self.scene((item for _, item in scene), start, chance_of(generator.initial_seed(), start))
 
-    def _begun(self, items: Iterable[Item[T]]) -> Iterator[tuple[int, Item[T]]]:
-        """Every item with the index at which its scene begins."""
+    def begun(self, items: Iterable[Item[T]]) -> Iterator[tuple[int, Item[T]]]:
+        """Every item of a video with the index at which its scene begins."""
+        self.scenes = []
         pairs = with_cuts(items, _thumb) if self.cuts else ((item, False) for item in items)
         for index, (item, cut) in enumerate(pairs):
             if cut or index == 0:
                 self.scenes.append(index)
             yield self.scenes[-1], item
 
-    def _scene(self, source: Iterator[Item[T]], first: int, generator: torch.Generator) -> Iterator[Item[T]]:
-        """Repair one scene, of which frame ``first`` is the first."""
+    def scene(self, source: Iterator[Item[T]], first: int, generator: torch.Generator) -> Iterator[Item[T]]:
+        """Repair one scene, of which frame ``first`` is the first.
+
+        Args:
+            source: its frames in order.
+            first: index of the first in the video.
+            generator: source of chance for selectors that sample, by :func:`chance_of`.
+        """
         before: deque[Item[T]] = deque(maxlen=self.margin)
         ahead: deque[Item[T]] = deque()
         while True:

@@ -261,7 +261,7 @@ def _summary(source: Source, out: str | Path, restorer: Restorer, seed: int) -> 
     )
 
 
-def _items(source: Source, masks: MaskSource) -> Iterator[Item[Frame]]:
+def paired(source: Source, masks: MaskSource) -> Iterator[Item[Frame]]:
     """Pair frames with masks.
 
     Raises:
@@ -303,7 +303,7 @@ def _run(
     missing = doubt = 0.0
     blocks = restorer.blocks(info.width, info.height, lambda edit: on_frame(), record is not None)
     blocks.keeper, blocks.watch = journal, watch
-    for item in blocks.run(_items(source, masks), torch.Generator().manual_seed(summary.seed)):
+    for item in blocks.run(paired(source, masks), torch.Generator().manual_seed(summary.seed)):
         frame = item.payload
         if item.damaged and item.doubt is not None:
             rgb, hole = item.frame.permute(1, 2, 0).numpy(), item.mask[0].numpy()

@@ -91,6 +91,8 @@ def restore_many(
     options: Options | None = None,
     tools: Tools | None = None,
     workers: int = 0,
+    ray: str | None = None,
+    cores: int = 1,
     retries: int = 2,
     overwrite: bool = False,
     listener: Listener | None = None,
@@ -107,6 +109,9 @@ def restore_many(
         tools: what to repair with; loaded once a worker.
         workers: processes side by side; 0 works in this one. With others, whatever a script does at its top level has
             to stand under ``if __name__ == "__main__":``.
+        ray: address of a Ray cluster that does the work, ``auto``, ``local`` or ``host:port``; see
+            :func:`rovr.batch.cluster.connected`. There 0 workers are as many as it has room for.
+        cores: of each worker on the cluster.
         retries: how often a video is tried again after a fault that may pass; others are not tried again.
         overwrite: replace outputs that exist and are not those of earlier runs with the same settings.
         listener: told how things go.
@@ -115,8 +120,8 @@ def restore_many(
     Raises:
         UserError: nothing can be done at all; what is wrong with single videos is in the summary.
     """
-    if workers < 0 or retries < 0:
-        raise UserError("The numbers of workers and retries cannot be negative.")
+    if workers < 0 or retries < 0 or cores < 1:
+        raise UserError("The numbers of workers and retries cannot be negative, and a worker needs a core.")
     began = time.perf_counter()
     tools, listener = tools or Tools(), listener or Listener()
     common = Common(None if mask is None else Path(mask), boxes, options or Options())
@@ -126,7 +131,7 @@ def restore_many(
         left = [task for task in tasks if manifest.done(task, made[task]) is None]
         listener.start(left, len(tasks) - len(left))
         if left:
-            with closing(engine or _engine(workers, len(left), tools, listener)) as running:
+            with closing(engine or _engine(workers, ray, cores, len(left), tools, listener)) as running:
                 _run(left, made, running, manifest, retries, overwrite, listener)
         files = [manifest.last[manifest.key(task)] for task in tasks]
     faults = {entry["fault"] for entry in files if entry["status"] == "failed"}
@@ -142,7 +147,11 @@ def restore_many(
     )
 
 
-def _engine(workers: int, tasks: int, tools: Tools, listener: Listener) -> Engine:
+def _engine(workers: int, ray: str | None, cores: int, tasks: int, tools: Tools, listener: Listener) -> Engine:
+    if ray is not None:
+        from rovr.batch.ray import RayEngine
+
+        return RayEngine(ray, tools, listener.share, min(workers, tasks) or None, cores)
     if workers == 0:
         from rovr.batch.inline import InlineEngine
 

@@ -77,15 +77,15 @@ class Tools:
 
     Attributes:
         editor: its name.
-        selector: its name.
-        contexts: frames to look at per repair.
+        selector: its name; None for the model's own.
+        contexts: frames to look at per repair; likewise.
         device: where to compute.
         weights: the editor's, by default the ones that come with it.
     """
 
     editor: str = "aligned"
-    selector: str = "sight"
-    contexts: int = 2
+    selector: str | None = "sight"
+    contexts: int | None = 2
     device: str = "auto"
     weights: Path | None = None
 

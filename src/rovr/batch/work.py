@@ -15,8 +15,7 @@ from rovr.batch.task import Outcome, Task
 from rovr.errors import UserError
 from rovr.restore import Job, Summary, restore_video
 from rovr.restorer import Restorer
-from rovr.resume import OtherJob
-from rovr.resume.journal import journal_folder
+from rovr.resume import BusyError, OtherJob, journal_folder
 
 # What may be over the next time: a network drive away for a moment, memory that others held.
 _PASSING = (OSError, MemoryError, torch.OutOfMemoryError)
@@ -41,6 +40,9 @@ def repair_one(task: Task, restorer: Restorer, replace: bool, on_share: Callable
             shutil.rmtree(journal_folder(task.output))
             summary = _restore(task, restorer, replace, on_share)
         return Outcome(report=_report(task.output, summary))
+    except BusyError as error:
+        # Perhaps a worker whose end has been noticed here, and not yet there.
+        return Outcome("passing", str(error))
     except UserError as error:
         return Outcome("user", str(error))
     except _PASSING as error:

@@ -41,6 +41,7 @@ class Display:
         # A log file gets no bar: it would be one endless line.
         if self.quiet or not sys.stderr.isatty():
             return
+        self.stop()
         self._bar = Progress(
             TextColumn(doing),
             BarColumn(),
@@ -63,11 +64,15 @@ class Display:
         if task.speed and self._unit == "frames":
             self._bar.update(self._task, speed=f"{task.speed:.1f} frames/s")
 
+    def stop(self) -> None:
+        """End the bar."""
+        if self._bar is not None:
+            self._bar.stop()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self.stop()

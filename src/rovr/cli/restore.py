@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, UseAppendAction, arg
 
 if TYPE_CHECKING:
+    from rovr.cli.cluster import Cluster
     from rovr.cli.progress import Display
 
 
@@ -51,6 +52,12 @@ class Restore:
     """Replace the output if it exists."""
     resume: bool = False
     """Keep what is repaired until the output is complete; after a kill the same command goes on from there."""
+    ray: Annotated[str | None, arg(metavar="ADDRESS")] = None
+    """Share the scenes out to a Ray cluster: auto, local, or host:port of its head. Implies --resume."""
+    workers: int | None = None
+    """Workers on the cluster, by default as many as it has room for."""
+    worker_cores: int = 1
+    """Cores of each worker on the cluster."""
     rate: float = 25.0
     """Frames per second, where the input is a folder."""
     provenance: Annotated[Path | None, arg(metavar="NAME.npz")] = None
@@ -82,10 +89,13 @@ class Restore:
                 from rovr.serve.onefile import RepairReport
 
                 report = stack.enter_context(RepairReport(self.report, self.overwrite))
+            cluster = self._cluster(display)
 
             def start(job: Job) -> None:
                 count = f"{job.frames} frames" if job.frames else "frames"
                 display.line(f"{self.input}: {count} of {job.size[0]}×{job.size[1]}, repairing on {job.device}")
+                if cluster is not None:
+                    cluster.share_out()
                 display.start(job.frames)
 
             summary = restore_video(
@@ -100,12 +110,13 @@ class Restore:
                 device=self.device,
                 weights=self.weights,
                 cuts=not self.one_scene,
+                restorer=None if cluster is None else cluster.restorer,
                 seed=self.seed,
                 crf=self.crf,
                 lossless=self.lossless,
                 grain=self.grain,
                 overwrite=self.overwrite,
-                resume=self.resume,
+                resume=self.resume or self.ray is not None,
                 # 29.97 and its like mean 30000/1001.
                 rate=Fraction(self.rate).limit_denominator(1001),
                 provenance=self.provenance,
@@ -127,13 +138,18 @@ class Restore:
             f"{summary.seconds_per_repair:.2f} s each, {summary.seconds:.1f} s in all"
         )
 
+    def _cluster(self, display: "Display") -> "Cluster | None":
+        from rovr.cli.cluster import Cluster
+
+        return None if self.ray is None else Cluster(self, self.ray, display)
+
     @contextmanager
     def _kept(self, display: "Display") -> Iterator[None]:
         """Say that an interrupted job can go on."""
         try:
             yield
         except (KeyboardInterrupt, SystemExit) as error:
-            if not self.resume:
+            if not self.resume and self.ray is None:
                 raise
             display.line("interrupted: the same command goes on from the last finished block.")
             raise SystemExit(getattr(error, "code", 130)) from None

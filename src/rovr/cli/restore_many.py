@@ -25,8 +25,12 @@ class RestoreMany:
     """Mask for videos that have none of their own; as for rovr restore."""
     box: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="X,Y,W,H")] = ()
     """Rectangle missing in every frame of videos that have no mask of their own; may be given several times."""
-    workers: int = 1
-    """Processes side by side; each loads the editor, and they share the processor's threads."""
+    workers: int | None = None
+    """Processes side by side, by default 1; each loads the editor, and they share the processor's threads."""
+    ray: Annotated[str | None, arg(metavar="ADDRESS")] = None
+    """Work on a Ray cluster: auto, local, or host:port of its head. Then as many workers as it has room for."""
+    worker_cores: int = 1
+    """Cores of each worker on the cluster."""
     retries: int = 2
     """How often to try a video again after a fault that may pass, such as a killed process."""
     dilate: int = 0
@@ -58,15 +62,19 @@ class RestoreMany:
 
     def run(self) -> None:
         """Do it."""
+        from contextlib import nullcontext
+
+        from rovr.batch.cluster import hushed
         from rovr.batch.run import restore_many
         from rovr.batch.task import Options, Tools
         from rovr.cli.batch_display import BatchDisplay
         from rovr.cli.progress import Display
         from rovr.errors import UserError
 
-        if self.workers < 1:
-            raise UserError(f"--workers {self.workers}: give at least 1.")
-        with Display(self.quiet) as display:
+        for name, number in (("workers", self.workers), ("worker-cores", self.worker_cores)):
+            if number is not None and number < 1:
+                raise UserError(f"--{name} {number}: give at least 1.")
+        with Display(self.quiet) as display, nullcontext() if self.ray is None else hushed():
             try:
                 summary = restore_many(
                     self.source,
@@ -75,7 +83,9 @@ class RestoreMany:
                     boxes=self.box,
                     options=Options(self.dilate, self.seed, self.crf, self.lossless, self.rate),
                     tools=Tools(self.editor, self.selector, self.contexts, self.device, self.weights),
-                    workers=self.workers,
+                    workers=self.workers or int(self.ray is None),
+                    ray=self.ray,
+                    cores=self.worker_cores,
                     retries=self.retries,
                     overwrite=self.overwrite,
                     listener=BatchDisplay(display),

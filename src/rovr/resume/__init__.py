@@ -1,6 +1,7 @@
 """Repairs that survive a kill: finished blocks are kept beside the output until it is complete."""
 
 from rovr.resume.job import describe_job
-from rovr.resume.journal import Journal, OtherJob
+from rovr.resume.journal import BusyError, Journal, OtherJob, journal_folder
+from rovr.resume.pages import Pages
 
-__all__ = ["Journal", "OtherJob", "describe_job"]
+__all__ = ["BusyError", "Journal", "OtherJob", "Pages", "describe_job", "journal_folder"]

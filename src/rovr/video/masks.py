@@ -1,6 +1,7 @@
 """Masks in step with a video: from a video, a folder, one picture, or boxes."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -131,17 +132,21 @@ class MaskSource:
         return np.ascontiguousarray(mask)
 
     def __iter__(self) -> Iterator[Mask]:
+        return self.begin_at(0)
+
+    def begin_at(self, first: int) -> Iterator[Mask]:
+        """The masks from that of frame ``first`` on."""
         if self.static:
             while True:
                 yield self._single
         path: Any = self.path
         if path.is_dir():
-            for file in list_images(path):
+            for file in list_images(path)[first:]:
                 yield self._finish(self._read(file))
             return
         with open_source(path, max_pixels=self.info.max_pixels) as source:
             turn = source.info.orientation.to_shown
-            for frame in source:
+            for frame in islice(source, first, None):
                 yield self._finish(np.asarray(cv2.cvtColor(turn(frame.rgb), cv2.COLOR_RGB2GRAY), np.uint8))
 
     def check_length(self) -> None:

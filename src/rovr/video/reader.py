@@ -85,6 +85,7 @@ class FileSource(Source):
         self.say = say
         self.max_pixels = max_pixels
         self._lift = 0
+        self._whole = True
         self.container = open_input(path, max_pixels)
         try:
             self.stream = video_stream(self.container, path)
@@ -201,7 +202,7 @@ class FileSource(Source):
                 yield frame
         if damaged:
             self.say(f"{damaged} frames are damaged in the file: taken as the decoder patched them.")
-        if count:
+        if count and self._whole:
             self._check_end(count, read, end)
 
     def _check_end(self, count: int, read: int, end: float) -> None:
@@ -250,6 +251,17 @@ class FileSource(Source):
             yield Frame(native, self.colour)
             index += 1
             frame = next(self._decoder, None)
+
+    def jump(self, pts: int) -> bool:
+        """Go on with the frame of this time stamp; where False comes back, the source is of no more use."""
+        self._whole = False
+        self._decoder = self._decode()
+        try:
+            self.container.seek(pts, stream=self.stream)
+            self._first = next((frame for frame in self._decoder if frame.pts is None or frame.pts >= pts), None)
+        except (FFmpegError, OverflowError, UserError):
+            return False
+        return self._first is not None and self._first.pts == pts
 
     def _stamp(self, frame: Any, last: int | None) -> int:
         """Make time stamps rise strictly, as every muxer asks."""

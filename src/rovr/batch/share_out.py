@@ -1,0 +1,127 @@
+"""A long video shared out to a Ray cluster, before one machine joins what came back."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rovr.batch.cluster import connected
+from rovr.batch.portions import Portion, Shot, find_scenes, make_portions, repair_portion
+from rovr.batch.ray import anywhere
+from rovr.batch.task import Tools
+from rovr.restore import paired
+from rovr.video.masks import open_masks
+from rovr.video.source import open_source
+
+if TYPE_CHECKING:
+    from rovr.batch.pool import Pool
+    from rovr.restorer import Restorer
+
+TRIES = 3
+"""How often a portion is given to a worker before the joining machine repairs it itself."""
+
+EACH = 4
+"""Portions for each worker: more even out their load, fewer save reading."""
+
+
+class Sharing:
+    """What shows how things go; whoever wants to know overrides what it wants to know."""
+
+    def search(self, frames: int | None) -> None:
+        """Scenes are looked for in so many frames."""
+
+    def searched(self) -> None:
+        """So they were in another one."""
+
+    def begin(self, portions: int, scenes: int) -> None:
+        """So many portions are given out."""
+
+    def step(self, share: float) -> None:
+        """A share of a portion, 0–1, is done."""
+
+    def say(self, text: str) -> None:
+        """What the user should know."""
+
+
+def share_out(
+    shot: Shot,
+    restorer: "Restorer",
+    address: str,
+    tools: Tools,
+    workers: int | None = None,
+    cores: int = 1,
+    sharing: Sharing | None = None,
+) -> None:
+    """Have the scenes of a video repaired into the journal of its output, which somebody holds.
+
+    Every node has to see all files under the same names. What could not be repaired is left to whoever joins.
+
+    Args:
+        shot: the video.
+        restorer: with which it is going to be joined.
+        address: of the cluster, see :func:`rovr.batch.cluster.connected`.
+        tools: the same as the restorer, to be loaded by the workers.
+        workers: at most so many.
+        cores: for each.
+        sharing: told how things go.
+
+    Raises:
+        UserError: no cluster, no room in it, tools that its workers cannot load.
+    """
+    sharing = sharing or Sharing()
+    with connected(address, None if workers is None else workers * cores):
+        from rovr.batch.pool import Pool
+
+        shares: Counter[Portion] = Counter()
+
+        def share(portion: Portion, done: float) -> None:
+            if done > shares[portion]:
+                sharing.step(done - shares[portion])
+                shares[portion] = done  # type: ignore[assignment]
+
+        pool: Pool[Portion] = Pool(anywhere(tools), share, workers, cores)
+        with closing(pool):
+            portions = _search(shot, restorer, EACH * pool.room(), sharing)
+            sharing.begin(len(portions), sum(map(len, portions)))
+            _hand_out(shot, portions, pool, share, sharing)
+
+
+def _search(shot: Shot, restorer: "Restorer", count: int, sharing: Sharing) -> list[Portion]:
+    with open_source(shot.input, max_pixels=shot.max_pixels) as source:
+        masks = open_masks(source.info, shot.mask, shot.boxes, dict(shot.options)["dilate"])
+        sharing.search(source.info.frames)
+        blocks = restorer.blocks(source.info.width, source.info.height)
+        return make_portions(find_scenes(paired(source, masks), blocks, sharing.searched), count)
+
+
+def _hand_out(
+    shot: Shot,
+    portions: Sequence[Portion],
+    pool: "Pool[Portion]",
+    share: Callable[[Portion, float], None],
+    sharing: Sharing,
+) -> None:
+    """Keep the workers busy until every portion is done or given up."""
+    tries: Counter[Portion] = Counter()
+    waiting, running = deque(portions), 0
+    while waiting or running:
+        while waiting and pool.free:
+            portion = waiting.popleft()
+            tries[portion] += 1
+            pool.start(portion, partial(repair_portion, shot, portion))
+            running += 1
+        for portion, outcome in pool.wait():
+            running -= 1
+            if outcome.fault == "passing" and tries[portion] < TRIES:
+                sharing.say(f"{_named(portion)} are repaired again: {outcome.reason}.")
+                waiting.append(portion)
+                continue
+            if outcome.fault:
+                sharing.say(f"{_named(portion)} are left to this machine: {outcome.reason}")
+            share(portion, 1.0)
+
+
+def _named(portion: Portion) -> str:
+    last = portion[-1]
+    return f"Frames {portion[0].mark.index}–{last.mark.index + last.length - 1}"

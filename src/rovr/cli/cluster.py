@@ -1,0 +1,88 @@
+"""``rovr restore --ray``: the scenes of one video, repaired by a cluster, joined by this machine."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rovr.batch.cluster import hushed
+from rovr.batch.portions import Shot
+from rovr.batch.share_out import Sharing, share_out
+from rovr.batch.task import Tools
+from rovr.errors import UserError
+from rovr.restorer import Restorer
+
+if TYPE_CHECKING:
+    from rovr.cli.progress import Display
+    from rovr.cli.restore import Restore
+
+
+class Cluster:
+    """What the verb and its cluster have in common.
+
+    Args:
+        verb: with all its arguments.
+        address: of the cluster.
+        display: where to show how things go.
+
+    Attributes:
+        restorer: what the workers have too; this machine joins their work with it.
+
+    Raises:
+        UserError: arguments that do not go together, or as :meth:`rovr.Restorer.from_pretrained`.
+    """
+
+    def __init__(self, verb: "Restore", address: str, display: "Display") -> None:
+        for name, number in (("workers", verb.workers), ("worker-cores", verb.worker_cores)):
+            if number is not None and number < 1:
+                raise UserError(f"--{name} {number}: give at least 1.")
+        if verb.one_scene:
+            raise UserError(
+                "A video is shared out scene by scene, and --one-scene leaves one; leave out one of the two."
+            )
+        self.verb = verb
+        self.address = address
+        self.display = display
+        self.tools = Tools(verb.editor, verb.selector, verb.contexts, verb.device, verb.weights)
+        self.restorer: Restorer = self.tools.load()
+
+    def share_out(self) -> None:
+        """Have the cluster repair whatever it can.
+
+        Raises:
+            UserError: as :func:`rovr.batch.share_out.share_out`.
+        """
+        verb = self.verb
+        options = {"dilate": verb.dilate, "seed": verb.seed, "crf": verb.crf, "lossless": verb.lossless}
+        shot = Shot(
+            input=verb.input.absolute(),
+            mask=None if verb.mask is None else verb.mask.absolute(),
+            output=Path(verb.output).absolute(),
+            boxes=verb.box,
+            options=(*options.items(), ("provenance", verb.provenance is not None)),
+            max_pixels=verb.max_pixels,
+        )
+        shown = _Shown(self.display)
+        with hushed():
+            share_out(shot, self.restorer, self.address, self.tools, verb.workers, verb.worker_cores, shown)
+
+
+class _Shown(Sharing):
+    """On a terminal: a bar for each of the two passes before the joining."""
+
+    def __init__(self, display: "Display") -> None:
+        self.display = display
+
+    def search(self, frames: int | None) -> None:
+        self.display.start(frames, "looking for scenes")
+
+    def searched(self) -> None:
+        self.display.step()
+
+    def begin(self, portions: int, scenes: int) -> None:
+        self.display.line(f"{scenes} scenes with holes go to the cluster in {portions} portions.")
+        self.display.start(portions, "repairing", "portions")
+
+    def step(self, share: float) -> None:
+        self.display.step(share)
+
+    def say(self, text: str) -> None:
+        self.display.note(text)
