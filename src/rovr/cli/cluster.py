@@ -57,7 +57,7 @@ class Cluster:
             mask=None if verb.mask is None else verb.mask.absolute(),
             output=Path(verb.output).absolute(),
             boxes=verb.box,
-            options=(*options.items(), ("provenance", verb.provenance is not None)),
+            options=(*options.items(), ("grain", verb.grain), ("provenance", verb.provenance is not None)),
             max_pixels=verb.max_pixels,
         )
         shown = _Shown(self.display)
