@@ -72,7 +72,7 @@ def test_scenes_without_a_hole_are_left_out(path, tmp_path):
 def repaired_apart(path, out, count, *, mask=None, boxes=(BOX,), spoil=lambda folder: None, provenance=None):
     """Portions by workers of their own, in any order, then the joining; its summary."""
     restorer = TOOLS.load()
-    options = {**OPTIONS, "provenance": provenance is not None}
+    options = {**OPTIONS, "grain": False, "provenance": provenance is not None}
     shot = Shot(path, mask, out, boxes, tuple(options.items()))
 
     def start(job):
