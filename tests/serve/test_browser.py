@@ -173,12 +173,12 @@ def test_from_a_file_to_a_repaired_file(tab, small, tmp_path):
 
 
 def test_a_job_survives_a_reload_and_can_be_cancelled(tab, tmp_path):
-    long = write_video(tmp_path / "long.mp4", moving_texture(40, 96, 128))
+    long = write_video(tmp_path / "long.mp4", moving_texture(300, 96, 128))
     open_file(tab, long)
     tab.click("text=A box by numbers")
     tab.click("text=Add box")
     tab.click("#restore")
-    until(tab, "/of 40|Reading|Drawing/.test(document.getElementById('joblist').innerText)")
+    until(tab, "/of 300|Reading|Drawing/.test(document.getElementById('joblist').innerText)")
     tab.reload()
     tab.wait_for_selector("#desk:not([hidden])")
     assert "long.mp4" in tab.inner_text("#joblist")
