@@ -110,3 +110,19 @@ def test_release_notes_are_the_changelogs_section():
     changelog = (ROOT / "CHANGELOG.md").read_text()
     assert notes(rovr.__version__, changelog)
     assert "## [Unreleased]" in changelog
+
+
+def test_every_extra_that_is_named_exists():
+    """In extras that hold others, in what documents tell people to install, and in what the program asks for."""
+    extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+    folders = ("src", "docs", "scripts", ".github")
+    paths = [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "Makefile", ROOT / "Dockerfile"]
+    paths += [
+        path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".md", ".yml")
+    ]
+    named = {}
+    for path in paths:
+        for group in re.findall(r"(?:rovr|'\.|\"\.)\[([a-z, ]+)\]", path.read_text()):
+            named |= {extra.strip(): path for extra in group.split(",")}
+    assert {"app", "dev", "ray"} <= set(named)
+    assert {extra: path for extra, path in named.items() if extra not in extras} == {}
