@@ -19,7 +19,7 @@ from rovr.errors import UserError
 from rovr.grain import add_grain
 from rovr.provenance.output import ProvenanceOutput
 from rovr.restorer import Restorer, RestoreResult
-from rovr.resume import Journal, describe_job
+from rovr.resume import Journal, describe_job, job_options
 from rovr.select.base import Selector
 from rovr.video.colour import Frame
 from rovr.video.limits import MAX_PIXELS
@@ -192,8 +192,14 @@ def restore_video(
         if resume:
             journal = stack.enter_context(Journal(Path(out), notes))
             restorer = restorer or Restorer.from_pretrained(editor, selector, device, contexts, weights, cuts)
-            options = {"dilate": dilate, "seed": seed, "crf": crf, "lossless": lossless}
-            options |= {"grain": grain, "provenance": provenance is not None}
+            options = job_options(
+                dilate=dilate,
+                seed=seed,
+                crf=crf,
+                lossless=lossless,
+                grain=grain,
+                provenance=provenance is not None,
+            )
             journal.begin(describe_job(restorer, source.info, mask, boxes, **options))
             if (earlier := journal.finished()) is not None:
                 if provenance is None or Path(provenance).exists():

@@ -37,7 +37,7 @@ class Shot:
         mask: as for :func:`rovr.restore_video`.
         output: whose journal receives the blocks.
         boxes: as there.
-        options: as there and as in the journal: dilate, seed, crf, lossless, provenance.
+        options: as there, from :func:`rovr.resume.job_options`.
         max_pixels: as there.
     """
 

@@ -9,6 +9,7 @@ from rovr.batch.share_out import Sharing, share_out
 from rovr.batch.task import Tools
 from rovr.errors import UserError
 from rovr.restorer import Restorer
+from rovr.resume import job_options
 
 if TYPE_CHECKING:
     from rovr.cli.progress import Display
@@ -51,13 +52,20 @@ class Cluster:
             UserError: as :func:`rovr.batch.share_out.share_out`.
         """
         verb = self.verb
-        options = {"dilate": verb.dilate, "seed": verb.seed, "crf": verb.crf, "lossless": verb.lossless}
+        options = job_options(
+            dilate=verb.dilate,
+            seed=verb.seed,
+            crf=verb.crf,
+            lossless=verb.lossless,
+            grain=verb.grain,
+            provenance=verb.provenance is not None,
+        )
         shot = Shot(
             input=verb.input.absolute(),
             mask=None if verb.mask is None else verb.mask.absolute(),
             output=Path(verb.output).absolute(),
             boxes=verb.box,
-            options=(*options.items(), ("grain", verb.grain), ("provenance", verb.provenance is not None)),
+            options=tuple(options.items()),
             max_pixels=verb.max_pixels,
         )
         shown = _Shown(self.display)

@@ -18,6 +18,20 @@ from rovr.video.source import VideoInfo
 _PLAIN = (bool, int, float, str, type(None))
 
 
+def job_options(
+    *, dilate: int, seed: int, crf: int, lossless: bool, grain: bool, provenance: bool
+) -> dict[str, bool | int]:
+    """The options that count, by their names on the command line; whoever leaves one out is told so."""
+    return {
+        "dilate": dilate,
+        "seed": seed,
+        "crf": crf,
+        "lossless": lossless,
+        "grain": grain,
+        "provenance": provenance,
+    }
+
+
 def describe_job(
     restorer: Restorer,
     info: VideoInfo,
@@ -32,7 +46,7 @@ def describe_job(
         info: of the damaged video.
         mask: as given by the user.
         boxes: as given by the user.
-        options: others that count, by their names on the command line.
+        options: from :func:`job_options`.
     """
     repairer, blocks = restorer.repairer, restorer.blocks(info.width, info.height)
     return {
