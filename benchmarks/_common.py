@@ -10,7 +10,7 @@ from rovr.data.cases import first_clips
 from rovr.evaluate import origin
 from rovr.evaluate.origin import machine
 
-__all__ = ["ROOT", "clips_of", "commit", "machine", "write"]
+__all__ = ["ROOT", "clips_of", "commit", "machine", "span", "write"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,6 +25,11 @@ def clips_of(folder: Path, length: int, size: int) -> dict[str, Tensor]:
     if not folder.is_dir():
         raise SystemExit("give a folder of clips with --clips, or set ROVR_DATA")
     return dict(sorted(first_clips(folder, length, size).items()))
+
+
+def span(seeds: int) -> str:
+    """The seeds in words."""
+    return f"0–{seeds - 1}" if seeds > 1 else "0"
 
 
 def write(path: Path, report: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _common import ROOT, commit, machine, write
+from _common import ROOT, commit, machine, span, write
 
 from rovr.agents import Agent
 from rovr.rl.rollout import greedy
@@ -187,7 +187,7 @@ def main() -> None:
         damage: judge(config(Run("rules", DEFAULT["default"], damage, 0, args.runs), (), args.val), acting)
         for damage in DAMAGE
     }
-    report = {"commit": commit(), "machine": machine(1), "seed": f"0–{args.seeds - 1}"}
+    report = {"commit": commit(), "machine": machine(1), "seed": span(args.seeds)}
     report |= {"length": LENGTH, "size": SIZE, "episodes": EPISODES, "iterations": ITERATIONS}
     rows.sort(key=lambda row: (row["name"], row["damage"], row["seed"]))
     write(args.out, {**report, "rows": summary(rows, bounds), "runs": rows})

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import ROOT, clips_of, commit, machine, write
+from _common import ROOT, clips_of, commit, machine, span, write
 from numpy.typing import NDArray
 
 from rovr.data.corrupt import make_masks
@@ -98,7 +98,7 @@ def main() -> None:
             row |= {"ms_per_frame": 1000 * seconds / (LENGTH * len(clips) * len(found))}
             rows.append(row)
             print(row, flush=True)
-    report = {"commit": commit(), "seed": f"0–{args.seeds - 1}", "machine": machine(1)}
+    report = {"commit": commit(), "seed": span(args.seeds), "machine": machine(1)}
     write(args.out, {**report, "clips": len(clips), "size": SIZE, "rows": rows})
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _common import ROOT, clips_of, commit, machine, write
+from _common import ROOT, clips_of, commit, machine, span, write
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -134,7 +134,7 @@ def main() -> None:
     report = {
         "commit": commit(),
         "machine": machine(1),
-        "seed": f"0–{args.seeds - 1}" if args.seeds > 1 else "0",
+        "seed": span(args.seeds),
         "clips": sorted(firsts),
         "frames": args.length,
         "size": args.size,

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _common import ROOT, clips_of, commit, machine, write
+from _common import ROOT, clips_of, commit, machine, span, write
 from _propagation import chained
 from torch import Tensor
 
@@ -140,11 +140,6 @@ def main() -> None:
     write(args.out, report)
     for row in rows:
         print("{editor:<18}{selector:<12}{hole_psnr:7.2f} dB {hole_ssim:7.3f} {psnr:7.2f} dB".format(**row))
-
-
-def span(seeds: int) -> str:
-    """The seeds in words."""
-    return f"0–{seeds - 1}" if seeds > 1 else "0"
 
 
 def earlier(path: Path, setting: dict[str, Any], measured_now: Sequence[str]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _common import ROOT, clips_of, commit, machine, write
+from _common import ROOT, clips_of, commit, machine, span, write
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -128,7 +128,7 @@ def main() -> None:
     report = {
         "commit": commit(),
         "machine": machine(1),
-        "seed": f"0–{args.seeds - 1}" if args.seeds > 1 else "0",
+        "seed": span(args.seeds),
         "clips": sorted(firsts),
         "frames": args.length,
         "size": args.size,
