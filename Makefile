@@ -19,6 +19,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+BROWSER_TESTS := $(BIN)/python -m pytest -m browser -o faulthandler_timeout=200
 BENCHMARKS := $(filter-out benchmarks/_%.py,$(wildcard benchmarks/*.py))
 
 .PHONY: setup demo test lint type check docs bench reproduce wheel licences sbom clean
@@ -36,8 +37,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/rovr demo
 
+# A browser is a large program that nothing here controls: its tests come after the others and alone, where it is ended
+# whatever it does if it no longer answers, and what failed is tried once more.
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser"
+	$(BROWSER_TESTS) || $(BROWSER_TESTS) --last-failed
 
 lint: setup
 	$(BIN)/ruff check .

@@ -14,6 +14,12 @@ import torch
 cv2.setNumThreads(1)
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "chromium" in item.fixturenames:
+            item.add_marker(pytest.mark.browser)
+
+
 @pytest.fixture(autouse=True)
 def _repeatable():
     torch.set_num_threads(1)

@@ -23,6 +23,7 @@ def chromium() -> Iterator[Any]:
         pytest.skip("no Chromium on this machine: run python scripts/browser.py")
     with sync_api.sync_playwright() as playwright:
         # In a container there is no other user to keep apart from.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=path, args=options)
         yield browser
         browser.close()

@@ -18,8 +18,8 @@ from rovr.provenance.file import TraceFile
 from rovr.serve.limits import Limits
 
 pytest_plugins = ["page_fixtures"]
-pytestmark = pytest.mark.timeout(300)
-PATIENCE = 120_000
+pytestmark = pytest.mark.timeout(150)
+PATIENCE = 100_000
 
 
 @pytest.fixture(scope="module")
