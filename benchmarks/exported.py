@@ -1,4 +1,4 @@
-"""PyTorch beside ONNX Runtime: python benchmarks/onnx.py [--out results/onnx.json].
+"""PyTorch beside ONNX Runtime: python benchmarks/exported.py [--out results/onnx.json].
 
 The clips of benchmarks/speed.py, 25 frames at 256×256, repaired end to end by the same editor once with its networks in
 PyTorch and once in ONNX Runtime, in turn, with one thread and with two. PyTorch runs in float32 as ONNX Runtime does,
