@@ -3,6 +3,7 @@
 Run python benchmarks/page.py [--out FILE] on a machine that has nothing else to do.
 """
 
+import os
 import argparse
 import http.client
 import json
@@ -108,7 +109,7 @@ def main() -> None:
         "benchmark": "page",
         "commit": commit(),
         "seed": 0,
-        "machine": machine(),
+        "machine": machine(os.cpu_count() or 1),
         "target": {"clicks": TARGET_CLICKS, "seconds": TARGET_SECONDS, "server_mb": TARGET_MB},
         "rows": [{**first_frame(), **long_video(arguments.frames, *arguments.size)}],
     }

@@ -102,10 +102,10 @@ class Chain:
         """Steps between frames begin … stop − 1."""
         pairs = [self._measure(i, look) for i in range(begin, stop - 1)]
         looks = [look(i) for i in range(begin, stop)]
-        ahead, back = Moves.of_clip(pairs)
-        onward, homeward = clues(ahead, back, *pictures(looks))
-        found = {begin + k + 1: step for k, step in enumerate(self._correct(ahead, *onward)[:-1])}
-        return found | {-(begin + k + 1): step for k, step in enumerate(self._correct(back, *homeward)) if k}
+        moves = Moves.of_clip(pairs)
+        told = clues(*moves, *pictures(looks))
+        found = {begin + k + 1: step for k, step in enumerate(self._correct(moves[0], *next(told))[:-1])}
+        return found | {-(begin + k + 1): step for k, step in enumerate(self._correct(moves[1], *next(told))) if k}
 
     @torch.inference_mode()
     def _spread(self, index: int, way: int, look: Ask) -> FloatArray:

@@ -8,7 +8,7 @@ frames that saw it, spread over the rest (push-pull), and a U-Net corrects the o
 Before training its correction is zero.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,7 +94,7 @@ def pictures(looks: Sequence[Look]) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(known), torch.from_numpy(gray) / 255
 
 
-def clues(ahead: Moves, back: Moves, known: Tensor, gray: Tensor) -> tuple["Pair", "Pair"]:
+def clues(ahead: Moves, back: Moves, known: Tensor, gray: Tensor) -> Iterator["Pair"]:
     """What speaks for the motion from each frame to the next, and to the previous one.
 
     Args:
@@ -103,18 +103,20 @@ def clues(ahead: Moves, back: Moves, known: Tensor, gray: Tensor) -> tuple["Pair
         known: (T, 1, h, w) in [0, 1], 1 = seen by the camera.
         gray: (T, 1, h, w) in [0, 1], holes filled.
 
-    Returns:
+    Yields:
         Twice, ahead and back: clues (T, CHANNELS, h, w) for :class:`MotionNet`, and the completed flow (T, 2, h, w)
-        that it corrects.
+        that it corrects. One after the other, since each fills hundreds of megabytes where frames are large.
     """
-    roads = ahead.camera, back.camera
+    turned = back.reversed(), ahead.reversed()
     # What is remembered moves with the camera at first, and then along the flow that was so completed.
-    for _ in range(PASSES):
-        onward = _Told.gather(ahead, back, *roads)
-        homeward = _Told.gather(back.reversed(), ahead.reversed(), roads[1].flip(0), roads[0].flip(0))
-        roads = onward.flow(ahead), homeward.flow(back.reversed()).flip(0)
-    backward = homeward.clues(back.reversed(), known.flip(0), gray.flip(0)).flip(0)
-    return (onward.clues(ahead, known, gray), roads[0]), (backward, roads[1])
+    roads = ahead.camera, back.camera
+    for _ in range(PASSES - 1):
+        onward = _Told.gather(ahead, back, *roads).flow(ahead)
+        homeward = _Told.gather(*turned, roads[1].flip(0), roads[0].flip(0)).flow(turned[0])
+        roads = onward, homeward.flip(0)
+    yield _Told.gather(ahead, back, *roads).pair(ahead, known, gray)
+    told = _Told.gather(*turned, roads[1].flip(0), roads[0].flip(0)).pair(turned[0], known.flip(0), gray.flip(0))
+    yield told[0].flip(0), told[1].flip(0)
 
 
 Pair = tuple[Tensor, Tensor]
@@ -154,10 +156,11 @@ class _Told:
         """The completed flow, (T, 2, h, w)."""
         return torch.where(ahead.trust > 0.5, ahead.flow, self.base + ahead.camera)
 
-    def clues(self, ahead: Moves, known: Tensor, gray: Tensor) -> Tensor:
-        """(T, CHANNELS, h, w)."""
+    def pair(self, ahead: Moves, known: Tensor, gray: Tensor) -> Pair:
+        """Clues (T, CHANNELS, h, w), and the completed flow."""
         motions = [_mean(part) for part in (self.seen, self.past, self.future, self.told)]
-        return torch.cat([*motions, self.base / UNIT, ahead.camera / (4 * UNIT), known, gray - 0.5], 1)
+        clues = [*motions, self.base / UNIT, ahead.camera / (4 * UNIT), known, gray - 0.5]
+        return torch.cat(clues, 1), self.flow(ahead)
 
 
 def _carry(witness: Tensor, road: Tensor) -> Tensor:
