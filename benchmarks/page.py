@@ -3,10 +3,10 @@
 Run python benchmarks/page.py [--out FILE] on a machine that has nothing else to do.
 """
 
-import os
 import argparse
 import http.client
 import json
+import os
 import random
 import subprocess
 import sys
