@@ -76,7 +76,7 @@ class Keeper(Protocol):
 
 
 def block_size(
-    pixels: int, window: int, margin: int, memory: int = 3 << 29, bytes_per_pixel: int = 24
+    pixels: int, window: int, margin: int, memory: int = 5 << 28, bytes_per_pixel: int = 24
 ) -> tuple[int, int]:
     """Shrink window and margin so that a block of large frames fits into memory.
 
@@ -216,15 +216,20 @@ class BlockRepairer(Generic[T]):
             start,
         )
         del doubt
+        if state.frames.device.type == "cpu":
+            # The same pixels twice would be the largest part of what a repair needs.
+            for i, item in enumerate(block):
+                item.frame, item.mask = state.frames[i], state.masks[i]
         known = {i: item.trace for i, item in enumerate(block) if item.trace is not None}
         tracker = Tracker(range(start, start + len(block)), known) if self.traced else None
         began = time.perf_counter()
         self.repairer.run(state, generator, lambda edit: self._tell(edit, state), tracker)
         self.seconds += time.perf_counter() - began
+        # Copies, so that no frame keeps the whole block alive.
+        for i, item in enumerate(block):
+            item.frame, item.mask = state.frames[i].cpu().clone(), state.masks[i].cpu().clone()
         for edit in state.edits:
             item = block[edit.frame]
-            # Copies, so that no frame keeps the whole block alive.
-            item.frame = state.frames[edit.frame].cpu().clone()
             item.doubt = state.doubt[edit.frame].cpu().clone()
             item.trace = tracker.traces[edit.frame] if tracker else None
             item.edit = _moved(edit, start)
