@@ -65,14 +65,14 @@ class Clock:
         return run
 
 
-def clip(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def clip(seed: int, size: int = SIZE) -> tuple[torch.Tensor, torch.Tensor]:
     """A smooth texture under a pan, and masks; what is in the picture does not change the cost."""
     generator = torch.Generator().manual_seed(seed)
-    wall = torch.rand(1, 3, SIZE + 16, SIZE + 16 + 3 * LENGTH, generator=generator)
+    wall = torch.rand(1, 3, size + 16, size + 16 + 3 * LENGTH, generator=generator)
     wall = torch.nn.functional.avg_pool2d(wall, 17, stride=1)
     wall = (wall - wall.min()) / (wall.max() - wall.min()) * 255
-    frames = torch.stack([wall[0, :, :, 3 * k : 3 * k + SIZE] for k in range(LENGTH)]).to(torch.uint8)
-    return frames, make_masks("shift", LENGTH, SIZE, SIZE, seed)
+    frames = torch.stack([wall[0, :, :, 3 * k : 3 * k + size] for k in range(LENGTH)]).to(torch.uint8)
+    return frames, make_masks("shift", LENGTH, size, size, seed)
 
 
 @torch.inference_mode()
