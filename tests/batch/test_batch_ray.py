@@ -1,6 +1,5 @@
 """A real cluster of several nodes on this machine; workers and nodes are killed."""
 
-import contextlib
 import json
 import os
 import signal
@@ -8,11 +7,11 @@ import socket
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import moving_texture, write_video
+from ray_nodes import workers
 
 from rovr.batch import cluster
 from rovr.batch.run import Listener, restore_many
@@ -21,6 +20,7 @@ from rovr.cli import main
 from rovr.errors import UserError
 
 pytest.importorskip("ray", reason="rovr[ray] is not installed")
+pytest_plugins = ["ray_nodes"]
 
 TOOLS = Tools(editor="telea", selector="random", device="cpu")
 FAST = ["--editor", "telea", "--selector", "random", "--device", "cpu"]
@@ -90,39 +90,7 @@ def test_arguments_that_do_not_go_together(tmp_path, capsys):
     assert "--worker-cores 0: give at least 1" in told
 
 
-# A head and two nodes, each with room for one worker
-
-
-@pytest.fixture(scope="module")
-def head(request):
-    from ray.cluster_utils import Cluster
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_PRESTART_WORKER_FIRST_DRIVER", "0")
-        # As quick as other processes, and not fifteen steps nicer.
-        patch.setenv("RAY_worker_niceness", "0")
-        # A lost node is noticed in seconds.
-        patch.setenv("RAY_health_check_period_ms", "1000")
-        patch.setenv("RAY_health_check_failure_threshold", "3")
-        small = {"object_store_memory": 80 << 20, "include_dashboard": False}
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **small})
-        made.nodes = [made.add_node(num_cpus=1, object_store_memory=80 << 20) for _ in range(2)]
-        made.wait_for_nodes()
-        yield made
-        made.shutdown()
-
-
-def workers(node):
-    """Processes of a node that hold a worker of ours."""
-    raylet = node.all_processes["raylet"][0].process.pid
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, IndexError):
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == raylet and (folder / "cmdline").read_bytes().startswith(b"ray::Worker"):
-                found.append(int(folder.name))
-    return found
+# A cluster
 
 
 @pytest.fixture
