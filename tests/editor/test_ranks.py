@@ -78,7 +78,7 @@ def test_shares_of_uneven_slices_sum_to_the_terms_and_gradients_of_the_batch(tmp
         if a is not None and b is not None and both is not None:
             assert torch.allclose(a + b, both, rtol=1e-3, atol=1e-4 * float(both.abs().max()))
             moved += int(float(both.abs().max()) > 0)
-    assert moved > 3
+    assert moved > 1
 
 
 def clips(folder: Path) -> Path:

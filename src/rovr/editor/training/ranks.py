@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
 from rovr.errors import UserError
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 PATIENCE = timedelta(days=1)
 """How long processes wait for one that rolls out or validates; the death of one is noticed by ``torchrun``."""
@@ -40,7 +43,7 @@ class Ranks:
         """Whether this one writes files."""
         return self.rank == 0
 
-    def slice(self, items: NDArray[np.generic]) -> NDArray[np.generic]:
+    def slice(self, items: NDArray[Scalar]) -> NDArray[Scalar]:
         """This one's part of a batch, along the first axis."""
         return np.array_split(items, self.count)[self.rank]
 
