@@ -10,7 +10,10 @@ import pytest
 
 @pytest.fixture(scope="module")
 def head() -> Iterator[Any]:
-    """A head, and two nodes with room for one worker each, for all tests of a module that take it."""
+    """A head, and two nodes with room for one worker each, for all tests of a module that take it.
+
+    ``head.workers(node)`` are the processes of a node that hold a worker of ours.
+    """
     from ray.cluster_utils import Cluster
 
     with pytest.MonkeyPatch.context() as patch:
@@ -25,12 +28,12 @@ def head() -> Iterator[Any]:
         made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **small})
         made.nodes = [made.add_node(num_cpus=1, object_store_memory=80 << 20) for _ in range(2)]
         made.wait_for_nodes()
+        made.workers = _workers
         yield made
         made.shutdown()
 
 
-def workers(node: Any) -> list[int]:
-    """Processes of a node that hold a worker of ours."""
+def _workers(node: Any) -> list[int]:
     raylet = node.all_processes["raylet"][0].process.pid
     found = []
     for folder in Path("/proc").glob("[0-9]*"):

@@ -11,7 +11,6 @@ import time
 import numpy as np
 import pytest
 from conftest import moving_texture, write_video
-from ray_nodes import workers
 
 from rovr.batch import cluster
 from rovr.batch.run import Listener, restore_many
@@ -164,7 +163,7 @@ def test_a_killed_worker_harms_nobody(folder, head, monkeypatch):
 
     def kill():
         for node in head.nodes:
-            for pid in workers(node):
+            for pid in head.workers(node):
                 os.kill(pid, signal.SIGKILL)
 
     write_long(folder / "in" / "a.mp4")
@@ -193,7 +192,7 @@ def test_a_lost_node_harms_nobody(tmp_path, head, capsys):
             pass
         node = None
         while node is None and not over.wait(0.01):
-            node = next((node for node in head.nodes if workers(node)), None)
+            node = next((node for node in head.nodes if head.workers(node)), None)
         if node is not None:
             lost.append(node)
             head.remove_node(node, allow_graceful=False)

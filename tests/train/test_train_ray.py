@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ray_nodes import workers
 from test_agents import LENGTH, SIDE, figures, films
 
 from rovr.cli import main
@@ -63,7 +62,7 @@ def test_workers_on_two_nodes(alone, head, tmp_path, monkeypatch, capsys) -> Non
     sizes = [f"--{name}={value}" for name, value in SIZES.items()]
     command = ["train", "agents", "--data", "clips", "--out", str(tmp_path), "--iterations=2", "--drill=1", *sizes]
     assert main([*command, "--imitate=0", "--ray", head.address]) == 0
-    assert sum(len(workers(node)) for node in head.nodes) in (0, 1, 2)
+    assert sum(len(head.workers(node)) for node in head.nodes) in (0, 1, 2)
     assert "workers" in capsys.readouterr().out
     assert_same(alone.out, tmp_path)
 
@@ -75,7 +74,7 @@ def test_killed_workers(alone, head, tmp_path, at_turn, turn) -> None:
 
     def kill() -> None:
         for node in head.nodes:
-            for pid in workers(node):
+            for pid in head.workers(node):
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)
 
