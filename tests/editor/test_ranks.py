@@ -20,7 +20,9 @@ from rovr.editor.training.course import Course
 from rovr.editor.training.moving import Moving
 from rovr.editor.training.ranks import Ranks
 from rovr.editor.training.repairing import Repairing
+from rovr.editor.training.run import _train
 from rovr.editor.training.samples import SampleStore
+from rovr.errors import UserError
 
 SIZES = [
     "--steps=10", "--batch=3", "--round-samples=6", "--reuse=2", "--window=32", "--length=4", "--size=64",
@@ -137,3 +139,8 @@ def test_two_processes_learn_what_one_does_and_go_on_exactly(tmp_path: Path) -> 
     assert losses(tmp_path / "parts") == two
     a, b = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("two", "parts"))
     assert all(torch.equal(a["net"][name], b["net"][name]) for name in a["net"])
+
+
+def test_more_processes_than_edits_of_a_batch() -> None:
+    with pytest.raises(UserError, match="--batch 2 cannot be shared by 4 processes"):
+        _train(TINY, Ranks(3, 4), print)
