@@ -1,6 +1,5 @@
 """A real cluster of several nodes on this machine; workers and nodes are killed."""
 
-import contextlib
 import json
 import os
 import signal
@@ -8,7 +7,6 @@ import socket
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +19,7 @@ from rovr.cli import main
 from rovr.errors import UserError
 
 pytest.importorskip("ray", reason="rovr[ray] is not installed")
+pytest_plugins = ["ray_nodes"]
 
 TOOLS = Tools(editor="telea", selector="random", device="cpu")
 FAST = ["--editor", "telea", "--selector", "random", "--device", "cpu"]
@@ -90,39 +89,7 @@ def test_arguments_that_do_not_go_together(tmp_path, capsys):
     assert "--worker-cores 0: give at least 1" in told
 
 
-# A head and two nodes, each with room for one worker
-
-
-@pytest.fixture(scope="module")
-def head(request):
-    from ray.cluster_utils import Cluster
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_PRESTART_WORKER_FIRST_DRIVER", "0")
-        # As quick as other processes, and not fifteen steps nicer.
-        patch.setenv("RAY_worker_niceness", "0")
-        # A lost node is noticed in seconds.
-        patch.setenv("RAY_health_check_period_ms", "1000")
-        patch.setenv("RAY_health_check_failure_threshold", "3")
-        small = {"object_store_memory": 80 << 20, "include_dashboard": False}
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **small})
-        made.nodes = [made.add_node(num_cpus=1, object_store_memory=80 << 20) for _ in range(2)]
-        made.wait_for_nodes()
-        yield made
-        made.shutdown()
-
-
-def workers(node):
-    """Processes of a node that hold a worker of ours."""
-    raylet = node.all_processes["raylet"][0].process.pid
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, IndexError):
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == raylet and (folder / "cmdline").read_bytes().startswith(b"ray::Worker"):
-                found.append(int(folder.name))
-    return found
+# A cluster
 
 
 @pytest.fixture
@@ -196,7 +163,7 @@ def test_a_killed_worker_harms_nobody(folder, head, monkeypatch):
 
     def kill():
         for node in head.nodes:
-            for pid in workers(node):
+            for pid in head.workers(node):
                 os.kill(pid, signal.SIGKILL)
 
     write_long(folder / "in" / "a.mp4")
@@ -225,7 +192,7 @@ def test_a_lost_node_harms_nobody(tmp_path, head, capsys):
             pass
         node = None
         while node is None and not over.wait(0.01):
-            node = next((node for node in head.nodes if workers(node)), None)
+            node = next((node for node in head.nodes if head.workers(node)), None)
         if node is not None:
             lost.append(node)
             head.remove_node(node, allow_graceful=False)

@@ -66,7 +66,7 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise UserError("--ray needs Ray; install it with pip install 'rovr[ray]'.") from error
+        raise UserError("Ray is not installed; install it with pip install 'rovr[ray]'.") from error
     return ray
 
 

@@ -70,6 +70,15 @@ class Worker:
         return self.done
 
 
+def room_on(node: dict[str, Any], cores: int, gpus: int) -> int:
+    """How many workers a node holds that take so many cores and GPUs each; ``node`` as Ray describes it."""
+    if not node["Alive"]:
+        return 0
+    has = node["Resources"]
+    room = int(has.get("CPU", 0) // cores)
+    return min(room, int(has.get("GPU", 0) // gpus)) if gpus else room
+
+
 class Pool(Generic[K]):
     """Actors, begun when there is work and room.
 
@@ -105,15 +114,9 @@ class Pool(Generic[K]):
     def room(self) -> int:
         """How many actors the cluster holds, whoever else uses it."""
         if time.monotonic() - self._looked > BEAT:
-            self._looked, self._room = time.monotonic(), sum(map(self._fits, ray.nodes()))
+            self._looked = time.monotonic()
+            self._room = sum(room_on(node, self.cores, self.gpus) for node in ray.nodes())
         return self._room if self.count is None else min(self.count, self._room)
-
-    def _fits(self, node: dict[str, Any]) -> int:
-        if not node["Alive"]:
-            return 0
-        has = node["Resources"]
-        cores = int(has.get("CPU", 0) // self.cores)
-        return min(cores, int(has.get("GPU", 0))) if self.gpus else cores
 
     @property
     def free(self) -> int:

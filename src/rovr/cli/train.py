@@ -11,8 +11,7 @@ class TrainEditor(TrainConfig):
         """Do it."""
         from rovr.editor.training.run import train_editor
 
-        path = train_editor(self)
-        print(f"weights: {path}")
+        train_editor(self)
 
 
 class TrainAgents(AgentTrainConfig):

@@ -7,33 +7,26 @@ average: a baseline that needs no critic. Then all go on from the repair of the 
 would. π1 has nothing to pick, and learns nothing.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rovr.data.cases import Case
 from rovr.mdp.environment import RepairEnv
+
+ORDER = 1
+"""Sets the chance that orders a clip's frames apart from the one that drew it."""
 
 
 class DrillEnv(RepairEnv):
-    """See the module's docstring; arguments as for :class:`RepairEnv`, where ``group`` is the number of copies.
+    """See the module's docstring; arguments as for :class:`RepairEnv`, where ``group`` is the number of copies."""
 
-    Attributes:
-        seed: of the order of the frames.
-    """
-
-    seed = 0
-
-    def reset_group(self, generator: torch.Generator, group: int) -> dict[str, Tensor]:
-        """Draw clips, and their orders."""
-        self.seed = int(torch.randint(2**31, (), generator=generator))
-        return super().reset_group(generator, group)
-
-    def begin(self, cases: list[Case], group: int = 1) -> dict[str, Tensor]:
-        """Start on given clips."""
-        self.chance = np.random.default_rng(self.seed)
-        return super().begin(cases, group)
+    def start(self, seeds: Sequence[int], group: int) -> dict[str, Tensor]:
+        """Start on the clip of each seed, which decides the order of its frames too, whoever is beside it."""
+        self.chances = [np.random.default_rng([seed, ORDER]) for seed in seeds]
+        return super().start(seeds, group)
 
     def _repair(self, rows: Tensor, rewards: Tensor) -> None:
         """Make every copy's repair, compare them, and keep the first one's."""
@@ -50,7 +43,8 @@ class DrillEnv(RepairEnv):
         if self.role == 0:
             pending = self.pending[:: self.copies].cpu().numpy()
             # Clips that are done pick frame 0, as everywhere.
-            picks = [int(self.chance.choice(row.nonzero()[0])) if row.any() else 0 for row in pending]
+            rows = zip(self.chances, pending, strict=True)
+            picks = [int(chance.choice(row.nonzero()[0])) if row.any() else 0 for chance, row in rows]
             chosen = torch.tensor(picks, device=self.pending.device).repeat_interleave(self.copies)
             observation["mask"] = F.one_hot(chosen, self.pending.shape[1]).bool()
         return observation

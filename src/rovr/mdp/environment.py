@@ -4,7 +4,7 @@ A repair is unrolled into 1 + K micro-steps, each "pick one of n frames under a 
 then its contexts one by one (π2, role k). The repair is made, and rewarded, with the last of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -21,6 +21,13 @@ from rovr.mdp.reward import Reward
 from rovr.mdp.state import RepairState
 
 MakeCase = Callable[[np.random.Generator], Case]
+
+
+def draw_seeds(generator: torch.Generator, size: int, group: int) -> list[int]:
+    """One seed for each clip of B episodes, each of which is repaired ``group`` times."""
+    if size % group:
+        raise ValueError(f"{size} episodes cannot be split into groups of {group}")
+    return torch.randint(2**31, (size // group,), generator=generator, device=generator.device).tolist()
 
 
 class RepairEnv:
@@ -59,9 +66,10 @@ class RepairEnv:
 
     def reset_group(self, generator: torch.Generator, group: int) -> dict[str, Tensor]:
         """Draw B / group clips, each to be repaired ``group`` times."""
-        if self.size % group:
-            raise ValueError(f"{self.size} episodes cannot be split into groups of {group}")
-        seeds = torch.randint(2**31, (self.size // group,), generator=generator).tolist()
+        return self.start(draw_seeds(generator, self.size, group), group)
+
+    def start(self, seeds: Sequence[int], group: int) -> dict[str, Tensor]:
+        """Start on the clip of each seed, ``group`` times; any number of seeds, whatever :attr:`size` says."""
         return self.begin([self.make(np.random.default_rng(seed)) for seed in seeds], group)
 
     @torch.inference_mode()
@@ -102,7 +110,8 @@ class RepairEnv:
         if self.role < self.contexts:
             self.role += 1
         else:
-            self._repair(alive.nonzero().flatten(), rewards)
+            if bool(alive.any()):
+                self._repair(alive.nonzero().flatten(), rewards)
             self.role = 0
             self.action.fill_(-1)
         return self._observe(), rewards, ~self.pending.any(1)

@@ -12,6 +12,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {
         "iterations": 6,
         "episodes": 4,
+        "shard": 2,
         "length": 6,
         "size": 64,
         "imitate": 2,
@@ -36,6 +37,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "poster": {
         "iterations": 1000,
         "episodes": 16,
+        "shard": 16,
         "length": 25,
         "size": 256,
         "encoder": "resnet50",
@@ -53,6 +55,7 @@ COMMON: dict[str, Any] = {
     "decibels": False,
     "relative": False,
     "group": 1,
+    "shard": 4,
     "imitate": 0,
     "drill": 0,
 }
@@ -98,6 +101,8 @@ class AgentTrainConfig:
     """Measure a repair against what the rule 'sight' makes of the frame, and not against the damaged one."""
     group: int | None = None
     """How often each clip that is drawn is repaired, side by side; divides the episodes. GRPO has its own."""
+    shard: int | None = None
+    """Episodes that are repaired in one pass, and by one worker; large ones suit a GPU. They decide the last bits."""
     contexts: int = 2
     """K, contexts of a repair."""
     damage: tuple[str, ...] = ("shift",)
@@ -114,8 +119,12 @@ class AgentTrainConfig:
     """Learning rate; by default the algorithm's."""
     seed: int = 0
     """Decides everything that is drawn."""
+    workers: int | None = None
+    """Processes that repair, on this machine or, with --ray, anywhere; they change nothing but the time it takes."""
+    ray: str | None = None
+    """Repair on a Ray cluster: auto, local, or host:port of its head. Then as many workers as it has room for."""
     threads: int = 2
-    """Threads that compute."""
+    """Threads that compute, in each process."""
     device: str = "cpu"
     """Where editor and agents run."""
     save_minutes: float = 3.0
@@ -142,6 +151,7 @@ class Settled:
     decibels: bool
     relative: bool
     group: int
+    shard: int
     options: dict[str, Any]
 
 
@@ -161,6 +171,9 @@ def settle(config: AgentTrainConfig) -> Settled:
     settled = Settled(**{**preset, **given}, options={**options, "seed": config.seed})
     if settled.episodes % settled.group:
         raise UserError(f"--episodes {settled.episodes} cannot be split into groups of --group {settled.group}")
+    for name, number in (("shard", settled.shard), ("workers", config.workers)):
+        if number is not None and number < 1:
+            raise UserError(f"--{name} {number}: give at least 1")
     if settled.size % 2:
         raise UserError(f"--size {settled.size} must be even")
     if settled.length < config.contexts + 1:

@@ -1,8 +1,10 @@
 """``rovr train agents``: put clips, editor, environment and learners together."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +12,19 @@ import numpy as np
 import torch
 
 from rovr.agents import Agent, AgentConfig
+from rovr.batch.cluster import connected
 from rovr.data.cases import Case, CaseDraw, ClipDraw, check_kinds, first_clips, make_case
-from rovr.editor.aligned import AlignedEditor
-from rovr.editor.loading import load_editor
 from rovr.editor.training.tracker import open_tracker
 from rovr.errors import UserError
-from rovr.flow import load_flow
-from rovr.mdp.drill import DrillEnv
-from rovr.mdp.encoder import load_encoder
 from rovr.mdp.environment import RepairEnv
-from rovr.mdp.reward import Reward
 from rovr.metrics import psnr
-from rovr.perceptual import PerceptualLoss
 from rovr.rl import load_learner
 from rovr.rl.env import Expert
 from rovr.rl.rollout import Act, Rollout, collect, greedy
 from rovr.train.config import AgentTrainConfig, Settled, settle
 from rovr.train.experts import sight
+from rovr.train.rooms import DRILL, WHOLE, build_env, build_rooms
+from rovr.train.shards import Crew, Player, ShardedEnv
 from rovr.train.trainer import AgentTrainer, Stage
 
 VALIDATION_SEED = 1000
@@ -44,12 +42,17 @@ def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -
     settled = settle(config)
     check_kinds(config.damage)
     torch.set_num_threads(config.threads)
+    config = anywhere(config)
     draw = CaseDraw(ClipDraw.open(config.data, settled.length, settled.size), config.damage)
-    env = build_env(config, settled, draw, say)
+    with crew_of(config, settled, draw, say) as crew:
+        return _train(config, settled, draw, crew, say)
+
+
+def _train(config: AgentTrainConfig, settled: Settled, draw: CaseDraw, crew: Crew, say: Callable[[str], None]) -> Path:
     shape = AgentConfig(settled.encoder, config.contexts, shared=config.shared, seed=config.seed)
     agent = Agent(shape if config.rule is None else replace(shape, rule=config.rule))
     agent.to(config.device)
-    stages = build_stages(config, settled, agent, env)
+    stages = build_stages(config, settled, agent, crew)
     validate = None
     if config.val is not None:
         watched = build_env(config, settled, draw, lambda line: None)
@@ -70,6 +73,7 @@ def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -
         "length": settled.length,
         "size": settled.size,
         "episodes": settled.episodes,
+        "shard": settled.shard,
     }
     say(f"training agents by {config.algorithm}, {settled.episodes} clips side by side, into {config.out}")
     tracker = open_tracker(config.wandb, config.out, asdict(config))
@@ -79,15 +83,40 @@ def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -
     return trainer.weights
 
 
-def build_stages(config: AgentTrainConfig, settled: Settled, agent: Agent, env: RepairEnv) -> list[Stage]:
+def anywhere(config: AgentTrainConfig) -> AgentTrainConfig:
+    """The same settings for someone who is in another folder."""
+    editor = None if config.editor is None else config.editor.absolute()
+    perceptual = config.perceptual
+    if perceptual is not None and Path(perceptual).exists():
+        perceptual = str(Path(perceptual).absolute())
+    return replace(config, data=tuple(path.absolute() for path in config.data), editor=editor, perceptual=perceptual)
+
+
+@contextmanager
+def crew_of(config: AgentTrainConfig, settled: Settled, draw: CaseDraw, say: Callable[[str], None]) -> Iterator[Crew]:
+    """Who plays the episodes: this process, or workers."""
+    if config.ray is None and config.workers in (None, 1):
+        yield Player(build_rooms(config, settled, draw, say))
+        return
+    cores = None if config.workers is None else config.workers * config.threads
+    with connected(config.ray or "local", cores):
+        from rovr.train.cluster import RayCrew
+
+        build = partial(build_rooms, config, settled, draw)
+        with RayCrew(build, config.workers, config.threads, config.device, say) as crew:
+            say(f"episodes are played by workers on Ray, in shards of {settled.shard}")
+            yield crew
+
+
+def build_stages(config: AgentTrainConfig, settled: Settled, agent: Agent, crew: Crew) -> list[Stage]:
     """What the agents go through."""
     stages = []
+    env = ShardedEnv(crew, WHOLE, settled.episodes, settled.group, settled.shard)
     if settled.imitate and config.algorithm not in ("dqn", "imitation"):
         learner = load_learner("imitation", agent, sight, seed=config.seed)
         stages.append(Stage("imitate", learner, settled.imitate, env))
     if settled.drill and config.algorithm not in ("dqn", "imitation"):
-        parts = (env.editor, env.encoder, env.make, env.reward, env.size, env.contexts)
-        room = DrillEnv(*parts, group=math.gcd(TRIES, env.size))
+        room = ShardedEnv(crew, DRILL, settled.episodes, math.gcd(TRIES, settled.episodes), settled.shard)
         # Where rewards are centred nothing is left for critics; those who share a trunk learn what they can.
         options: dict[str, Any] = {"gamma": 0.0, "lam": 1.0, "epochs": 6, "value_epochs": 6 if config.shared else 0}
         options |= {"seed": config.seed, "minibatch": 128, "lr": 5e-4, "entropy": 0.003}
@@ -95,34 +124,6 @@ def build_stages(config: AgentTrainConfig, settled: Settled, agent: Agent, env: 
         stages.append(Stage("drill", learner, settled.drill, room))
     learner = load_learner(config.algorithm, agent, sight, **settled.options)
     return [*stages, Stage(config.algorithm, learner, settled.iterations, env, config.turns)]
-
-
-def build_env(config: AgentTrainConfig, settled: Settled, draw: CaseDraw, say: Callable[[str], None]) -> RepairEnv:
-    """The decision process with a frozen editor."""
-    editor = load_editor("aligned", config.device, config.editor)
-    assert isinstance(editor, AlignedEditor)
-    editor.net.requires_grad_(False)
-    perceptual = None
-    if settled.perceptual != "none":
-        path = None if settled.perceptual == "download" else Path(settled.perceptual)
-        perceptual = PerceptualLoss.load(path).to(config.device)
-    flow = None if settled.flow == "none" else load_flow(settled.flow)
-    say(
-        f"reward: error in the hole{' and VGG-16 features' if perceptual else ''}"
-        f"{' in decibels' if settled.decibels else ''}; "
-        f"flow at the end: {settled.flow if flow else 'none'}"
-    )
-    reward = Reward(perceptual, flow=flow, flow_weight=config.flow_weight, decibels=settled.decibels)
-    return RepairEnv(
-        editor,
-        load_encoder(settled.encoder).to(config.device),
-        draw,
-        reward,
-        settled.episodes,
-        config.contexts,
-        settled.group,
-        settled.relative,
-    )
 
 
 def validation_cases(config: AgentTrainConfig, settled: Settled) -> list[Case]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from rovr.editor.learned import LearnedEditor
 from rovr.editor.training.config import TrainConfig
+from rovr.editor.training.ranks import ALONE, Ranks
 from rovr.editor.training.samples import Arrays, Fields
 from rovr.perceptual import PerceptualLoss
 
@@ -35,8 +36,13 @@ class Course(ABC):
         """The part of an editor's network that learns."""
 
     @abstractmethod
-    def terms(self, net: nn.Module, batch: dict[str, Tensor], perceptual: PerceptualLoss | None) -> dict[str, Tensor]:
-        """Named figures of a batch, each a mean; those that :meth:`weights` names make the loss."""
+    def terms(
+        self, net: nn.Module, batch: dict[str, Tensor], perceptual: PerceptualLoss | None, ranks: Ranks = ALONE
+    ) -> dict[str, Tensor]:
+        """Named figures of a batch, each a mean; those that :meth:`weights` names make the loss.
+
+        Where several processes hold slices of the batch, each gives its share of the mean over the whole.
+        """
 
     @abstractmethod
     def weights(self, config: TrainConfig, perceptual: float) -> dict[str, float]:

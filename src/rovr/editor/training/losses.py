@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from rovr.editor.training.ranks import ALONE, Ranks
 from rovr.metrics import hole_error
 from rovr.perceptual import PerceptualLoss
 
@@ -29,6 +30,7 @@ def repair_losses(
     flows: Tensor,
     batch: Mapping[str, Tensor],
     perceptual: PerceptualLoss | None,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Tensor]:
     """Named terms of the training loss, each a mean over the batch.
 
@@ -42,6 +44,7 @@ def repair_losses(
         flows: (B, K, 2, h, w) its flows.
         batch: what it saw and should have made; see :class:`rovr.editor.training.repairing.Repairing`.
         perceptual: None leaves the perceptual term away.
+        ranks: who else holds a part of the batch; then each term is this one's share of the mean over the whole.
     """
     mask, truth = batch["mask"], batch["truth"]
     error = hole_error(image, truth, mask)
@@ -50,12 +53,12 @@ def repair_losses(
     where = batch["agree"] * (0.1 + small_mask[:, None])
     gap = ((flows - batch["teacher"]).square().sum(2, keepdim=True) + 0.01).sqrt().clamp(max=30)
     losses = {
-        "log_mse": torch.log(error + EASY).mean(),
-        "consensus": torch.log(small_error + EASY).mean(),
-        "flow": (gap * where).sum() / where.sum().clamp(min=1),
-        "psnr": -10 * torch.log10(error.detach().clamp(min=1e-8)).mean(),
+        "log_mse": ranks.mean(torch.log(error + EASY)),
+        "consensus": ranks.mean(torch.log(small_error + EASY)),
+        "flow": (gap * where).sum() / ranks.total(where.sum()).clamp(min=1),
+        "psnr": -10 * ranks.mean(torch.log10(error.detach().clamp(min=1e-8))),
     }
     if perceptual is not None:
         pasted = torch.lerp(truth, image, mask)
-        losses["perceptual"] = perceptual(pasted, truth, mask).mean()
+        losses["perceptual"] = ranks.mean(perceptual(pasted, truth, mask))
     return losses

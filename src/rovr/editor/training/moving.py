@@ -15,6 +15,7 @@ from rovr.editor.learned import LearnedEditor
 from rovr.editor.motion import CHANNELS, Moves, clues, pictures
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.course import Course
+from rovr.editor.training.ranks import ALONE, Ranks
 from rovr.editor.training.samples import Arrays, Fields
 from rovr.mdp.state import RepairState
 from rovr.perceptual import PerceptualLoss
@@ -61,13 +62,15 @@ class Moving(Course):
         """What completes motion."""
         return net.get_submodule("motion")
 
-    def terms(self, net: nn.Module, batch: dict[str, Tensor], perceptual: PerceptualLoss | None) -> dict[str, Tensor]:
+    def terms(
+        self, net: nn.Module, batch: dict[str, Tensor], perceptual: PerceptualLoss | None, ranks: Ranks = ALONE
+    ) -> dict[str, Tensor]:
         """``motion``: negative log-likelihood of an exponential distribution of errors; ``flow``: mean error, pixels.
 
         The first makes the network say how far off it is; it also keeps what cannot be known from ruling the rest.
         """
         correction, doubt = self.taught(net)(batch["clues"])
-        weight = batch["weight"] / batch["weight"].sum().clamp(min=1)
+        weight = batch["weight"] / ranks.total(batch["weight"].sum()).clamp(min=1)
         gap = ((correction - batch["correction"]).square().sum(1, keepdim=True) + 0.0025).sqrt()
         before = (batch["correction"].square().sum(1, keepdim=True) + 0.0025).sqrt()
         return {

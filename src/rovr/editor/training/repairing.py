@@ -21,6 +21,7 @@ from rovr.editor.learned import LearnedEditor
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.course import Course
 from rovr.editor.training.losses import repair_losses
+from rovr.editor.training.ranks import ALONE, Ranks
 from rovr.editor.training.samples import Arrays, Fields
 from rovr.editor.views import Views
 from rovr.editor.window import Window
@@ -83,10 +84,12 @@ class Repairing(Course):
         """All of it; the completion of motion, which has its own course, gets no gradient here."""
         return net
 
-    def terms(self, net: nn.Module, batch: dict[str, Tensor], perceptual: PerceptualLoss | None) -> dict[str, Tensor]:
+    def terms(
+        self, net: nn.Module, batch: dict[str, Tensor], perceptual: PerceptualLoss | None, ranks: Ranks = ALONE
+    ) -> dict[str, Tensor]:
         """See :func:`repair_losses`."""
         fusion = net(_views(batch))
-        return repair_losses(fusion.image, fusion.consensus, fusion.flows, batch, perceptual)
+        return repair_losses(fusion.image, fusion.consensus, fusion.flows, batch, perceptual, ranks)
 
     def weights(self, config: TrainConfig, perceptual: float) -> dict[str, float]:
         """L = λ · perceptual + (1 − λ) · error, and the two that help along."""

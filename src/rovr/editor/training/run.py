@@ -1,6 +1,7 @@
 """``rovr train editor``: put data, trainer and validation together."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 from rovr.data.cases import ClipDraw, check_kinds, first_clips, make_case
 from rovr.editor.loading import load_editor
 from rovr.editor.training.config import TrainConfig
+from rovr.editor.training.ranks import Ranks, joined
 from rovr.editor.training.trainer import Trainer
 from rovr.errors import UserError
 from rovr.mdp.state import RepairState
@@ -33,6 +35,13 @@ def train_editor(config: TrainConfig, say: Callable[[str], None] = print) -> Pat
     if config.part == "motion" and config.editor != "aligned":
         raise UserError(f"the editor '{config.editor}' completes no motion; --part motion is for 'aligned'")
     check_kinds(config.damage)
+    with joined(config.device) as (ranks, device):
+        return _train(replace(config, device=device), ranks, say if ranks.first else lambda line: None)
+
+
+def _train(config: TrainConfig, ranks: Ranks, say: Callable[[str], None]) -> Path:
+    if config.batch < ranks.count:
+        raise UserError(f"--batch {config.batch} cannot be shared by {ranks.count} processes")
     draw = ClipDraw.open(config.data, config.length, config.size)
     what = f"the {config.part} of '{config.editor}'"
     say(f"training {what} on {draw.sequences} sequences, on {config.device}, into {config.out}")
@@ -40,7 +49,7 @@ def train_editor(config: TrainConfig, say: Callable[[str], None] = print) -> Pat
         say("without the perceptual loss (λ = 0): give VGG-16 weights with --perceptual to have it")
 
     validate = None
-    if config.val is not None:
+    if config.val is not None and ranks.first:
         clips = list(first_clips(config.val, config.length, config.size).values())
 
         def validate(weights: Path) -> dict[str, float]:
@@ -48,8 +57,9 @@ def train_editor(config: TrainConfig, say: Callable[[str], None] = print) -> Pat
             say("validation, hole-PSNR with 'coverage' contexts: {coverage:.2f} dB".format(**figures))
             return figures
 
-    trainer = Trainer(config, draw, validate)
+    trainer = Trainer(config, draw, validate, ranks)
     trainer.run()
+    say(f"weights: {trainer.weights}")
     return trainer.weights
 
 

@@ -19,6 +19,7 @@ from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.courses import course_of
 from rovr.editor.training.log import TrainLog
 from rovr.editor.training.losses import perceptual_weight
+from rovr.editor.training.ranks import ALONE, Ranks
 from rovr.editor.training.rounds import Draw, open_round
 from rovr.editor.training.samples import SampleStore
 from rovr.editor.training.tracker import open_tracker
@@ -44,10 +45,11 @@ class Trainer:
         config: settings.
         draw: source of undamaged clips.
         validate: given a weights file, figures to log under ``val/``; called after each round.
+        ranks: which of several processes this is, all of which run the same.
     """
 
-    def __init__(self, config: TrainConfig, draw: Draw, validate: Validate | None = None) -> None:
-        self.config, self.draw, self.validate = config, draw, validate
+    def __init__(self, config: TrainConfig, draw: Draw, validate: Validate | None = None, ranks: Ranks = ALONE) -> None:
+        self.config, self.draw, self.validate, self.ranks = config, draw, validate, ranks
         self.course = course_of(config)
         torch.manual_seed(config.seed)
         self.device = torch.device(config.device)
@@ -74,8 +76,8 @@ class Trainer:
         torch.set_num_threads(self.config.threads)
         if self.checkpoint.exists():
             self.load()
-        tracker = open_tracker(self.config.wandb, self.config.out, asdict(self.config))
-        log = TrainLog(self.config.out, self.step, tracker=tracker)
+        self._meet()
+        log = self._log()
         saved = time.monotonic()
         end = min(self.config.steps, stop_at or self.config.steps)
         while self.step < end:
@@ -84,17 +86,22 @@ class Trainer:
             for at in range(first, min(self.config.round_steps, first + end - self.step)):
                 batch = self._batch(store, index, at)
                 figures = self.learn(batch)
-                log.add(figures)
                 self.step += 1
+                if log is None:
+                    continue
+                log.add(figures)
                 if self.step % self.config.log_every == 0:
                     log.flush(self.step, self.config.steps)
                 if time.monotonic() - saved > 60 * self.config.save_minutes:
                     self.save()
                     saved = time.monotonic()
+            if log is None:
+                continue
             self.save()
             self.course.picture(self.net, batch, self.config.out / "pictures" / f"{self.step:06d}.png")
             if self.validate is not None:
                 log.write(self.step, {f"val/{k}": v for k, v in self.validate(self.weights).items()})
+        self._meet()
 
     @property
     def weights(self) -> Path:
@@ -109,27 +116,44 @@ class Trainer:
             group["lr"] = rate
         share = perceptual_weight(self.step, config.steps, config.perceptual_final) if self.perceptual else 0.0
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16):
-            terms = self.course.terms(self.net, batch, self.perceptual)
+            terms = self.course.terms(self.net, batch, self.perceptual, self.ranks)
         weights = self.course.weights(config, share)
         loss = torch.stack([weights[name] * term for name, term in terms.items() if name in weights]).sum()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        self.ranks.sum_gradients(self.taught.parameters())
         norm = nn.utils.clip_grad_norm_(self.taught.parameters(), 1.0)
         if bool(torch.isfinite(norm)):
             self.optimiser.step()
         decay = min(config.ema, (self.step + 1) / (self.step + 10))
         for name, tensor in self.net.state_dict().items():
             self.average[name].lerp_(tensor, 1 - decay)
-        figures = {name: float(term.detach()) for name, term in terms.items()}
-        return {**figures, "loss": float(loss.detach()), "gradient": float(norm), "lr": rate, "lambda": share}
+        shares = {**terms, "loss": loss}
+        whole = self.ranks.total(torch.stack([term.detach().float() for term in shares.values()])).tolist()
+        figures = dict(zip(shares, whole, strict=True))
+        return {**figures, "gradient": float(norm), "lr": rate, "lambda": share}
 
     def _open_round(self, index: int) -> SampleStore:
         """Roll out with the averaged weights as they were when the round began."""
         config = self.config
         behaviour = config.out / "behaviour.safetensors"
-        if self.step == index * config.round_steps:
-            write_weights(behaviour, self.average, {"step": self.step})
-        return open_round(config, index, behaviour, self.draw)
+        if self.ranks.first:
+            if self.step == index * config.round_steps:
+                write_weights(behaviour, self.average, {"step": self.step})
+            open_round(config, index, behaviour, self.draw)
+        self._meet()
+        return open_round(config, index, behaviour, self.draw)  # finished by now, and found so by all
+
+    def _log(self) -> TrainLog | None:
+        """Where figures go; one process speaks for all."""
+        if not self.ranks.first:
+            return None
+        tracker = open_tracker(self.config.wandb, self.config.out, asdict(self.config))
+        return TrainLog(self.config.out, self.step, tracker=tracker)
+
+    def _meet(self) -> None:
+        """Wait for the other processes."""
+        self.ranks.same(self.step, "the steps that they have done")
 
     def _batch(self, store: SampleStore, index: int, at: int) -> dict[str, Tensor]:
         per_pass = store.size // self.config.batch
@@ -137,7 +161,8 @@ class Trainer:
         order = np.random.default_rng([self.config.seed, index, turn]).permutation(store.size)
         flips = np.random.default_rng([self.config.seed, index, turn, place]).random((self.config.batch, 3)) < 0.5
         picked = order[place * self.config.batch : (place + 1) * self.config.batch]
-        return {name: tensor.to(self.device) for name, tensor in store.read(picked, flips).items()}
+        batch = store.read(self.ranks.slice(picked), self.ranks.slice(flips))
+        return {name: tensor.to(self.device) for name, tensor in batch.items()}
 
     def save(self) -> None:
         """Write the checkpoint and the averaged weights; each appears whole or not at all."""
