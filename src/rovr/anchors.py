@@ -53,35 +53,29 @@ class Anchors(Generic[T]):
         kept: in the order of the video.
     """
 
-    def __init__(self, count: int, mode: str = "novel") -> None:
+    def __init__(self, count: int) -> None:
         self.count = count
-        self.mode = mode
-        self.step = EVERY
         self.kept: list[Anchor[T]] = []
+        # How alike each is to every earlier one.
         self._alike = np.zeros((0, 0))
 
     def wants(self, index: int) -> bool:
         """Whether a frame is considered."""
-        return self.count > 0 and index % self.step == 0
+        return self.count > 0 and index % EVERY == 0
 
     def offer(self, index: int, item: T, thumb: Thumb) -> None:
         """Consider a frame; to be called in the order of the video."""
-        if self.mode == "spread":
-            self.kept.append(Anchor(index, item, thumb, 0))
-            if len(self.kept) > self.count:
-                self.step *= 2
-                self.kept = [a for a in self.kept if a.index % self.step == 0]
-            return
-        row = [likeness(thumb, other.thumb) for other in self.kept]
-        size = len(row)
-        self._alike = np.pad(self._alike, (0, 1))
-        self._alike[size, :size] = row
+        size = len(self.kept)
+        grown = np.full((size + 1, size + 1), -np.inf)
+        grown[:size, :size] = self._alike
+        grown[size, :size] = [likeness(thumb, other.thumb) for other in self.kept]
         self.kept.append(Anchor(index, item, thumb, float(thumb.known.mean())))
-        if len(self.kept) > self.count:
-            later, earlier = np.unravel_index(np.where(np.tri(size + 1, k=-1) > 0, self._alike, -2).argmax(), self._alike.shape)
-            worse = int(later if self.kept[later].shown < self.kept[earlier].shown - 0.02 else earlier)
+        self._alike = grown
+        if size == self.count:
+            later, earlier = (int(k) for k in np.unravel_index(grown.argmax(), grown.shape))
+            worse = later if self.kept[later].shown < self.kept[earlier].shown else earlier
             del self.kept[worse]
-            self._alike = np.delete(np.delete(self._alike, worse, 0), worse, 1)
+            self._alike = np.delete(np.delete(grown, worse, 0), worse, 1)
 
 
 def anchor_count(pixels: int, count: int) -> int:
