@@ -21,7 +21,7 @@ from rovr.types import Edit
 UNSEEN = 0.3
 """Share of the hole that contexts near by leave open, from which frames filmed long before are asked."""
 
-PRICE = 0.3
+PRICE = 0.1
 """What such a frame has to show better, in units of :func:`rovr.editor.sight.quality`."""
 
 
