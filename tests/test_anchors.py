@@ -3,11 +3,13 @@ import torch
 from torch.nn.functional import interpolate
 
 from rovr.anchors import BYTES, EVERY, MEMORY, Anchors, anchor_count
+from rovr.blocks import Item
 from rovr.data.corrupt import damage
 from rovr.editor.aligned import AlignedEditor
 from rovr.metrics import psnr
 from rovr.provenance.trace import WHOLE
 from rovr.restorer import Restorer
+from rovr.resume import Pages
 from rovr.select import load_selector
 from rovr.video.cuts import thumb
 
@@ -105,3 +107,24 @@ def test_other_strategies_never_meet_anchors(selector):
     truth, masks = away_and_back(20)
     result = repaired(truth, masks, selector)
     assert all(abs(context - edit.frame) <= 10 + 2 * 3 for edit in result.edits for context in edit.contexts)
+
+
+def test_kept_blocks_are_taken_over_and_the_rest_is_repaired_alike(tmp_path):
+    truth, masks = away_and_back(20)
+    damaged = damage(truth, masks)
+
+    def run():
+        blocks = Restorer(AlignedEditor(), load_selector("sight"), window=10, margin=3, cuts=False).blocks(SIDE, SIDE)
+        blocks.keeper = Pages(tmp_path)
+        items = [Item(damaged[k].clone(), masks[k], None, bool(masks[k].any())) for k in range(len(truth))]
+        done = list(blocks.run(items, torch.Generator()))
+        return torch.stack([item.frame for item in done]), [item.edit for item in done], blocks.keeper.taken
+
+    frames, edits, taken = run()
+    assert taken == 0
+    *_, last = sorted(tmp_path.glob("*.npz"))
+    last.unlink()
+    again, same, taken = run()
+    assert 0 < taken < int(masks.flatten(1).any(1).sum())
+    assert same == edits
+    assert torch.equal(again, frames)
