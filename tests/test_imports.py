@@ -19,7 +19,7 @@ LAYERS = (
     {"mdp", "masking", "provenance"},
     {"agents"},
     {"select"},
-    {"repair", "rl", "model_folder"},
+    {"repair", "rl", "model_folder", "anchors"},
     {"blocks", "hub"},
     {"restorer"},
     {"resume"},

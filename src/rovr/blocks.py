@@ -1,8 +1,9 @@
 """Long videos in constant memory: repair block by block, each with frames on either side to look at.
 
 A block is up to ``window`` frames to repair, ``margin`` frames before them, repaired already and kept with their
-doubt, and ``margin`` frames after them, still damaged. Whatever fits into ``window + margin`` frames is one block. No
-block reaches beyond a scene cut, and each scene has a source of chance of its own: scenes can be repaired apart.
+doubt, and ``margin`` frames after them, still damaged. Whatever fits into ``window + margin`` frames is one block. What
+was filmed longer ago is remembered by a few frames (:mod:`rovr.anchors`), for selectors that look at these. No block
+reaches beyond a scene cut, and each scene has a source of chance of its own: scenes can be repaired apart.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from rovr.anchors import ANCHORS, Anchors
 from rovr.mdp.state import RepairState
 from rovr.memory import release
 from rovr.provenance.trace import Trace
@@ -115,6 +117,7 @@ class BlockRepairer(Generic[T]):
         on_edit: called after each edit, for progress.
         cuts: whether to look for scene cuts.
         traced: whether to follow where repaired pixels come from.
+        anchors: frames of what was filmed longer ago, at most.
 
     Attributes:
         seconds: spent in editor and selector so far.
@@ -135,10 +138,12 @@ class BlockRepairer(Generic[T]):
         on_edit: Callable[[Edit], None] | None = None,
         cuts: bool = True,
         traced: bool = False,
+        anchors: int = ANCHORS,
     ) -> None:
         self.repairer = repairer
         self.window = max(1, window)
         self.margin = max(0, margin)
+        self.anchors = anchors if repairer.selector.recalls else 0
         self.device = device
         self.on_edit = on_edit
         self.cuts = cuts
@@ -173,8 +178,9 @@ class BlockRepairer(Generic[T]):
             first: index of the first in the video.
             generator: source of chance for selectors that sample, by :func:`chance_of`.
         """
-        before: deque[Item[T]] = deque(maxlen=self.margin)
+        before: deque[Item[T]] = deque()
         ahead: deque[Item[T]] = deque()
+        anchors: Anchors[Item[T]] = Anchors(self.anchors)
         while True:
             # One frame more than fits tells whether the video goes on.
             ahead.extend(islice(source, self.window + self.margin + 1 - len(ahead)))
@@ -182,22 +188,35 @@ class BlockRepairer(Generic[T]):
                 return
             last = len(ahead) <= self.window + self.margin
             size = len(ahead) if last else self.window
-            self._repair(list(before), list(ahead)[: size + self.margin], size, first, generator)
-            for _ in range(size):
+            self._repair(list(before), list(ahead)[: size + self.margin], size, first, generator, anchors)
+            for index in range(first, first + size):
                 item = ahead.popleft()
                 yield item
                 # The native frame is written by now; only its pixels are still looked at.
                 before.append(replace(item, payload=None, edit=None))  # type: ignore[arg-type]
                 del item
+                if len(before) > self.margin:
+                    self._leave(before.popleft(), index - self.margin, anchors)
             first += size
 
+    def _leave(self, item: Item[T], index: int, anchors: Anchors[Item[T]]) -> None:
+        """No block will hold this frame any more."""
+        if anchors.wants(index):
+            anchors.offer(index, item, _thumb(item))
+
     def _repair(
-        self, before: list[Item[T]], after: list[Item[T]], size: int, first: int, generator: torch.Generator
+        self,
+        before: list[Item[T]],
+        after: list[Item[T]],
+        size: int,
+        first: int,
+        generator: torch.Generator,
+        anchors: Anchors[Item[T]],
     ) -> None:
         """Repair the first ``size`` frames of ``after`` in place."""
         if not any(item.damaged for item in after[:size]):
             return
-        block = before + after
+        block = before + after + [anchor.item for anchor in anchors.kept]
         if self.keeper is not None and self.keeper.load(first, after[:size], block, generator):
             for item in after[:size]:
                 if item.edit is not None and self.on_edit is not None:
@@ -214,6 +233,7 @@ class BlockRepairer(Generic[T]):
             torch.stack(doubt).to(self.device),
             torch.tensor(pending, device=self.device),
             start,
+            tuple(anchor.index for anchor in anchors.kept),
         )
         del doubt
         if state.frames.device.type == "cpu":
@@ -221,7 +241,7 @@ class BlockRepairer(Generic[T]):
             for i, item in enumerate(block):
                 item.frame, item.mask = state.frames[i], state.masks[i]
         known = {i: item.trace for i, item in enumerate(block) if item.trace is not None}
-        tracker = Tracker(range(start, start + len(block)), known) if self.traced else None
+        tracker = Tracker(state.numbers, known) if self.traced else None
         began = time.perf_counter()
         self.repairer.run(state, generator, lambda edit: self._tell(edit, state), tracker)
         self.seconds += time.perf_counter() - began
@@ -232,7 +252,7 @@ class BlockRepairer(Generic[T]):
             item = block[edit.frame]
             item.doubt = state.doubt[edit.frame].cpu().clone()
             item.trace = tracker.traces[edit.frame] if tracker else None
-            item.edit = _moved(edit, start)
+            item.edit = state.numbered(edit)
         if self.keeper is not None:
             self.keeper.save(first, after[:size], generator)
         release(block[0].mask.numel())
@@ -241,12 +261,7 @@ class BlockRepairer(Generic[T]):
         if self.on_edit is not None:
             self.on_edit(edit)
         if self.watch is not None:
-            self.watch(_moved(edit, state.start), state.frames[edit.frame], state.doubt[edit.frame])
-
-
-def _moved(edit: Edit, start: int) -> Edit:
-    """An edit of a block with indices of the whole video."""
-    return Edit(edit.frame + start, tuple(context + start for context in edit.contexts))
+            self.watch(state.numbered(edit), state.frames[edit.frame], state.doubt[edit.frame])
 
 
 def _thumb(item: Item[T]) -> Thumb:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rovr.anchors import ANCHORS, anchor_count
 from rovr.blocks import BlockRepairer, Item, block_size
 from rovr.device import pick_device
 from rovr.editor.base import Editor
@@ -50,6 +51,7 @@ class Restorer:
         window: frames to repair at a time in long videos.
         margin: frames to look at on either side of these.
         cuts: whether to look for scene cuts, which no repair looks across.
+        anchors: frames of what was filmed longer ago (:mod:`rovr.anchors`), at most.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Restorer:
         window: int = 50,
         margin: int = 25,
         cuts: bool = True,
+        anchors: int = ANCHORS,
     ) -> None:
         if contexts < 1:
             raise UserError(f"{contexts} contexts: a repair has to look at one frame at least.")
@@ -69,6 +72,7 @@ class Restorer:
         self.window = window
         self.margin = margin
         self.cuts = cuts
+        self.anchors = anchors
 
     @classmethod
     def from_pretrained(
@@ -156,7 +160,8 @@ class Restorer:
     ) -> BlockRepairer[Any]:
         """A block repairer for frames of this size."""
         window, margin = block_size(width * height, self.window, self.margin)
-        return BlockRepairer(self.repairer, window, margin, self.device, on_edit, self.cuts, traced)
+        anchors = anchor_count(width * height, self.anchors)
+        return BlockRepairer(self.repairer, window, margin, self.device, on_edit, self.cuts, traced, anchors)
 
     def restore(self, frames: Frames, masks: Frames, seed: int = 0, provenance: bool = False) -> RestoreResult:
         """Repair a clip held in memory; pixels outside the mask come back as they were.

@@ -16,12 +16,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rovr.editor.aligned_net import SHAKY, AlignNet, double
-from rovr.editor.alignment import Aligner, FloatArray, Look
+from rovr.editor.alignment import Aligner, FloatArray, Look, follow
 from rovr.editor.base import Clip, Prepared
 from rovr.editor.chaining import Chain
 from rovr.editor.fullsize import FADE, fetch, settle
 from rovr.editor.learned import LearnedEditor, LearnedSession
-from rovr.editor.sampling import push_pull
+from rovr.editor.linking import Links
+from rovr.editor.sampling import push_pull, sample
 from rovr.editor.sight import ENOUGH, GRID, coarse, seek
 from rovr.editor.sources import Sources
 from rovr.editor.views import Fusion
@@ -102,8 +103,10 @@ class AlignedSession(LearnedSession):
     def __init__(self, editor: AlignedEditor, clip: Clip, room: int) -> None:
         super().__init__(editor, clip, room)
         self.looks: dict[int, Look] = {}
-        self.holed = (clip.doubt > 0).flatten(1).any(1).cpu()
+        self.length = len(clip.frames) - len(clip.far)
+        self.holed = (clip.doubt[: self.length] > 0).flatten(1).any(1).cpu()
         self.chain = editor.chain(self.holed.numpy())
+        self.links = Links(editor.aligner, self.length)
         self.rough: dict[tuple[int, int], Tensor] = {}
 
     def _look(self, index: int) -> Look:
@@ -146,7 +149,29 @@ class AlignedSession(LearnedSession):
 
     def flows(self, frame: int, contexts: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Chained flow; see :meth:`AlignedEditor.flows`."""
-        return stack([self.chain.flow(frame, c, self._look) for c in contexts])
+        return stack([self._flow(frame, c) for c in contexts])
+
+    def _flow(self, frame: int, context: int) -> FloatArray:
+        if context < self.length:
+            return self.chain.flow(frame, context, self._look)
+        dock = self.links.dock(frame)
+        link = self.links.link(dock, context, self._look)
+        if dock == frame:
+            return link
+        chained = self.chain.flow(frame, dock, self._look)
+        return chained + follow(link, chained[..., :2])
+
+    def far_sight(self, frame: int) -> Tensor:
+        """See :meth:`Session.far_sight`: along the motion to the nearest dock, and from there on."""
+        far = range(self.length, len(self.clip.frames))
+        dock = self.links.dock(frame)
+        way, chained = 1 if dock > frame else -1, torch.zeros(1, 3, GRID, GRID)
+        for i in range(frame, dock, way):
+            chained = chained + sample(self._rough(i, way)[None], chained[:, :2])
+        links = torch.stack([self.links.rough(dock, context, self._look) for context in far])
+        chained = chained + sample(links, chained[:, :2].expand(len(far), -1, -1, -1))
+        seen = sample(self.known(far.start, far.stop)[:, None], chained[:, :2], padding="zeros")
+        return torch.stack([seen[:, 0], chained[:, 2]], 1)
 
 
 def _reached(holed: Tensor) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from rovr.editor.sight import nearby, share_known
+from rovr.editor.sight import GRID, nearby, share_known
 from rovr.editor.sources import Sources
 
 
@@ -78,10 +78,14 @@ class Editor(ABC):
 
 
 class Clip(Protocol):
-    """A clip as it stands: ``frames`` (T, 3, H, W) uint8 and ``doubt`` (T, 1, H, W) uint8, 255 = missing."""
+    """A clip as it stands: ``frames`` (T, 3, H, W) uint8 and ``doubt`` (T, 1, H, W) uint8, 255 = missing.
+
+    The last of them are ``far`` from the others: no neighbours, but filmed long before.
+    """
 
     frames: Tensor
     doubt: Tensor
+    far: tuple[int, ...]
 
 
 class Session:
@@ -126,6 +130,10 @@ class Session:
         See :func:`rovr.editor.sight.seek`.
         """
         return nearby(self.known(first, last)[None], torch.tensor([frame - first]))[0]
+
+    def far_sight(self, frame: int) -> Tensor:
+        """What the frames filmed long before show of a frame, (A, 2, GRID, GRID); nothing where motion is unknown."""
+        return torch.zeros(len(self.clip.far), 2, GRID, GRID)
 
     def known(self, first: int, last: int) -> Tensor:
         """How well each place of frames first … last − 1 is seen, (last − first, GRID, GRID)."""

@@ -44,7 +44,7 @@ class Clocked(Selector):
     """
 
     def __init__(self, selector: Selector) -> None:
-        self.name, self.selector = selector.name, selector
+        self.name, self.selector, self.recalls = selector.name, selector, selector.recalls
         self.edits: list[Edit] = []
         self.seconds = 0.0
 
@@ -63,8 +63,7 @@ class Clocked(Selector):
         began = time.perf_counter()
         edit = self.selector.select(state)
         self.seconds += time.perf_counter() - began
-        places = tuple(state.start + k for k in edit.contexts)
-        self.edits.append(Edit(state.start + edit.frame, places))
+        self.edits.append(state.numbered(edit))
         return edit
 
 

@@ -19,6 +19,8 @@ class RepairState:
         pending: (T,) bool, the frames still to be repaired. Frames without a hole never are.
         edits: the actions so far.
         start: index of frame 0 in the whole video, for selectors that count from its beginning.
+        far: indices in the whole video of frames filmed long before. They lie behind the T others in all the tensors,
+            are never pending, and only selectors that look at them (:attr:`rovr.select.Selector.recalls`) meet any.
     """
 
     frames: Tensor
@@ -27,6 +29,7 @@ class RepairState:
     pending: Tensor
     edits: list[Edit] = field(default_factory=list)
     start: int = 0
+    far: tuple[int, ...] = ()
 
     @classmethod
     def begin(
@@ -36,6 +39,7 @@ class RepairState:
         doubt: Tensor | None = None,
         pending: Tensor | None = None,
         start: int = 0,
+        far: tuple[int, ...] = (),
     ) -> "RepairState":
         """Start on a clip.
 
@@ -45,17 +49,28 @@ class RepairState:
             doubt: as in the class, where some frames were repaired before; by default what the masks say.
             pending: as in the class; by default every frame with a hole.
             start: index of the first frame in the whole video.
+            far: as in the class.
         """
         if doubt is None:
             doubt = masks.to(torch.uint8) * 255
         if pending is None:
             pending = masks.flatten(1).any(1)
-        return cls(frames, masks, doubt, pending.clone(), start=start)
+        return cls(frames, masks, doubt, pending.clone(), start=start, far=far)
 
     @property
     def length(self) -> int:
-        """Number of frames T."""
-        return len(self.frames)
+        """Number of frames T, without those filmed long before."""
+        return len(self.frames) - len(self.far)
+
+    def numbered(self, edit: Edit) -> Edit:
+        """An edit with indices of the whole video."""
+        frame, *contexts = (self.numbers[index] for index in (edit.frame, *edit.contexts))
+        return Edit(frame, tuple(contexts))
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Indices of all frames in the whole video."""
+        return (*range(self.start, self.start + self.length), *self.far)
 
     @property
     def done(self) -> bool:

@@ -60,7 +60,7 @@ def describe_job(
         "the selector's settings": _inside(repairer.selector),
         "--contexts": repairer.contexts,
         "--device": str(restorer.device),
-        "frames in a block": [blocks.window, blocks.margin],
+        "frames in a block": [blocks.window, blocks.margin, blocks.anchors],
         "--one-scene": not blocks.cuts,
         "the version of ROVR": __version__,
         "the version of PyTorch": torch.__version__,

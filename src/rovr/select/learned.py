@@ -7,11 +7,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rovr.agents import Agent
+from rovr.editor.sight import quality
 from rovr.mdp.encoder import CELL, load_encoder
 from rovr.mdp.observation import Past, observe
 from rovr.mdp.state import RepairState
 from rovr.select.base import Selector
-from rovr.select.sight import what_is_seen
+from rovr.select.sight import recalled, what_is_seen
 from rovr.types import Edit
 
 WINDOW = 25
@@ -36,6 +37,7 @@ class Learned(Selector):
     """
 
     name = "learned"
+    recalls = True
 
     def __init__(self, weights: Path | str, device: torch.device | str = "cpu") -> None:
         self.agent = Agent.load(weights, device).eval()
@@ -61,7 +63,7 @@ class Learned(Selector):
         if changed:
             self.cells[changed] = self._encode(state, torch.tensor(changed))
         first = max(0, min(int(state.pending.int().argmax()) - BEHIND, state.length - WINDOW))
-        window = slice(first, first + WINDOW)
+        window = slice(first, min(first + WINDOW, state.length))
         past = self._past(state, window)
         action = torch.full((1, 1 + self.contexts), -1, device=self.device)
         shown, sight = torch.zeros(1, 4, 1, 1, device=self.device), None
@@ -74,8 +76,10 @@ class Learned(Selector):
                 shown = torch.cat([state.frames[i] / 255, state.masks[i].float()])[None].to(self.device)
                 sight = what_is_seen(self.session, state, i, first, min(first + WINDOW, state.length))[None]
                 sight = sight.to(self.device)
+        assert sight is not None
+        worth = quality(sight[0, action[0, 1:]]).cpu()
         frame, *contexts = (first + int(k) for k in action[0])
-        return Edit(frame, tuple(contexts))
+        return Edit(frame, recalled(self.session, state, frame, tuple(contexts), worth))
 
     def _past(self, state: RepairState, window: slice) -> Past:
         """The window as it stands, and the actions within it."""

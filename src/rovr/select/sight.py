@@ -18,6 +18,12 @@ from rovr.select.base import Selector
 from rovr.select.rules import first_pending
 from rovr.types import Edit
 
+UNSEEN = 0.3
+"""Share of the hole that contexts near by leave open, from which frames filmed long before are asked."""
+
+PRICE = 0.1
+"""What such a frame has to show better, in units of :func:`rovr.editor.sight.quality`."""
+
 
 class Sight(Selector):
     """Pending frames in their order, contexts by what they show along the motion.
@@ -29,6 +35,7 @@ class Sight(Selector):
     """
 
     name = "sight"
+    recalls = True
 
     def __init__(self, radius: int = 24) -> None:
         if radius < 1:
@@ -42,8 +49,9 @@ class Sight(Selector):
         first, last = max(0, frame - reach), min(state.length, frame + reach + 1)
         worth = quality(what_is_seen(self.session, state, frame, first, last))[None]
         hole = adaptive_avg_pool2d(state.masks[frame, :1].float().cpu(), GRID)
-        contexts = greedy(worth, hole, torch.tensor([frame - first]), self.contexts)[0] + first
-        return Edit(frame, tuple(contexts.tolist()))
+        picked = greedy(worth, hole, torch.tensor([frame - first]), self.contexts)[0]
+        contexts = tuple((picked + first).tolist())
+        return Edit(frame, recalled(self.session, state, frame, contexts, worth[0, picked]))
 
 
 def what_is_seen(session: Session | None, state: RepairState, frame: int, first: int, last: int) -> Tensor:
@@ -54,3 +62,27 @@ def what_is_seen(session: Session | None, state: RepairState, frame: int, first:
     if session is not None:
         return session.sight(frame, first, last)
     return nearby(share_known(state.doubt[first:last].cpu())[None], torch.tensor([frame - first]))[0]
+
+
+def recalled(
+    session: Session | None, state: RepairState, frame: int, contexts: tuple[int, ...], worth: Tensor
+) -> tuple[int, ...]:
+    """Let frames filmed long before take the place of contexts, where they show much that these do not.
+
+    Args:
+        session: of the editor.
+        state: as it stands.
+        frame: to repair.
+        contexts: frames near by that were picked.
+        worth: (K, GRID, GRID) what they show, by :func:`rovr.editor.sight.quality`.
+    """
+    if session is None or not state.far:
+        return contexts
+    hole = adaptive_avg_pool2d(state.masks[frame, :1].float().cpu(), GRID)
+    if float((hole * (1 - worth.amax(0))).sum()) < UNSEEN * float(hole.sum()):
+        return contexts
+    far = (quality(session.far_sight(frame)) - PRICE).clamp(min=0)
+    both = torch.cat([torch.zeros_like(worth[:1]), worth, far])
+    numbers = (frame, *contexts, *range(state.length, len(state.frames)))
+    best = greedy(both[None], hole, torch.tensor([0]), len(contexts))[0]
+    return tuple(numbers[k] for k in best.tolist())
