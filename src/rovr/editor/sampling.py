@@ -1,8 +1,13 @@
 """Filling and warping: the two image operations every editor here is made of."""
 
+import functools
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+LARGE = 2**16
+"""Pixels from which on a window's places are computed whenever they are needed."""
 
 
 def push_pull(values: Tensor, weight: Tensor) -> Tensor:
@@ -47,13 +52,26 @@ def sample(image: Tensor, flow: Tensor, origin: Tensor | None = None, padding: s
     Returns:
         (B, C, h, w), bilinear.
     """
-    height, width = flow.shape[-2:]
-    ys = torch.arange(height, device=flow.device, dtype=flow.dtype)
-    xs = torch.arange(width, device=flow.device, dtype=flow.dtype)
-    x = flow[:, 0] + xs
-    y = flow[:, 1] + ys[:, None]
+    sizes = (*flow.shape[-2:], *image.shape[-2:])
+    # What is to be exported must not depend on sizes; what is large is not worth its memory.
+    make = _places if torch.compiler.is_exporting() or flow.shape[-2] * flow.shape[-1] > LARGE else _kept
+    place, unit = make(*sizes, flow.dtype, flow.device)
+    grid = torch.addcmul(place, flow.movedim(1, -1), unit)
     if origin is not None:
-        x = x + origin[:, 0, None, None]
-        y = y + origin[:, 1, None, None]
-    grid = torch.stack([(2 * x + 1) / image.shape[-1] - 1, (2 * y + 1) / image.shape[-2] - 1], dim=-1)
+        grid = grid + (origin * unit)[:, None, None]
     return F.grid_sample(image, grid, mode="bilinear", padding_mode=padding, align_corners=False)
+
+
+def _places(
+    height: int, width: int, rows: int, columns: int, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Where a window's pixels lie in an image, from −1 to 1, (height, width, 2), and what a pixel is there, (2,)."""
+    # Kept for whoever asks next, who may be training.
+    with torch.inference_mode(False):
+        x = (2 * torch.arange(width, device=device, dtype=dtype) + 1) / columns - 1
+        y = (2 * torch.arange(height, device=device, dtype=dtype) + 1) / rows - 1
+        place = torch.stack([x.expand(height, width), y[:, None].expand(height, width)], -1)
+        return place, torch.tensor([2 / columns, 2 / rows], device=device, dtype=dtype)
+
+
+_kept = functools.lru_cache(maxsize=16)(_places)
