@@ -52,10 +52,13 @@ def sample(image: Tensor, flow: Tensor, origin: Tensor | None = None, padding: s
     Returns:
         (B, C, h, w), bilinear.
     """
-    sizes = (*flow.shape[-2:], *image.shape[-2:])
+    height, width = flow.shape[-2:]
+    rows, columns = image.shape[-2:]
     # What is to be exported must not depend on sizes; what is large is not worth its memory.
-    make = _places if torch.compiler.is_exporting() or flow.shape[-2] * flow.shape[-1] > LARGE else _kept
-    place, unit = make(*sizes, flow.dtype, flow.device)
+    if torch.compiler.is_exporting() or height * width > LARGE:
+        place, unit = _places(height, width, rows, columns, flow.dtype, flow.device)
+    else:
+        place, unit = _kept(height, width, rows, columns, flow.dtype, flow.device)
     grid = torch.addcmul(place, flow.movedim(1, -1), unit)
     if origin is not None:
         grid = grid + (origin * unit)[:, None, None]
