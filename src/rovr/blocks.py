@@ -236,7 +236,8 @@ class BlockRepairer(Generic[T]):
             tuple(anchor.index for anchor in anchors.kept),
         )
         del doubt
-        if state.frames.device.type == "cpu":
+        shared = state.frames.device.type == "cpu"
+        if shared:
             # The same pixels twice would be the largest part of what a repair needs.
             for i, item in enumerate(block):
                 item.frame, item.mask = state.frames[i], state.masks[i]
@@ -246,8 +247,8 @@ class BlockRepairer(Generic[T]):
         self.repairer.run(state, generator, lambda edit: self._tell(edit, state), tracker)
         self.seconds += time.perf_counter() - began
         # Copies, so that no frame keeps the whole block alive.
-        for i, item in enumerate(block):
-            item.frame, item.mask = state.frames[i].cpu().clone(), state.masks[i].cpu().clone()
+        for i in range(len(block)) if shared else [edit.frame for edit in state.edits]:
+            block[i].frame, block[i].mask = state.frames[i].cpu().clone(), state.masks[i].cpu().clone()
         for edit in state.edits:
             item = block[edit.frame]
             item.doubt = state.doubt[edit.frame].cpu().clone()

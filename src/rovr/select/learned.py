@@ -74,7 +74,7 @@ class Learned(Selector):
             if role == 0:
                 i = first + int(action[0, 0])
                 shown = torch.cat([state.frames[i] / 255, state.masks[i].float()])[None].to(self.device)
-                sight = what_is_seen(self.session, state, i, first, min(first + WINDOW, state.length))[None]
+                sight = what_is_seen(self.session, state, i, first, window.stop)[None]
                 sight = sight.to(self.device)
         assert sight is not None
         worth = quality(sight[0, action[0, 1:]]).cpu()
