@@ -75,6 +75,27 @@ def test_distance_of_pictures(state, pictures, pool):
     assert clip == pytest.approx(float(far.mean()), rel=0.05)
 
 
+@pytest.mark.parametrize("bf16", [False, True])
+def test_features_of_the_truth_are_kept_while_there_is_room(state, pictures, monkeypatch, bf16):
+    worse, truth = ((part * 255).byte().repeat(2, 1, 1, 1) for part in pictures)
+    distance = VggDistance(state, "blur", bf16)
+    plain = distance.clip(worse, truth)
+    known = distance.remember(truth)
+    assert len(known) == 4
+    monkeypatch.setattr("rovr.metrics.perception.ROOM", 3 * sum(part.nbytes for part in known[0]))
+    few = distance.remember(truth)
+    assert len(few) == 3
+    for kept in (known, few):
+        assert distance.clip(worse, truth, kept) == pytest.approx(plain, rel=1e-3 if bf16 else 1e-5)
+        assert distance.clip(truth, truth, kept) == pytest.approx(0, abs=1e-4 if bf16 else 1e-6)
+    assert ("bfloat16" in distance.by) is bf16
+
+
+def test_half_the_precision_tells_the_same(state, pictures):
+    exact, fast = (VggDistance(state, "max", bf16).distance(*pictures) for bf16 in (False, True))
+    assert torch.allclose(fast, exact, rtol=0.02)
+
+
 def test_both_kinds_go_by_their_names(state, pictures, tmp_path):
     plain, tuned = tmp_path / "vgg.safetensors", tmp_path / "stlpips.safetensors"
     save_file(state, plain)

@@ -9,6 +9,7 @@ import torch
 from conftest import moving_texture, rgb_frames, write_video
 
 from rovr.cli import main
+from rovr.errors import UserError
 from rovr.evaluate import run as running
 from rovr.evaluate.bench import Bench
 from rovr.evaluate.clips import Clips, draw_case
@@ -16,6 +17,7 @@ from rovr.evaluate.config import EvaluateConfig, settle
 from rovr.evaluate.plan import make_plan
 from rovr.evaluate.run import evaluate
 from rovr.metrics import psnr
+from rovr.metrics.perception import Perceptual
 
 FRAMES, SIDE = 6, 64
 
@@ -53,6 +55,8 @@ def done(clips, tmp_path_factory):
 def timeless(report):
     """A report less what a clock or another place says."""
     report = json.loads(json.dumps(report))
+    if "media" not in report:
+        report["marks"]["shared"].pop("media", None)
     for run in report["runs"]:
         assert set(run.pop("seconds")) == {"select", "edit", "total"}
     return report
@@ -131,7 +135,7 @@ def test_videos_show_what_was_done(done):
 
 def without(report, method):
     """A report as it would be without one of its methods, and without videos."""
-    del report["media"]
+    del report["media"], report["marks"]["shared"]["media"], report["marks"]["methods"][method]
     for part, name in (("methods", "name"), ("runs", "method"), ("summary", "method"), ("differences", "method")):
         report[part] = [row for row in report[part] if row[name] != method]
     return report
@@ -189,10 +193,37 @@ def test_runs_of_other_settings_are_not_taken_over(clips, tmp_path, capsys):
     with pytest.raises(Stop):
         evaluate(config(clips, out, baselines=("telea",), selectors=()), on_run=stop)
     line = ["evaluate", "--clips", str(clips), "--out", str(out), "--selectors", "nearest", "--length", "6"]
-    assert main([*line, "--size", "64", "--workers", "1"]) == 2
+    assert main([*line, "--size", "32", "--workers", "1"]) == 2
     told = capsys.readouterr().err.splitlines()[-1]
     assert told.startswith("rovr: ")
-    assert "other settings (methods" in told
+    assert "other settings (size)" in told
+
+
+def test_an_evaluation_grows(done, clips, tmp_path):
+    """By methods, seeds and kinds of damage; what comes out is what would have come out at once."""
+    _, whole = done
+    out = tmp_path / "x.json"
+    evaluate(config(clips, out, selectors=("coverage",), corruption=("shift",)))
+    first = out.read_text()
+    begun = []
+    more = {"baselines": ("telea",), "seeds": 2, "extend": True}
+    report = evaluate(config(clips, out, **more), on_start=begun.append)
+    assert begun == [FRAMES * (12 - 2)]
+    assert json.dumps(timeless(report)) == json.dumps(without(timeless(whole), "oracle"))
+    assert not list(tmp_path.glob("*.partial*"))
+    # Nothing that is there gets lost, and an output is only added to by what goes with it.
+    with pytest.raises(UserError, match="would not have"):
+        evaluate(config(clips, out, selectors=("coverage",), extend=True))
+    with pytest.raises(UserError, match=r"other settings \(contexts\)"):
+        evaluate(config(clips, out, contexts=1, **more))
+    with pytest.raises(UserError, match="pass --extend"):
+        evaluate(config(clips, out))
+    assert json.loads(out.read_text()) == report
+    for text in ("no JSON", "[]", '{"runs": []}', json.dumps({**json.loads(first), "marks": 1})):
+        out.write_text(text)
+        with pytest.raises(UserError, match="no evaluation that can be added to"):
+            evaluate(config(clips, out, **more))
+        assert out.read_text() == text
 
 
 def test_the_davis_protocol_takes_whole_clips(clips, tmp_path, monkeypatch):
@@ -251,11 +282,11 @@ def test_whoever_touches_a_known_pixel_is_found_out(clips):
 def test_perceptual_metrics_and_vfid_by_path(clips, tmp_path, monkeypatch):
     """The networks stand in for those of users, who bring weights."""
 
-    class Judge:
+    class Judge(Perceptual):
         key, label, by = "lpips", "LPIPS", "made up"
 
-        def clip(self, restored, truth):
-            return float((restored.float() - truth.float()).abs().mean() / 255)
+        def distance(self, images, truth):
+            return (images - truth).abs().mean((1, 2, 3))
 
     monkeypatch.setattr("rovr.evaluate.gauge.load_perceptual", lambda name, device: Judge())
     monkeypatch.setattr("rovr.evaluate.gauge.load_i3d", lambda name, device: lambda clip: clip.mean((2, 3, 4)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from rovr.device import has_bf16
 from rovr.editor.alignment import Look
 from rovr.editor.base import Clip, Editor, Prepared, Repair, Session, paste
 from rovr.editor.fullsize import MADE_UP, smoothly
@@ -36,16 +37,6 @@ class Work:
 
     small: Tensor
     look: Look | None
-
-
-def has_bf16(device: torch.device) -> bool:
-    """Whether a device computes in bfloat16 by itself, and not by way of float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
-        able = torch.cpu.get_capabilities()
-        return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
-    return False
 
 
 class LearnedEditor(Editor):

@@ -61,6 +61,8 @@ class EvaluateConfig:
     """Processes side by side; by default one a core. What comes out does not depend on it."""
     device: str = "cpu"
     """Where editors and networks run: cpu, cuda, mps or auto."""
+    extend: bool = False
+    """Add to the output if it exists: name all that it has beside the new; what is there is not run again."""
     overwrite: bool = False
     """Replace the output if it exists."""
 
@@ -109,5 +111,7 @@ def settle(config: EvaluateConfig) -> Settled:
             raise UserError(f"--{name} {getattr(config, name)}: give at least 1")
     if len(set(chosen["corruption"])) < len(chosen["corruption"]) or not chosen["corruption"]:
         raise UserError("--corruption: give each kind of damage once")
+    if config.extend and config.i3d != "none":
+        raise UserError("--extend: VFID needs all runs anew, for files do not keep its features; leave out --i3d")
     caveat = MASKS_DIFFER if config.protocol == "davis" else ""
     return Settled(chosen["length"], (size[0], size[1]), tuple(chosen["corruption"]), chosen["seeds"], caveat)

@@ -21,7 +21,7 @@ from rovr.metrics import (
     unoccluded,
     warp_error,
 )
-from rovr.metrics.perception import load_perceptual
+from rovr.metrics.perception import Features, load_perceptual
 from rovr.metrics.pooled import Pooled
 from rovr.metrics.vfid import load_i3d, video_features
 
@@ -37,12 +37,14 @@ class Known:
         visible: (T-1, H, W) bool, where that can be believed.
         damaged: error of the damaged clip's flow.
         features: of the truth, for VFID.
+        pictures: of the truth's frames, for the perceptual distance.
     """
 
     flow: Tensor
     visible: Tensor
     damaged: Pooled
     features: list[float] | None
+    pictures: list[Features]
 
 
 class Gauge:
@@ -96,7 +98,8 @@ class Gauge:
         flow = self.flow.clip(case.truth)
         back = self.flow(case.truth[1:], case.truth[:-1])
         damaged = flow_error(self.flow.clip(case.frames), flow)
-        return Known(flow, unoccluded(flow, back), damaged, self.features(case.truth))
+        pictures = [] if self.perceptual is None else self.perceptual.remember(case.truth)
+        return Known(flow, unoccluded(flow, back), damaged, self.features(case.truth), pictures)
 
     def features(self, clip: Tensor) -> list[float] | None:
         """A clip's vector for VFID; None where it was not asked for."""
@@ -122,6 +125,6 @@ class Gauge:
         if self.usual:
             values["frame_ssim"] = ssim(repaired, truth, window="uniform")
         if self.perceptual is not None:
-            values[self.perceptual.key] = self.perceptual.clip(repaired, truth)
+            values[self.perceptual.key] = self.perceptual.clip(repaired, truth, known.pictures)
         found: dict[str, Any] = {key: value if math.isfinite(value) else None for key, value in values.items()}
         return {**found, "vfid": None} if self.i3d is not None else found

@@ -1,21 +1,25 @@
-"""Finished runs, kept beside the output until it is whole, so that an interrupted evaluation goes on."""
+"""Finished runs, kept beside the output until it is whole, so that an interrupted evaluation goes on.
+
+Runs of a whole output can be taken over too, for an evaluation that adds to it.
+"""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, TextIO
 
 from rovr.errors import UserError
-from rovr.evaluate.plan import Key
+from rovr.evaluate.plan import Key, Marks
 
 Run = dict[str, Any]
 
 
 class Ledger:
-    """A file of JSON lines: the settings first, then a run a line, with the commit that made it.
+    """A file of JSON lines: marks of the settings first, then a run a line, with the commit that made it.
 
     Args:
         path: the file; runs found there are taken over.
-        settings: what runs must share.
+        marks: what runs must share.
 
     Attributes:
         runs: those finished, by key.
@@ -25,36 +29,28 @@ class Ledger:
         UserError: the file belongs to other settings, or cannot be read or written.
     """
 
-    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
-        self.path = path
+    def __init__(self, path: Path, marks: Marks) -> None:
+        self.path, self.marks = path, marks
         self.runs: dict[Key, Run] = {}
         self.commits: list[str] = []
-        # As they come back from the file: lists, not tuples.
-        settings = json.loads(json.dumps(settings))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            kept = self._read(settings) if path.exists() else []
+            kept = self._read() if path.exists() else []
             # Written anew, so that half a line, left by a kill, does not stay.
             fresh = path.with_name(f".{path.name}-new")
-            fresh.write_text("".join(f"{line}\n" for line in (json.dumps({"settings": settings}), *kept)))
+            fresh.write_text("".join(f"{line}\n" for line in (json.dumps({"marks": marks}), *kept)))
             fresh.replace(path)
             self._file: TextIO = path.open("a")
         except OSError as error:
             raise UserError(f"{path} cannot be written ({error.strerror}); choose another --out") from error
 
-    def _read(self, settings: dict[str, Any]) -> list[str]:
+    def _read(self) -> list[str]:
         """Take over the runs of an earlier try, and give back their lines."""
         first, *lines = self.path.read_text().splitlines() or [""]
         try:
-            earlier = json.loads(first)["settings"]
-        except (ValueError, KeyError, TypeError):
+            check_marks(self.marks, json.loads(first)["marks"], self.path)
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise UserError(f"{self.path} holds no runs of an evaluation; remove it or choose another --out") from None
-        other = [name for name, value in settings.items() if earlier.get(name) != value]
-        if other:
-            raise UserError(
-                f"{self.path} belongs to an evaluation with other settings ({', '.join(other)}); give those again, "
-                "remove the file, or choose another --out"
-            )
         kept = []
         for line in lines:
             try:
@@ -65,10 +61,36 @@ class Ledger:
             kept.append(line)
         return kept
 
+    def adopt(self, out: Path, asked: Collection[Key]) -> None:
+        """Take over the runs of a whole output.
+
+        Args:
+            out: the file.
+            asked: runs of the evaluation that adds to it; none of the file's may be missing there.
+
+        Raises:
+            UserError: the file does not go with this evaluation.
+        """
+        try:
+            report = json.loads(out.read_text())
+            marks, commit, runs = report["marks"], report["commit"], {key_of(run): run for run in report["runs"]}
+            check_marks(self.marks, marks, out)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise UserError(f"{out} is no evaluation that can be added to; choose another --out") from None
+        lost = sorted({", ".join(map(str, key)) for key in runs.keys() - set(asked)})
+        if lost:
+            raise UserError(
+                f"{out} has runs that this evaluation would not have ({lost[0]}, …); name all its selectors, "
+                "baselines, kinds of damage and seeds beside the new ones"
+            )
+        for key in runs.keys() - self.runs.keys():
+            self._note(runs[key], commit)
+
     def _note(self, run: Run, commit: str) -> None:
-        self.runs[run["corruption"], run["clip"], run["seed"], run["method"]] = run
-        if commit not in self.commits:
-            self.commits.append(commit)
+        self.runs[key_of(run)] = run
+        for one in commit.split(", "):
+            if one not in self.commits:
+                self.commits.append(one)
 
     def add(self, run: Run, commit: str) -> None:
         """Keep a finished run."""
@@ -84,3 +106,20 @@ class Ledger:
         """All is written elsewhere."""
         self.close()
         self.path.unlink()
+
+
+def key_of(run: Run) -> Key:
+    """What a run is known by."""
+    return run["corruption"], run["clip"], run["seed"], run["method"]
+
+
+def check_marks(marks: Marks, earlier: Marks, path: Path) -> None:
+    """Raise a UserError where runs of an earlier evaluation were made in another way."""
+    other = [name for name, mark in marks["shared"].items() if earlier["shared"].get(name) != mark]
+    for part in ("methods", "clips"):
+        other += [name for name, mark in marks[part].items() if earlier[part].get(name, mark) != mark]
+    if other:
+        raise UserError(
+            f"{path} belongs to an evaluation with other settings ({', '.join(other)}); give those again, "
+            "remove the file, or choose another --out"
+        )

@@ -1,6 +1,7 @@
-"""What is to be run: methods × clips × seeds × kinds of damage, and the settings that finished runs must share."""
+"""What is to be run: methods × clips × seeds × kinds of damage, and what finished runs must share."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from rovr.evaluate.config import EvaluateConfig, Settled
 
 Key = tuple[str, str, int, str]
 """Corruption, clip, seed, method."""
+
+Marks = dict[str, dict[str, str]]
+"""Digests of what decides a run, by name: ``shared`` settings, ``methods`` and ``clips``."""
 
 BLIND = "none"
 """Selector of editors that look at no other frame."""
@@ -72,13 +76,26 @@ class Plan:
         """Every run, in the order of the results."""
         return [(*case, method.name) for case in self.cases for method in self.methods]
 
-    def settings(self) -> dict[str, Any]:
-        """What must be the same for runs to belong together, weights by what is in them."""
-        plain = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
-        # The folder may be named in many ways.
-        plain["folder"] = str(self.folder.resolve())
-        plain["files"] = {name: digest(path) for name, path in self.files().items()}
-        return {**plain, "version": __version__}
+    def marks(self) -> Marks:
+        """What must be the same for runs to belong together, as short digests.
+
+        Methods and clips have marks of their own: others may come beside them later, as may seeds and kinds of damage.
+        """
+        files = {name: digest(path) for name, path in self.files().items()}
+        names = ("protocol", "length", "size", "contexts", "flow", "media", "device")
+        shared: dict[str, Any] = {name: getattr(self, name) for name in names}
+        # Weights by what is in them, wherever they lie.
+        shared |= {name: files.get(name, getattr(self, name)) for name in ("flow_weights", "perceptual", "i3d")}
+        shared |= {"folder": self.folder.resolve().name, "version": __version__}
+        methods = {
+            method.name: [
+                asdict(method) | {"selector": files.get(method.selector, method.selector)},
+                files.get(method.editor),
+            ]
+            for method in self.methods
+        }
+        parts = {"shared": shared, "methods": methods, "clips": dict(zip(self.clips, self.frames, strict=True))}
+        return {part: {name: _mark(value) for name, value in values.items()} for part, values in parts.items()}
 
     def files(self) -> dict[str, Path]:
         """Files whose content decides the results."""
@@ -98,6 +115,10 @@ class Plan:
 def digest(path: Path) -> str:
     """What is in a file, in twelve letters."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def _mark(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, default=str, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def make_plan(config: EvaluateConfig, settled: Settled, clips: Sequence[str], frames: Sequence[int]) -> Plan:

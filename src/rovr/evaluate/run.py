@@ -55,8 +55,10 @@ def evaluate(
     bench = Bench(plan)
     if config.media is not None:
         _make_media(config.media)
-    ledger = Ledger(config.out.with_name(config.out.name + ".partial"), plan.settings())
+    ledger = Ledger(config.out.with_name(config.out.name + ".partial"), plan.marks())
     with closing(ledger):
+        if config.extend and config.out.exists():
+            ledger.adopt(config.out, plan.keys)
         _run(bench, ledger, config.workers or os.cpu_count() or 1, on_start, on_run, on_note)
         report = assemble(plan, bench.gauge, ledger, settled.caveat, config.out)
         _write(config.out, report)
@@ -67,8 +69,8 @@ def evaluate(
 def _check_out(config: EvaluateConfig) -> None:
     if config.out.is_dir():
         raise UserError(f"{config.out} is a folder; name the file for the results")
-    if config.out.exists() and not config.overwrite:
-        raise UserError(f"{config.out} exists already; pass --overwrite or choose another name")
+    if config.out.exists() and not (config.overwrite or config.extend):
+        raise UserError(f"{config.out} exists already; pass --extend to add to it, --overwrite, or choose another name")
 
 
 def _make_media(folder: Path) -> None:
@@ -93,7 +95,7 @@ def _run(
         if missing:
             tasks.append((case, missing))
     if ledger.runs:
-        on_note(f"{len(ledger.runs)} finished runs are taken over from {ledger.path}")
+        on_note(f"{len(ledger.runs)} finished runs are taken over")
     frames = dict(zip(plan.clips, plan.frames, strict=True))
     on_start(sum(frames[case[1]] * len(missing) for case, missing in tasks))
     now = commit()
@@ -122,6 +124,7 @@ def assemble(plan: Plan, gauge: Gauge, ledger: Ledger, caveat: str, out: Path) -
         "machine": machine(1),
         "seed": f"0–{plan.seeds - 1}" if plan.seeds > 1 else "0",
         "rovr": __version__,
+        "marks": ledger.marks,
         "protocol": {**protocol, "caveat": caveat} if caveat else protocol,
         "metrics": metrics,
         "methods": _methods(plan, runs),

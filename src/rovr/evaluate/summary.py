@@ -23,7 +23,7 @@ from rovr.metrics.motion import FLOOR
 from rovr.metrics.vfid import frechet_distance
 
 RESAMPLES = 2000
-AGAINST = ("sequential", "coverage")
+AGAINST = ("sequential", "coverage", "sight")
 
 Run = dict[str, Any]
 Floats = NDArray[np.float64]
