@@ -90,6 +90,13 @@ def test_an_untrained_context_policy_prefers_what_shows_most():
     assert torch.allclose(added, by_hand, atol=1e-6)
 
 
+def test_an_untrained_frame_policy_takes_what_comes_first():
+    seen = observe([0, 0, 0], count=25)
+    logits = Agent().policy(seen).masked_fill(~seen["mask"], -torch.inf)
+    assert (logits.argmax(1) == seen["mask"].int().argmax(1)).all()
+    assert logits.softmax(1).amax(1).max() < 0.95  # softly, or nothing else would ever be tried
+
+
 def test_untrained_policies_are_about_uniform():
     logits = Agent(AgentConfig(rule=0.0)).policy(observe([0, 1, 2], count=25))
     assert (logits.softmax(1) * 25 - 1).abs().max() < 0.1
@@ -97,7 +104,6 @@ def test_untrained_policies_are_about_uniform():
 
 def test_gradients_reach_every_parameter():
     agent = Agent()
-    torch.nn.init.normal_(agent.context_policy.opinion[-1].weight)  # behind zeros nothing learns until they have
     seen = observe([0, 1, 2, 0])
     (agent.policy(seen).square().sum() + agent.auxiliary(seen).sum()).backward()
     reached = {name for name, p in agent.named_parameters() if p.grad is not None and p.grad.any()}

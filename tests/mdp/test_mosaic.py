@@ -3,8 +3,11 @@ import torch
 
 from rovr.mdp.mosaic import (
     CONTEXT_FLAGS,
+    EVIDENCE,
     FRAME_FLAGS,
+    added_sight,
     context_flags,
+    evidence,
     frame_flags,
     from_mosaic,
     mosaic_side,
@@ -72,3 +75,39 @@ def test_the_hole_lies_behind_the_cell():
     maps = stack_maps({"cells": cells, "cover": cover})
     assert torch.equal(maps[:, :, :3], cells)
     assert torch.equal(maps[:, :, 3], cover)
+
+
+def test_evidence_says_what_a_frame_adds():
+    """Two halves of a hole: frame 1 shows the left one surely, frames 3 and 4 show all, 3 with an error of 3 pixels."""
+    left = torch.cat([torch.ones(16, 8), torch.zeros(16, 8)], 1)
+    seen = torch.stack([torch.zeros(16, 16), left, torch.zeros(16, 16), torch.ones(16, 16), torch.ones(16, 16)])
+    error = torch.tensor([0.0, 0, 0, 3, 1])[:, None, None]
+    told = {
+        "edited": torch.tensor([[False, False, False, True, False]]),
+        "picked": torch.tensor([[False, True, False, False, False]]),
+        "target": torch.tensor([2]),
+        "cover": torch.stack([torch.full((16, 16), part) for part in (0.5, 0.25, 1.0, 0.0, 0.0)])[None],
+        "sight": torch.stack([seen, seen / (1 + error).sqrt()], 1)[None],
+    }
+    found = evidence(told)
+    assert found.shape == (1, 5, EVIDENCE)
+    best, together, others = found[0, :, :6:2], found[0, :, 1:6:2], found[0, :, 6:]
+    assert torch.equal(best[:, 0], added_sight(told)[0])
+    # The right half is new, the left one is shown by the picked frame already.
+    for slope, column in zip((0.5, 1, 2), best.T, strict=True):
+        assert column.tolist() == pytest.approx([0, 0, 0, 4**-slope / 2, 2**-slope / 2])
+    assert torch.allclose(together, best)
+    none = evidence({**told, "picked": torch.zeros(1, 5, dtype=torch.bool)})[0]
+    assert none[:, 0].tolist() == pytest.approx([0, 0.5, 0, 0.5, 2**-0.5])
+    # Sources that are both in doubt make up for each other, though the second is no better than the first.
+    twice = evidence({**told, "picked": torch.tensor([[False, False, False, False, True]])})[0]
+    assert twice[3, 0] == 0
+    assert float(twice[3, 1]) == pytest.approx(0.5 * (1 - 2**-0.5))
+    shown, worth, near, far, edited, same, own = others.T
+    assert shown.tolist() == [0, 0.5, 0, 1, 1]
+    assert worth.tolist() == pytest.approx([0, 0.5, 0, 0.5, 2**-0.5])
+    assert near.tolist() == pytest.approx([1 / 3, 1 / 2, 1, 1 / 2, 1 / 3])
+    assert far.tolist() == pytest.approx([0.4, 0.2, 0, 0.2, 0.4])
+    assert edited.tolist() == [0, 0, 0, 1, 0]
+    assert same.tolist() == [1, 1, 0, 0, 0]
+    assert own.tolist() == [0.5, 0.25, 1, 0, 0]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rovr.agents.config import AgentConfig
-from rovr.agents.networks import ContextPolicy, ContextTrunk, Critic, FrameTrunk, Observation, Policy
+from rovr.agents.networks import ContextPolicy, ContextTrunk, Critic, FramePolicy, FrameTrunk, Observation
 from rovr.editor.loading import read_card, read_weights, write_weights
 from rovr.errors import UserError
 
@@ -27,7 +27,7 @@ class Agent(nn.Module):
         # Initial weights come from the global source of chance, which is left as it was found.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            self.frame_policy = Policy(FrameTrunk(config), width)
+            self.frame_policy = FramePolicy(config)
             self.context_policy = ContextPolicy(config)
             if not config.shared:
                 self.frame_critic = Critic(FrameTrunk(config), width)

@@ -22,7 +22,8 @@ class AgentConfig:
     sketch: int = 16
     """Channels in which π2 sees the target frame."""
     rule: float = 40.0
-    """How much π2 heeds the strategy ``sight`` before training, as logits for all of the hole; 0 = it knows nothing."""
+    """How much the policies heed the strategy ``sight`` before training, as logits: of π1 for all of the clip's length,
+    of π2 for all of the hole; 0 = they know nothing."""
     shared: bool = False
     """Whether the policies' trunks serve as critics too (PPO), where otherwise these have their own (PPG)."""
     seed: int = 0

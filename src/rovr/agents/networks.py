@@ -16,14 +16,15 @@ from rovr.agents.trunk import Trunk, normalise
 from rovr.mdp.encoder import CELL
 from rovr.mdp.mosaic import (
     CONTEXT_FLAGS,
+    EVIDENCE,
     FRAME_FLAGS,
     added_sight,
     best_picked,
     context_flags,
+    evidence,
     frame_flags,
     stack_maps,
 )
-from rovr.unet import zero_init
 
 Observation = Mapping[str, Tensor]
 """See :mod:`rovr.mdp.mosaic`."""
@@ -31,8 +32,8 @@ Observation = Mapping[str, Tensor]
 MAPS = 4
 """Maps of a cell: φ's three and the hole."""
 
-LIMIT = 3.0
-"""How far an opinion may go, as the logarithm of a factor."""
+WEIGHT = 300.0
+"""Of evidence: a few numbers that speak plainly may be trusted sooner than a picture."""
 
 SIGHTS = 2
 """Maps of what a frame shows of the target."""
@@ -129,10 +130,6 @@ class ContextTrunk(nn.Module):
 
     def forward(self, observation: Observation) -> Tensor:
         """Features of every frame, (B, n, widths[0])."""
-        return self.look(observation)[0]
-
-    def look(self, observation: Observation) -> tuple[Tensor, Tensor]:
-        """Features of every frame, and what is known at each place of each cell, (B, n, mixed, 16, 16)."""
         maps, picked = stack_maps(observation), observation["picked"]
         rows = torch.arange(len(maps), device=maps.device)
         target = maps[rows, observation["target"]]
@@ -146,8 +143,7 @@ class ContextTrunk(nn.Module):
         shown = (hole * best[:, 0]).mean((1, 2)) / size.clamp(min=1e-9)
         vector = torch.cat([vector, torch.stack([size, shown, flags[:, :, -1].amax(1)], 1)], 1)
         common = [target, before, best, sketch]
-        mixed = self.trunk.mix(torch.cat([maps, observation["sight"]], 2), flags, common)
-        return self.trunk.compare(mixed, vector), mixed
+        return self.trunk(torch.cat([maps, observation["sight"]], 2), flags, common, vector)
 
 
 class Critic(nn.Module):
@@ -178,27 +174,39 @@ class Policy(Critic):
         return self.score(self.trunk(observation)).squeeze(2)
 
 
-class ContextPolicy(Policy):
-    """π2. It starts from the strategy ``sight``, drawn from softly, and learns what to do otherwise.
-
-    It may differ in two ways: by the scores of the map, as π1 has them, and by its own opinion of what each place of
-    each frame is worth, from which the strategy then concludes as before.
+class FramePolicy(Policy):
+    """π1. It starts from the order of time, drawn from softly, and learns what to do otherwise.
 
     Args:
         config: settings.
     """
 
     def __init__(self, config: AgentConfig) -> None:
-        self.trunk: ContextTrunk
-        super().__init__(ContextTrunk(config), config.widths[0])
+        super().__init__(FrameTrunk(config), config.widths[0])
         self.rule = nn.Parameter(torch.tensor(config.rule))
-        self.opinion = nn.Sequential(
-            nn.Conv2d(config.mixed, config.mixed, 1), nn.LeakyReLU(0.1), zero_init(nn.Conv2d(config.mixed, 1, 1))
-        )
 
     def logits(self, observation: Observation) -> Tensor:
         """Score of every frame, (B, n)."""
-        features, mixed = self.trunk.look(observation)
-        opinion = self.opinion(mixed.flatten(0, 1)).unflatten(0, mixed.shape[:2])[:, :, 0]
-        added = added_sight(observation, opinion.clamp(-LIMIT, LIMIT).exp())
-        return self.score(features).squeeze(2) + self.rule * added
+        return super().logits(observation) - self.rule * frame_flags(observation)[:, :, 0]
+
+
+class ContextPolicy(Policy):
+    """π2. It starts from the strategy ``sight``, drawn from softly, and learns what to do otherwise.
+
+    It may differ in two ways: by the scores of the map, as π1 has them, and by what it makes of the evidence for each
+    frame (:func:`rovr.mdp.mosaic.evidence`).
+
+    Args:
+        config: settings.
+    """
+
+    def __init__(self, config: AgentConfig) -> None:
+        super().__init__(ContextTrunk(config), config.widths[0])
+        self.rule = nn.Parameter(torch.tensor(config.rule))
+        self.evidence = nn.Linear(EVIDENCE, 1, bias=False)
+        nn.init.zeros_(self.evidence.weight)
+
+    def logits(self, observation: Observation) -> Tensor:
+        """Score of every frame, (B, n)."""
+        told = self.evidence(evidence(observation)).squeeze(2)
+        return super().logits(observation) + self.rule * added_sight(observation) + WEIGHT * told

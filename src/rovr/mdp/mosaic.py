@@ -35,6 +35,13 @@ CONTEXT_FLAGS = FRAME_FLAGS + 5
 """Number of flags that :func:`context_flags` gives."""
 
 
+SLOPES = (0.5, 1.0, 2.0)
+"""Powers of 1 / (1 + expected error); the strategy ``sight`` knows the first."""
+
+EVIDENCE = 2 * len(SLOPES) + 7
+"""Number of figures that :func:`evidence` gives."""
+
+
 def mosaic_side(count: int) -> int:
     """Places in a row and rows, ⌈√n⌉."""
     return math.isqrt(count - 1) + 1
@@ -71,17 +78,48 @@ def best_picked(observation: Mapping[str, Tensor]) -> Tensor:
     return (observation["sight"][:, :, 1:] * observation["picked"][..., None, None, None]).amax(1)
 
 
-def added_sight(observation: Mapping[str, Tensor], opinion: Tensor | None = None) -> Tensor:
-    """What each frame would add to the contexts picked so far, as the strategy ``sight`` weighs it, (B, n).
+def added_sight(observation: Mapping[str, Tensor]) -> Tensor:
+    """What each frame would add to the contexts picked so far, as the strategy ``sight`` weighs it, (B, n)."""
+    return gain(observation["sight"][:, :, 1], _hole(observation), observation["picked"])
 
-    Args:
-        observation: see the module's docstring.
-        opinion: (B, n, 16, 16) factors on what each place is worth; None for the strategy's own.
+
+def evidence(observation: Mapping[str, Tensor]) -> Tensor:
+    """What speaks for each frame as the next context, in a few numbers about one, (B, n, 13).
+
+    For each of :data:`SLOPES`, by which a source is worth less the farther off it may be: what the frame adds to the
+    best source of each place, and what it adds where sources make up for each other's faults. Then how much of the hole
+    it shows, and how much that is worth; its nearness in time, and its distance as a share of n; whether it is
+    repaired, whether one was picked on its side of the target, and how much of it lies in its own hole.
     """
+    picked, target = observation["picked"], observation["target"].unsqueeze(1)
+    hole = _hole(observation)
+    hole = hole / hole.sum((1, 2), keepdim=True).clamp(min=1e-9)
+    seen, worth = observation["sight"].unbind(2)
+    chosen = picked[..., None, None].to(worth)
+    # (1 + error)^(-1/2), from what the places are worth.
+    sure = (worth / seen.clamp(min=1e-6)).clamp(max=1)
+    found = []
+    for slope in SLOPES:
+        source = seen * sure ** (2 * slope)
+        best = (source * chosen).amax(1, keepdim=True)
+        left = (1 - source * chosen).prod(1, keepdim=True)
+        found += [_over(hole, (source - best).clamp(min=0)), _over(hole, source * left)]
+    offset = (_indices(picked) - target).float()
+    side = offset.sign()
+    same = ((side[:, :, None] * side[:, None] > 0) & picked[:, None]).any(2)
+    found += [_over(hole, seen), _over(hole, worth), 1 / (1 + offset.abs()), offset.abs() / picked.shape[1]]
+    return torch.stack([*found, observation["edited"].to(worth), same.to(worth), observation["cover"].mean((2, 3))], 2)
+
+
+def _hole(observation: Mapping[str, Tensor]) -> Tensor:
+    """The target's, (B, 16, 16)."""
     rows = torch.arange(len(observation["target"]), device=observation["target"].device)
-    hole = observation["cover"][rows, observation["target"].clamp(min=0)]
-    worth = observation["sight"][:, :, 1]
-    return gain(worth if opinion is None else worth * opinion, hole, observation["picked"])
+    return observation["cover"][rows, observation["target"].clamp(min=0)]
+
+
+def _over(hole: Tensor, values: Tensor) -> Tensor:
+    """Means over the hole: (B, h, w), (B, n, h, w) → (B, n)."""
+    return torch.einsum("bhw,bnhw->bn", hole, values)
 
 
 def frame_flags(observation: Mapping[str, Tensor]) -> Tensor:

@@ -30,7 +30,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "relative": True,
         "group": 4,
         "options": {
-            "ppg": {"policy_iterations": 8, "aux_epochs": 1, "epochs": 2, "gamma": 0.5, "minibatch": 192, "lr": 5e-4}
+            "ppg": {"policy_iterations": 8, "aux_epochs": 1, "epochs": 2, "gamma": 0.5, "minibatch": 192, "lr": 1e-4}
         },
     },
     # The poster's sizes and networks; wants a GPU.
@@ -110,7 +110,7 @@ class AgentTrainConfig:
     shared: bool = False
     """Policies and critics share their trunks (the poster's third next step); not for PPG."""
     rule: float | None = None
-    """How much π2 heeds the rule 'sight' before training; 0 = it starts from nothing; by default much."""
+    """How much the agents heed the rule 'sight' before training; 0 = they start from nothing; by default much."""
     turns: int = 0
     """Train π1 and π2 in turns of so many iterations, the other held still (the poster's first); 0 = both at once."""
     editor: Path | None = None

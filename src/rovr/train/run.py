@@ -118,8 +118,8 @@ def build_stages(config: AgentTrainConfig, settled: Settled, agent: Agent, crew:
     if settled.drill and config.algorithm not in ("dqn", "imitation"):
         room = ShardedEnv(crew, DRILL, settled.episodes, math.gcd(TRIES, settled.episodes), settled.shard)
         # Where rewards are centred nothing is left for critics; those who share a trunk learn what they can.
-        options: dict[str, Any] = {"gamma": 0.0, "lam": 1.0, "epochs": 6, "value_epochs": 6 if config.shared else 0}
-        options |= {"seed": config.seed, "minibatch": 128, "lr": 5e-4, "entropy": 0.003}
+        options: dict[str, Any] = {"gamma": 0.0, "lam": 1.0, "epochs": 3, "value_epochs": 3 if config.shared else 0}
+        options |= {"seed": config.seed, "minibatch": 128, "lr": 1e-4, "entropy": 0.003}
         learner = load_learner("ppo", agent, **options)
         stages.append(Stage("drill", learner, settled.drill, room))
     learner = load_learner(config.algorithm, agent, sight, **settled.options)
