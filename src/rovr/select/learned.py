@@ -7,9 +7,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rovr.agents import Agent
+from rovr.device import one_thread
 from rovr.editor.sight import quality
 from rovr.mdp.encoder import CELL, load_encoder
-from rovr.mdp.observation import Past, observe
+from rovr.mdp.observation import FRAME_SIDE, Past, observe
 from rovr.mdp.state import RepairState
 from rovr.select.base import Selector
 from rovr.select.sight import recalled, what_is_seen
@@ -61,19 +62,23 @@ class Learned(Selector):
         changed = [edit.frame for edit in state.edits[self.known :]]
         self.known = len(state.edits)
         if changed:
-            self.cells[changed] = self._encode(state, torch.tensor(changed))
+            with one_thread():
+                self.cells[changed] = self._encode(state, torch.tensor(changed))
         first = max(0, min(int(state.pending.int().argmax()) - BEHIND, state.length - WINDOW))
         window = slice(first, min(first + WINDOW, state.length))
         past = self._past(state, window)
         action = torch.full((1, 1 + self.contexts), -1, device=self.device)
         shown, sight = torch.zeros(1, 4, 1, 1, device=self.device), None
         for role in range(1 + self.contexts):
-            observation = observe(past, action, role, shown, sight)
-            logits = self.agent.policy(observation)
-            action[:, role] = logits.masked_fill(~observation["mask"], -torch.inf).argmax(1)
+            with one_thread():
+                observation = observe(past, action, role, shown, sight)
+                logits = self.agent.policy(observation)
+                action[:, role] = logits.masked_fill(~observation["mask"], -torch.inf).argmax(1)
             if role == 0:
                 i = first + int(action[0, 0])
                 shown = torch.cat([state.frames[i] / 255, state.masks[i].float()])[None].to(self.device)
+                # Both contexts are chosen by the same small picture.
+                shown = F.adaptive_avg_pool2d(shown, FRAME_SIDE)
                 sight = what_is_seen(self.session, state, i, first, window.stop)[None]
                 sight = sight.to(self.device)
         assert sight is not None
