@@ -73,7 +73,7 @@ LEARNERS = {
     "behaviour cloning": Variant("imitation", {"beta": 1.0}),
     "dagger": Variant("imitation", {}),
 }
-DEFAULT = {"default": Variant("ppg", PPG, drill=12, rule=40.0)}
+DEFAULT = {"default": Variant("ppg", {**PPG, "lr": 1e-4}, drill=12, rule=20.0)}
 
 
 @dataclass(frozen=True)

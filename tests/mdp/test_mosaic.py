@@ -5,6 +5,7 @@ from rovr.mdp.mosaic import (
     CONTEXT_FLAGS,
     EVIDENCE,
     FRAME_FLAGS,
+    HINT,
     added_sight,
     context_flags,
     evidence,
@@ -103,11 +104,12 @@ def test_evidence_says_what_a_frame_adds():
     twice = evidence({**told, "picked": torch.tensor([[False, False, False, False, True]])})[0]
     assert twice[3, 0] == 0
     assert float(twice[3, 1]) == pytest.approx(0.5 * (1 - 2**-0.5))
-    shown, worth, near, far, edited, same, own = others.T
+    shown, worth = others.T[:2]
+    near, far, edited, same, own = others.T[2:] / HINT
     assert shown.tolist() == [0, 0.5, 0, 1, 1]
     assert worth.tolist() == pytest.approx([0, 0.5, 0, 0.5, 2**-0.5])
     assert near.tolist() == pytest.approx([1 / 3, 1 / 2, 1, 1 / 2, 1 / 3])
     assert far.tolist() == pytest.approx([0.4, 0.2, 0, 0.2, 0.4])
-    assert edited.tolist() == [0, 0, 0, 1, 0]
-    assert same.tolist() == [1, 1, 0, 0, 0]
-    assert own.tolist() == [0.5, 0.25, 1, 0, 0]
+    assert edited.tolist() == pytest.approx([0, 0, 0, 1, 0])
+    assert same.tolist() == pytest.approx([1, 1, 0, 0, 0])
+    assert own.tolist() == pytest.approx([0.5, 0.25, 1, 0, 0])

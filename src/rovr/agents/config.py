@@ -21,7 +21,7 @@ class AgentConfig:
     """Size of the LSTM's memory of past actions."""
     sketch: int = 16
     """Channels in which π2 sees the target frame."""
-    rule: float = 40.0
+    rule: float = 20.0
     """How much the policies heed the strategy ``sight`` before training, as logits: of π1 for all of the clip's length,
     of π2 for all of the hole; 0 = they know nothing."""
     shared: bool = False

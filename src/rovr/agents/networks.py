@@ -32,7 +32,7 @@ Observation = Mapping[str, Tensor]
 MAPS = 4
 """Maps of a cell: φ's three and the hole."""
 
-WEIGHT = 300.0
+WEIGHT = 100.0
 """Of evidence: a few numbers that speak plainly may be trusted sooner than a picture."""
 
 SIGHTS = 2

@@ -38,6 +38,9 @@ CONTEXT_FLAGS = FRAME_FLAGS + 5
 SLOPES = (0.5, 1.0, 2.0)
 """Powers of 1 / (1 + expected error); the strategy ``sight`` knows the first."""
 
+HINT = 0.2
+"""Scale of what is known of a frame as a whole: it differs more between frames, and should not be learned faster."""
+
 EVIDENCE = 2 * len(SLOPES) + 7
 """Number of figures that :func:`evidence` gives."""
 
@@ -88,8 +91,9 @@ def evidence(observation: Mapping[str, Tensor]) -> Tensor:
 
     For each of :data:`SLOPES`, by which a source is worth less the farther off it may be: what the frame adds to the
     best source of each place, and what it adds where sources make up for each other's faults. Then how much of the hole
-    it shows, and how much that is worth; its nearness in time, and its distance as a share of n; whether it is
-    repaired, whether one was picked on its side of the target, and how much of it lies in its own hole.
+    it shows, and how much that is worth; and, times :data:`HINT`, its nearness in time, and its distance as a share of
+    n; whether it is repaired, whether one was picked on its side of the target, and how much of it lies in its own
+    hole.
     """
     picked, target = observation["picked"], observation["target"].unsqueeze(1)
     hole = _hole(observation)
@@ -107,8 +111,9 @@ def evidence(observation: Mapping[str, Tensor]) -> Tensor:
     offset = (_indices(picked) - target).float()
     side = offset.sign()
     same = ((side[:, :, None] * side[:, None] > 0) & picked[:, None]).any(2)
-    found += [_over(hole, seen), _over(hole, worth), 1 / (1 + offset.abs()), offset.abs() / picked.shape[1]]
-    return torch.stack([*found, observation["edited"].to(worth), same.to(worth), observation["cover"].mean((2, 3))], 2)
+    hints = [1 / (1 + offset.abs()), offset.abs() / picked.shape[1], observation["edited"].to(worth), same.to(worth)]
+    hints.append(observation["cover"].mean((2, 3)))
+    return torch.stack([*found, _over(hole, seen), _over(hole, worth), *(HINT * hint for hint in hints)], 2)
 
 
 def _hole(observation: Mapping[str, Tensor]) -> Tensor:

@@ -25,7 +25,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "episodes": 16,
         "length": 25,
         "size": 128,
-        "drill": 100,
+        "drill": 40,
         "decibels": True,
         "relative": True,
         "group": 4,
@@ -86,7 +86,7 @@ class AgentTrainConfig:
     imitate: int | None = None
     """Iterations in which the agents first imitate the rule 'sight'; not for DQN, which has demonstrations."""
     drill: int | None = None
-    """Iterations in which π2 first tries many contexts for the same repair; for PPG, PPO and GRPO."""
+    """Iterations in which π2 first tries many contexts for the same repair; not for DQN and imitation."""
     encoder: str | None = None
     """φ: ``editor`` or ``resnet50``."""
     perceptual: str | None = None

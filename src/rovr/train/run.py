@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from rovr.rl.env import Expert
 from rovr.rl.rollout import Act, Rollout, collect, greedy
 from rovr.train.config import AgentTrainConfig, Settled, settle
 from rovr.train.experts import sight
+from rovr.train.practice import Practice, PracticeConfig
 from rovr.train.rooms import DRILL, WHOLE, build_env, build_rooms
 from rovr.train.shards import Crew, Player, ShardedEnv
 from rovr.train.trainer import AgentTrainer, Stage
@@ -117,11 +117,8 @@ def build_stages(config: AgentTrainConfig, settled: Settled, agent: Agent, crew:
         stages.append(Stage("imitate", learner, settled.imitate, env))
     if settled.drill and config.algorithm not in ("dqn", "imitation"):
         room = ShardedEnv(crew, DRILL, settled.episodes, math.gcd(TRIES, settled.episodes), settled.shard)
-        # Where rewards are centred nothing is left for critics; those who share a trunk learn what they can.
-        options: dict[str, Any] = {"gamma": 0.0, "lam": 1.0, "epochs": 3, "value_epochs": 3 if config.shared else 0}
-        options |= {"seed": config.seed, "minibatch": 128, "lr": 1e-4, "entropy": 0.003}
-        learner = load_learner("ppo", agent, **options)
-        stages.append(Stage("drill", learner, settled.drill, room))
+        practice = Practice(agent, PracticeConfig(config.seed, room.group))
+        stages.append(Stage("drill", practice, settled.drill, room))
     learner = load_learner(config.algorithm, agent, sight, **settled.options)
     return [*stages, Stage(config.algorithm, learner, settled.iterations, env, config.turns)]
 

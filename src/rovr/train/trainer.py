@@ -19,7 +19,7 @@ from rovr.rl import BatchEnv, Learner
 
 Validate = Callable[[Agent], dict[str, float]]
 
-SAID = ("return", "length", "kl", "entropy")
+SAID = ("return", "length", "kl", "entropy", "foreseen", "best")
 """Figures that the terminal shows; all are in the log."""
 
 
