@@ -11,7 +11,7 @@ A block stands between two comments and belongs to the file named in them::
 Without options it shows every column of the file's ``rows``. The options, separated by spaces:
 
 - ``rows=key``: the list under this key of the file instead of its ``rows``.
-- ``columns=a,b``: these columns, in this order.
+- ``columns=a,b.c``: these columns, in this order; a dot leads into a value that has parts of its own.
 - ``where=key:value,…``: only the rows with these values.
 - ``pivot=a,b,c``: one line for each value of a, one column for each value of b, c in the cells.
 - ``value=path.to.number``: no table but that one number, for use within a sentence; ``format=.1f`` says how.
@@ -30,7 +30,9 @@ MISSING = "not measured yet"
 
 
 def show(value: Any) -> str:
-    """A cell: whole numbers whole, others to about three digits."""
+    """A cell: whole numbers whole, others to about three digits; a mean with its interval in brackets."""
+    if isinstance(value, dict) and value.keys() == {"mean", "low", "high"}:
+        return "{} [{}, {}]".format(*(show(value[key]) for key in ("mean", "low", "high")))
     if value is None:
         return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -46,7 +48,7 @@ def table(heads: list[str], lines: list[list[Any]]) -> str:
     """A Markdown table; columns of numbers are set to the right."""
     numeric = [all(isinstance(line[k], int | float | None) for line in lines) for k in range(len(heads))]
     rule = ["--:" if right else "---" for right in numeric]
-    cells = [[head.replace("_", " ") for head in heads], rule, *([show(cell) for cell in line] for line in lines)]
+    cells = [[head.rpartition(".")[2].replace("_", " ") for head in heads], rule, *([show(cell) for cell in line] for line in lines)]
     return "\n".join("| " + " | ".join(line) + " |" for line in cells)
 
 
@@ -67,6 +69,14 @@ def dig(report: Any, path: str) -> Any:
         else:
             report = {name.replace(" ", "_"): value for name, value in report.items()}[key]
     return report
+
+
+def part(row: dict[str, Any], path: str) -> Any:
+    """A cell's value, None where a row has none."""
+    found: Any = row
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
 
 
 def unique(rows: list[dict[str, Any]], key: str) -> list[Any]:
@@ -96,7 +106,7 @@ def body(name: str, options: dict[str, str], results: Path) -> str:
     else:
         every = dict.fromkeys(key for row in rows for key in row)
         heads = options["columns"].split(",") if "columns" in options else list(every)
-        text = table(heads, [[row.get(head) for head in heads] for row in rows])
+        text = table(heads, [[part(row, head) for head in heads] for row in rows])
     return f"\n{text}\n\n{origin(name, report)}\n"
 
 

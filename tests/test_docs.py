@@ -141,6 +141,12 @@ def test_blocks_select_pivot_and_format(tmp_path):
     assert "| x |" not in shown("columns=a,v where=n:2")
     assert "| x | 0.500 | – |" in shown("pivot=a,n,v")
     assert "seed 3" in shown("")
+    span = {"mean": 21.634, "low": 21.5, "high": 21.75}
+    (tmp_path / "t.json").write_text(json.dumps({"rows": [{"a": "x", "v": {"w": span}}, {"a": "y", "v": {"w": None}}]}))
+    assert "| a | w |" in shown("columns=a,v.w")
+    assert "| x | 21.63 [21.50, 21.75] |" in shown("columns=a,v.w")
+    assert "| y | – |" in shown("columns=a,v.w")
+    (tmp_path / "t.json").write_text(json.dumps({"seed": 3, "rows": rows}))
     assert ">12.3<" in shown("value=rows.1.v format=.1f")
 
 

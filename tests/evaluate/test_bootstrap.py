@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rovr.evaluate.summary import compare, summarize
+from rovr.evaluate.summary import compare, summarize, ways_to_bound
 from rovr.metrics import flow_recovery
 from rovr.metrics.pooled import Pooled
 from rovr.metrics.vfid import frechet_distance
@@ -96,3 +96,17 @@ def test_vfid_is_over_all_runs():
     apart = compare(runs["far"], runs["near"], ["vfid"])["vfid"]
     assert apart["mean"] == pytest.approx(found["far"]["mean"] - found["near"]["mean"], rel=1e-4)
     assert summarize(runs["near"][:2], ["vfid"])["vfid"] is None
+
+
+def test_ways_go_from_the_least_to_the_bound():
+    def found(psnr, error=None):
+        return {"hole_psnr": {"mean": psnr, "low": 0.0, "high": 99.0}, "lpips": error and {**found(error)["hole_psnr"]}}
+
+    means = {"sequential": found(20.0, 0.5), "mine": found(23.0, 0.4), "oracle": found(24.0, 0.3), "bad": found(19.0)}
+    assert ways_to_bound(means) == [
+        {"method": "mine", "values": {"hole_psnr": pytest.approx(0.75), "lpips": pytest.approx(0.5)}},
+        {"method": "bad", "values": {"hole_psnr": pytest.approx(-0.25)}},
+    ]
+    assert not ways_to_bound({name: means[name] for name in ("sequential", "mine")})
+    same = ways_to_bound({**means, "oracle": means["sequential"]})
+    assert same[0]["values"] == {}

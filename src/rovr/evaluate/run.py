@@ -17,7 +17,7 @@ from rovr.evaluate.ledger import Ledger
 from rovr.evaluate.origin import commit, machine
 from rovr.evaluate.plan import Plan, digest, make_plan
 from rovr.evaluate.spread import Task, run_tasks
-from rovr.evaluate.summary import AGAINST, compare, summarize
+from rovr.evaluate.summary import AGAINST, compare, summarize, ways_to_bound
 
 Report = dict[str, Any]
 
@@ -156,7 +156,8 @@ def _methods(plan: Plan, runs: list[Report]) -> list[Report]:
 
 def _figures(plan: Plan, runs: list[Report], keys: list[str]) -> Report:
     """Summary and differences."""
-    summary, differences = [], []
+    summary: list[Report] = []
+    differences, ways = [], []
     for corruption in plan.corruption:
         own = {
             method.name: [run for run in runs if (run["method"], run["corruption"]) == (method.name, corruption)]
@@ -171,7 +172,9 @@ def _figures(plan: Plan, runs: list[Report], keys: list[str]) -> Report:
                     values = compare(mine, own[against], keys)
                     pair = {"method": name, "against": against, "corruption": corruption}
                     differences.append({**pair, "values": values})
-    return {"summary": summary, "differences": differences}
+        means = {row["method"]: row["values"] for row in summary if row["corruption"] == corruption}
+        ways += [{**row, "corruption": corruption} for row in ways_to_bound(means)]
+    return {"summary": summary, "differences": differences, **({"ways": ways} if ways else {})}
 
 
 def _write(path: Path, report: Report) -> None:

@@ -12,7 +12,7 @@ Intervals go from the 2.5th to the 97.5th percentile of 2,000 resamples of the r
 resampling falsifies it: its intervals are the jackknife's, 1.96 standard errors to either side.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from rovr.metrics.motion import FLOOR
 from rovr.metrics.vfid import frechet_distance
 
 RESAMPLES = 2000
+WAY = ("sequential", "oracle")
 AGAINST = ("sequential", "coverage", "sight")
 
 Run = dict[str, Any]
@@ -60,6 +61,25 @@ def compare(runs: Sequence[Run], others: Sequence[Run], keys: Sequence[str]) -> 
         pair = (_ratio(ours * both, weights * both, draws), _ratio(theirs * both, other_weights * both, draws))
         found[key] = _interval(pair[0] - pair[1])
     return found
+
+
+def ways_to_bound(means: Mapping[str, Mapping[str, Interval | None]]) -> list[dict[str, Any]]:
+    """How far each method has come from the least rule to the bound, 0 … 1, by each measure; none without the two.
+
+    Args:
+        means: by method and key of the metric.
+    """
+    if any(end not in means for end in WAY):
+        return []
+    ways: list[dict[str, Any]] = []
+    for name in means.keys() - set(WAY):
+        shares = {}
+        for key in means[name]:
+            found = [values["mean"] for one in (*WAY, name) if (values := means[one][key]) is not None]
+            if len(found) == 3 and found[0] != found[1]:
+                shares[key] = (found[2] - found[0]) / (found[1] - found[0])
+        ways.append({"method": name, "values": shares})
+    return sorted(ways, key=lambda row: list(means).index(row["method"]))
 
 
 def _draws(count: int) -> Floats:
