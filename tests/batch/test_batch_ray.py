@@ -209,3 +209,28 @@ def test_a_lost_node_harms_nobody(tmp_path, head, capsys):
     assert (summary["repaired"], summary["resumed"]) == (620, 620)
     assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "truth.mp4").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4", "truth.mp4"]
+
+
+@pytest.mark.timeout(600)
+def test_a_lost_head_ends_the_command_in_one_line(folder, mortal, capfd):
+    write_long(folder / "in" / "a.mp4")
+    command = ["restore-many", str(folder / "in"), "-o", str(folder / "out"), "--box", BOX, *FAST]
+    over = threading.Event()
+
+    def behead():
+        journal = folder / "out" / ".a.mp4.journal"
+        while not list(journal.glob("*.npz")) and not over.wait(0.01):
+            pass
+        mortal.behead()
+
+    thread = threading.Thread(target=behead)
+    thread.start()
+    assert main([*command, "--quiet", "--ray", mortal.place]) == 2
+    over.set()
+    thread.join()
+    (told,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("rovr: ")]
+    assert told.startswith(f"rovr: --ray: the head of the cluster, {mortal.place}, no longer answers.")
+    # Nobody is left who would be in the way of the next run.
+    assert not any(mortal.workers(node) for node in mortal.nodes)
+    assert main(command) == 0
+    check(folder, ["a.mp4", "b.mp4", "c.mp4", "d.mp4"])
