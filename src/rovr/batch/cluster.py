@@ -1,8 +1,11 @@
 """The way to a Ray cluster, and one line for the user where there is none."""
 
+import atexit
 import logging
 import os
 import socket
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -18,6 +21,9 @@ HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 
 SILENCE = 30.0
 """Seconds without an answer after which a head is given up; Ray would end this process after 60, without a word."""
+
+GOODBYE = 15.0
+"""Seconds to part with a lost head."""
 
 STORE = 80 << 20
 """Bytes of the object store of a cluster of one's own: what passes through it are paths."""
@@ -58,7 +64,26 @@ def connected(address: str, cores: int | None = None) -> Iterator[None]:
     try:
         yield
     finally:
+        _leave(ray)
+
+
+def _leave(ray: Any) -> None:
+    """Part with the cluster; a head that is lost may never answer to that either."""
+    if not _LOST:
         ray.shutdown()
+        return
+    leaving = threading.Thread(target=ray.shutdown, daemon=True)
+    leaving.start()
+    leaving.join(GOODBYE)
+    if leaving.is_alive():
+        # It would be waited for again at the end of the process, or, where it is not, bring that down.
+        atexit.register(_end)
+
+
+def _end() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(2)
 
 
 def watch() -> None:
