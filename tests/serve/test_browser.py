@@ -199,12 +199,14 @@ def test_two_jobs_at_once_are_done_one_after_the_other(tab, small, site):
     assert tab.locator("#look tbody tr").count() == 2
 
 
-def test_a_bad_file_is_said_to_be_bad_in_plain_words(tab, tmp_path):
+def test_a_bad_file_is_said_to_be_bad_in_plain_words(tab, small, tmp_path):
     (tmp_path / "notes.txt").write_text("milk, bread")
     tab.set_input_files("#file", str(tmp_path / "notes.txt"))
     tab.wait_for_selector(".toast.bad")
     assert tab.inner_text(".toast p").startswith("notes.txt is not a video")
     tab.wait_for_selector("#empty:not([hidden])")
+    open_file(tab, small)
+    assert not tab.locator(".toast").count(), "what was wrong with the other file still shows"
 
 
 def test_a_file_can_be_dropped(tab, small):
@@ -237,6 +239,10 @@ def test_what_cannot_be_done_is_said(tab, small):
     tab.click("#preview")
     tab.wait_for_selector(".toast.bad")
     assert "Nothing is marked yet" in tab.inner_text(".toast p")
+    # What says so is not in the way of doing it.
+    mark_box(tab)
+    tab.click("#preview")
+    tab.wait_for_selector("#back:not([hidden])")
 
 
 @pytest.mark.parametrize(("tab", "theme"), [(1440, "light"), (768, "dark"), (390, "light")], indirect=["tab"])
