@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -70,6 +71,29 @@ def test_somebody_else_answers(monkeypatch, answer):
         with pytest.raises(UserError, match=says), cluster.connected(f"127.0.0.1:{server.getsockname()[1]}"):
             pass
         thread.join()
+
+
+def test_a_head_that_falls_silent_is_given_up(monkeypatch):
+    """As one whose machine was switched off: lines to it stay open, and its farewell never comes."""
+    for name, seconds in (("PATIENCE", 0.1), ("SILENCE", 0.2), ("GOODBYE", 0.1)):
+        monkeypatch.setattr(cluster, name, seconds)
+    monkeypatch.setattr(cluster, "_LOST", set())
+    over, ends = threading.Event(), []
+    monkeypatch.setattr(cluster.atexit, "register", ends.append)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = f"127.0.0.1:{server.getsockname()[1]}"
+        ray = SimpleNamespace(
+            get_runtime_context=lambda: SimpleNamespace(gcs_address=place), shutdown=lambda: over.wait(60)
+        )
+        monkeypatch.setattr(cluster, "_ray", lambda: ray)
+        with pytest.raises(UserError, match=f"the head of the cluster, {place}, no longer answers"):
+            cluster.watch()
+    monkeypatch.setattr(cluster, "SILENCE", 600)
+    with pytest.raises(UserError):
+        cluster.watch()
+    cluster._leave(ray)
+    over.set()
+    assert ends == [cluster._end]
 
 
 def test_ray_is_not_installed(monkeypatch):
