@@ -14,6 +14,21 @@ def head() -> Iterator[Any]:
 
     ``head.workers(node)`` are the processes of a node that hold a worker of ours.
     """
+    with _cluster() as made:
+        yield made
+
+
+@pytest.fixture
+def mortal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The same for one test alone, whose head, at ``mortal.place``, ``mortal.behead()`` kills; that is soon noticed."""
+    monkeypatch.setattr("rovr.batch.cluster.SILENCE", 2.0)
+    with _cluster() as made:
+        made.place, made.behead = made.address, made.head_node.kill_gcs_server
+        yield made
+
+
+@contextlib.contextmanager
+def _cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     with pytest.MonkeyPatch.context() as patch:

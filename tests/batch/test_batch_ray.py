@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -70,6 +71,29 @@ def test_somebody_else_answers(monkeypatch, answer):
         with pytest.raises(UserError, match=says), cluster.connected(f"127.0.0.1:{server.getsockname()[1]}"):
             pass
         thread.join()
+
+
+def test_a_head_that_falls_silent_is_given_up(monkeypatch):
+    """As one whose machine was switched off: lines to it stay open, and its farewell never comes."""
+    for name, seconds in (("PATIENCE", 0.1), ("SILENCE", 0.2), ("GOODBYE", 0.1)):
+        monkeypatch.setattr(cluster, name, seconds)
+    monkeypatch.setattr(cluster, "_LOST", set())
+    over, ends = threading.Event(), []
+    monkeypatch.setattr(cluster.atexit, "register", ends.append)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = f"127.0.0.1:{server.getsockname()[1]}"
+        ray = SimpleNamespace(
+            get_runtime_context=lambda: SimpleNamespace(gcs_address=place), shutdown=lambda: over.wait(60)
+        )
+        monkeypatch.setattr(cluster, "_ray", lambda: ray)
+        with pytest.raises(UserError, match=f"the head of the cluster, {place}, no longer answers"):
+            cluster.watch()
+    monkeypatch.setattr(cluster, "SILENCE", 600)
+    with pytest.raises(UserError):
+        cluster.watch()
+    cluster._leave(ray)
+    over.set()
+    assert ends == [cluster._end]
 
 
 def test_ray_is_not_installed(monkeypatch):
@@ -209,3 +233,28 @@ def test_a_lost_node_harms_nobody(tmp_path, head, capsys):
     assert (summary["repaired"], summary["resumed"]) == (620, 620)
     assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "truth.mp4").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4", "truth.mp4"]
+
+
+@pytest.mark.timeout(600)
+def test_a_lost_head_ends_the_command_in_one_line(folder, mortal, capfd):
+    write_long(folder / "in" / "a.mp4")
+    command = ["restore-many", str(folder / "in"), "-o", str(folder / "out"), "--box", BOX, *FAST]
+    over = threading.Event()
+
+    def behead():
+        journal = folder / "out" / ".a.mp4.journal"
+        while not list(journal.glob("*.npz")) and not over.wait(0.01):
+            pass
+        mortal.behead()
+
+    thread = threading.Thread(target=behead)
+    thread.start()
+    assert main([*command, "--quiet", "--ray", mortal.place]) == 2
+    over.set()
+    thread.join()
+    (told,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("rovr: ")]
+    assert told.startswith(f"rovr: --ray: the head of the cluster, {mortal.place}, no longer answers.")
+    # Nobody is left who would be in the way of the next run.
+    assert not any(mortal.workers(node) for node in mortal.nodes)
+    assert main(command) == 0
+    check(folder, ["a.mp4", "b.mp4", "c.mp4", "d.mp4"])

@@ -199,12 +199,14 @@ def test_two_jobs_at_once_are_done_one_after_the_other(tab, small, site):
     assert tab.locator("#look tbody tr").count() == 2
 
 
-def test_a_bad_file_is_said_to_be_bad_in_plain_words(tab, tmp_path):
+def test_a_bad_file_is_said_to_be_bad_in_plain_words(tab, small, tmp_path):
     (tmp_path / "notes.txt").write_text("milk, bread")
     tab.set_input_files("#file", str(tmp_path / "notes.txt"))
     tab.wait_for_selector(".toast.bad")
     assert tab.inner_text(".toast p").startswith("notes.txt is not a video")
     tab.wait_for_selector("#empty:not([hidden])")
+    open_file(tab, small)
+    assert not tab.locator(".toast").count(), "what was wrong with the other file still shows"
 
 
 def test_a_file_can_be_dropped(tab, small):
@@ -237,10 +239,14 @@ def test_what_cannot_be_done_is_said(tab, small):
     tab.click("#preview")
     tab.wait_for_selector(".toast.bad")
     assert "Nothing is marked yet" in tab.inner_text(".toast p")
+    # What says so is not in the way of doing it.
+    mark_box(tab)
+    tab.click("#preview")
+    tab.wait_for_selector("#back:not([hidden])")
 
 
 @pytest.mark.parametrize(("tab", "theme"), [(1440, "light"), (768, "dark"), (390, "light")], indirect=["tab"])
-def test_everyone_can_use_it(tab, small, theme):
+def test_everyone_can_use_it(tab, site, small, theme):
     axe_module = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
     tab.emulate_media(color_scheme=theme, reduced_motion="reduce")
     found = {}
@@ -253,6 +259,8 @@ def test_everyone_can_use_it(tab, small, theme):
         found.update({f"{state}: {one['id']}": [node["target"] for node in one["nodes"]] for one in bad})
         wide = tab.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, f"{state}: {wide} px too wide"
+        ends = "[...document.querySelectorAll('.panel select')].map((e) => e.getBoundingClientRect().right)"
+        assert max(tab.evaluate(ends)) <= tab.viewport_size["width"], f"{state}: a choice is cut off"
 
     check("empty")
     open_file(tab, small)
@@ -262,6 +270,14 @@ def test_everyone_can_use_it(tab, small, theme):
     check("repair")
     tab.click("#tab-look")
     check("compare")
+    # A long name is what makes a row too wide.
+    (clip,) = site.json("GET", "/api/state")["clips"]
+    mark = {"type": "box", "x": 20, "y": 12, "w": 20, "h": 20}
+    job = site.job(clip["id"], {"kind": "restore", "marks": [mark], "selector": "largest_hole_first"})
+    assert site.wait(job["id"])["state"] == "done"
+    tab.reload()
+    tab.wait_for_selector("#look select")
+    check("compared")
     assert not found
 
 

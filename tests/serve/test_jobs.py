@@ -75,6 +75,28 @@ def test_a_job_tells_how_far_it_is_and_what_it_found(run):
     run(work)
 
 
+def test_the_time_left_is_told_by_the_pace_of_what_is_being_done(monkeypatch, tmp_path):
+    job = Job("j", "restore", None, tmp_path, {}, state="running")
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def hear(seconds, **event):
+        now[0] += seconds
+        job.hear(event)
+        return job.to_json()["left"]
+
+    copy = {"event": "step", "phase": "copy", "total": 50}
+    edit = {"event": "edit", "frame": 0, "contexts": [], "doubt": 0.0, "total": 4}
+    assert hear(9, done=10, **copy) is None
+    assert hear(2, done=20, **copy) == pytest.approx(6)
+    assert hear(9, done=1, **edit) is None
+    assert hear(5, done=2, **edit) == pytest.approx(10)
+    # Come to again, the frames that were copied before take no time any more.
+    assert hear(1, done=30, **copy) is None
+    assert hear(1, done=40, **copy) == pytest.approx(1)
+    assert job.to_json()["due"] == 4
+
+
 def test_jobs_of_a_lane_wait_for_each_other_and_share_a_worker(run):
     async def work(jobs, make):
         first, second, quick = make("work"), make("work"), make("work", "preview")

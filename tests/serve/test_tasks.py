@@ -9,6 +9,7 @@ from conftest import moving_texture, packets, rgb_frames, write_video
 from served import serving
 
 from rovr.restorer import Restorer
+from rovr.serve import tasks
 from rovr.serve.limits import Limits
 from rovr.serve.playable import make_playable, plays
 
@@ -58,6 +59,20 @@ def test_a_matroska_file_stays_one_and_plays(served, tmp_path):
     assert served.ask("GET", f"{name}/doubt/0")[0] == 404
     status, part = served.ask("GET", f"{name}/download/play", range="bytes=0-9")
     assert (status, len(part)) == (206, 10)
+
+
+def test_frames_that_are_whole_are_counted_where_many_follow_each_other(monkeypatch, video, tmp_path):
+    monkeypatch.setattr(tasks, "_WHOLE", -1.0)
+    monkeypatch.setattr(tasks, "_restorer", lambda task: Restorer.from_pretrained("telea", "nearest", "cpu"))
+    told = []
+    marks = [{"type": "box", "x": 20, "y": 12, "w": 16, "h": 16, "first": 5, "last": 6}]
+    task = {"folder": tmp_path, "source": video(count=12), "out": "out.mp4", "title": "t", "marks": marks, "layers": {}}
+    tasks.restore(
+        task, lambda event, **more: told.append((more.get("phase", event), more.get("done"), more.get("total")))
+    )
+    steps = [one for one in told if one[0] in ("copy", "edit")]
+    # The edits of a block are told before its frames; one whole frame by itself is not worth telling.
+    assert steps == [("edit", 1, 2), ("edit", 2, 2), *(("copy", done, 10) for done in range(2, 11))]
 
 
 def test_a_video_is_deleted_when_nobody_looks_for_long(video):

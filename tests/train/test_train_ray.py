@@ -113,6 +113,19 @@ def test_a_lost_node(alone, head, tmp_path, at_turn) -> None:
     assert_same(alone.out, tmp_path)
 
 
+def test_a_lost_head(alone, mortal, tmp_path, at_turn, capfd) -> None:
+    sizes = [f"--{name}={value}" for name, value in SIZES.items()]
+    command = ["train", "agents", "--data", str(alone.data[0]), "--out", str(tmp_path), "--iterations=2", "--drill=1"]
+    command += [*sizes, "--imitate=0", "--save-minutes=0"]
+    at_turn(25, mortal.behead)
+    assert main([*command, "--ray", mortal.place]) == 2
+    (told,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("rovr: ")]
+    assert told.startswith(f"rovr: --ray: the head of the cluster, {mortal.place}, no longer answers.")
+    assert 0 < len(figures(tmp_path)) < len(figures(alone.out))
+    assert main(command) == 0
+    assert_same(alone.out, tmp_path)
+
+
 def test_nobody_answers(tmp_path, capsys) -> None:
     films(tmp_path / "clips")
     with socket.socket() as taken:

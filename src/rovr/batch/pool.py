@@ -5,6 +5,7 @@ time: its job is given back as a fault that may pass, and the others take no not
 """
 
 import contextlib
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -14,6 +15,7 @@ import ray
 from ray.exceptions import RayActorError, RayError
 
 from rovr._version import __version__
+from rovr.batch.cluster import watch
 from rovr.batch.task import Outcome, Tools
 from rovr.errors import UserError
 
@@ -27,6 +29,9 @@ Job = Callable[["Restorer", Callable[[float], None]], Outcome]
 
 BEAT = 0.5
 """Seconds between two looks at how far the actors are."""
+
+GOODBYE = 5.0
+"""Seconds for actors to leave."""
 
 
 class Worker:
@@ -68,6 +73,11 @@ class Worker:
     def share(self) -> float:
         """How much of its job is done, answered while it is at work."""
         return self.done
+
+    @ray.method(concurrency_group="telling")
+    def leave(self) -> None:
+        """Break off everything, where there is no head who could be asked to see to that."""
+        os._exit(1)
 
 
 def room_on(node: dict[str, Any], cores: int, gpus: int) -> int:
@@ -115,6 +125,7 @@ class Pool(Generic[K]):
         """How many actors the cluster holds, whoever else uses it."""
         if time.monotonic() - self._looked > BEAT:
             self._looked = time.monotonic()
+            self._watch()
             self._room = sum(room_on(node, self.cores, self.gpus) for node in ray.nodes())
         return self._room if self.count is None else min(self.count, self._room)
 
@@ -153,9 +164,10 @@ class Pool(Generic[K]):
         """Wait until a job or more have ended.
 
         Raises:
-            UserError: no actor can work, since the tools cannot be loaded.
+            UserError: no actor can work, since the tools cannot be loaded; or the head of the cluster is lost.
         """
         while True:
+            self._watch()
             waited = [*self._busy, *self._coming]
             ready, _ = ray.wait(waited, num_returns=len(waited), timeout=0)
             ready = ready or ray.wait(waited, num_returns=1, timeout=BEAT)[0]
@@ -174,7 +186,7 @@ class Pool(Generic[K]):
         try:
             ray.get(reference)
         except RayError as error:
-            ray.kill(actor)
+            self._part(actor)
             return (self._queue.popleft()[0], _lost(error)) if self._queue else None
         self._idle.append(actor)
         return None
@@ -184,13 +196,13 @@ class Pool(Generic[K]):
         try:
             outcome = ray.get(reference)
         except RayError as error:
-            ray.kill(actor)
+            self._part(actor)
             return key, _lost(error)
         if isinstance(outcome, str):
             raise UserError(outcome)
         if outcome.fault in ("passing", "ours"):
             # Who knows what state it is in.
-            ray.kill(actor)
+            self._part(actor)
         else:
             self._idle.append(actor)
         return key, outcome
@@ -209,11 +221,33 @@ class Pool(Generic[K]):
             if key not in waiting:
                 self._asked[actor.share.remote()] = key
 
+    def _watch(self) -> None:
+        """Where the head is lost, have the actors leave: they would go on for a while, in the way of a next run."""
+        try:
+            watch()
+        except UserError:
+            left = [actor.leave.remote() for actor in self._actors()]
+            ray.wait(left, num_returns=len(left), timeout=GOODBYE) if left else None
+            self._forget()
+            raise
+
+    def _part(self, actor: Any) -> None:
+        self._watch()
+        ray.kill(actor)
+
+    def _actors(self) -> list[Any]:
+        return [*self._idle, *self._coming.values(), *(actor for _, actor in self._busy.values())]
+
     def close(self) -> None:
         """End all actors; what they were doing is broken off."""
-        for actor in [*self._idle, *self._coming.values(), *(actor for _, actor in self._busy.values())]:
+        with contextlib.suppress(UserError):
+            self._watch()
+        for actor in self._actors():
             with contextlib.suppress(RayError):
                 ray.kill(actor)
+        self._forget()
+
+    def _forget(self) -> None:
         for kept in (self._queue, self._coming, self._idle, self._busy, self._asked):
             kept.clear()
 

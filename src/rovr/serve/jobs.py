@@ -36,6 +36,7 @@ class Job:
         phase: what is being done.
         step: how far that is, (done, total).
         edits: of a repair so far, each [frame, doubt, context, …], in the order in which they were made.
+        due: how many there will be.
         notes: what the user should know.
         error: why it failed.
         result: what the worker found.
@@ -51,6 +52,7 @@ class Job:
     phase: str = ""
     step: tuple[int, int] = (0, 0)
     edits: list[list[float]] = field(default_factory=list)
+    due: int = 0
     notes: list[str] = field(default_factory=list)
     error: str = ""
     result: dict[str, Any] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class Job:
     ended: float = 0.0
     created: float = field(default_factory=time.time)
     phase_began: float = 0.0
+    phase_from: int = 0
 
     @property
     def over(self) -> bool:
@@ -78,6 +81,7 @@ class Job:
             "total": self.step[1],
             "left": self._left(),
             "edits": len(self.edits),
+            "due": self.due,
             "notes": self.notes,
             "error": self.error,
             "result": self.result,
@@ -85,11 +89,11 @@ class Job:
         }
 
     def _left(self) -> float | None:
-        """Seconds that this phase will take yet, by how long it took so far."""
+        """Seconds that this phase will take yet, by how long it took so far since it was last come to."""
         done, total = self.step
-        if self.state != "running" or done < 2 or not total:
+        if self.state != "running" or done <= self.phase_from or not total:
             return None
-        return round((time.monotonic() - self.phase_began) / (done - 1) * (total - done), 1)
+        return round((time.monotonic() - self.phase_began) / (done - self.phase_from) * (total - done), 1)
 
     def hear(self, event: dict[str, Any]) -> None:
         """Take in what the worker tells."""
@@ -97,10 +101,11 @@ class Job:
         if kind in ("step", "edit"):
             phase = event.get("phase", "repair")
             if phase != self.phase:
-                self.phase, self.phase_began = phase, time.monotonic()
+                self.phase, self.phase_began, self.phase_from = phase, time.monotonic(), event["done"]
             self.step = event["done"], event["total"]
         if kind == "edit":
             self.edits.append([event["frame"], event["doubt"], *event["contexts"]])
+            self.due = event["total"]
         elif kind == "note":
             self.notes.append(self._plain(event["text"]))
         elif kind == "done":

@@ -33,6 +33,8 @@ Tell = Callable[..., None]
 
 # Seconds between two pictures of a repair that is under way, and their width.
 _LIVE, _WIDE = 0.4, 960
+# Seconds without a repair after which the frames are counted that need none.
+_WHOLE = 1.0
 _DOUBT = 480
 # Frames on either side that a preview looks at: more show more, and take longer.
 _AROUND = 16
@@ -163,7 +165,7 @@ def restore(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     place = Place(source, mask, dilate=task.get("widen", 0))
     written = write_masks(place, drawing.masker(), least=least, on_frame=_Steps(tell, "mask", frames))
     restorer = _restorer(task)
-    watching = _Watching(folder, tell, written.masked)
+    watching = _Watching(folder, tell, written.masked, frames - written.masked)
     summary = restore_video(
         source,
         mask,
@@ -171,6 +173,7 @@ def restore(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
         restorer=restorer,
         crf=task.get("crf", 18),
         provenance=folder / "origin.npz",
+        on_frame=watching.frame,
         on_note=lambda note: tell("note", text=note),
         watch=watching,
     )
@@ -214,16 +217,33 @@ class _Steps:
 
 
 class _Watching:
-    """Shows a repair while it runs: its edits, now and then a picture, and the doubt of each frame."""
+    """Shows a repair while it runs: its edits, now and then a picture, the doubt of each frame, and what lies between.
 
-    def __init__(self, folder: Path, tell: Tell, total: int) -> None:
-        self.folder, self.tell, self.total = folder, tell, total
+    Args:
+        folder: for pictures.
+        tell: passes events on.
+        total: frames to repair.
+        whole: frames to copy.
+    """
+
+    def __init__(self, folder: Path, tell: Tell, total: int, whole: int) -> None:
+        self.folder, self.tell, self.total, self.whole = folder, tell, total, whole
         self.edits: list[Edit] = []
         self._last = 0.0
+        self._copied, self._row, self._told = 0, 0, time.monotonic()
         (folder / "doubt").mkdir()
+
+    def frame(self) -> None:
+        """Another frame is done, as it was or by a repair, which is then told next; thousands may be as they were."""
+        self._copied += 1
+        self._row += 1
+        if self._row > 1 and time.monotonic() - self._told > _WHOLE:
+            self._told = time.monotonic()
+            self.tell("step", phase="copy", done=self._copied, total=self.whole)
 
     def __call__(self, edit: Edit, frame: Tensor, doubt: Tensor) -> None:
         self.edits.append(edit)
+        self._copied, self._row, self._told = self._copied - 1, 0, time.monotonic()
         level = doubt[0].cpu().numpy()
         (self.folder / "doubt" / f"{edit.frame}.png").write_bytes(clear_png(level, _DOUBT))
         now = time.monotonic()

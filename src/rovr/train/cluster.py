@@ -17,7 +17,8 @@ from ray.exceptions import RayError, RayTaskError
 from torch import Tensor
 
 from rovr._version import __version__
-from rovr.batch.pool import room_on
+from rovr.batch.cluster import watch
+from rovr.batch.pool import BEAT, room_on
 from rovr.errors import UserError
 from rovr.mdp.environment import RepairEnv
 from rovr.train.shards import Answer, Player, Start
@@ -95,14 +96,15 @@ class RayCrew:
 
     def __exit__(self, *error: object) -> None:
         """End all workers."""
-        for worker in [*self.ready, *self.coming.values()]:
-            _end(worker)
+        with contextlib.suppress(UserError):
+            for worker in [*self.ready, *self.coming.values()]:
+                _end(worker)
 
     def play(self, starts: Sequence[Start], past: Sequence[Tensor]) -> list[Answer]:
         """See :meth:`rovr.train.shards.Crew.play`.
 
         Raises:
-            UserError: a worker cannot work, or workers are lost again and again.
+            UserError: a worker cannot work, workers are lost again and again, or the head of the cluster is.
         """
         if not len(past[0]):
             self._gather(len(starts))
@@ -123,6 +125,7 @@ class RayCrew:
         raise UserError(f"--ray: {TRIES} times in a row workers were lost, say because memory ran out.")
 
     def _hear(self, reference: Any) -> Answer:
+        _first([reference])
         try:
             seen, rewards, finished = ray.get(reference)
         except RayTaskError as error:
@@ -139,6 +142,7 @@ class RayCrew:
 
     def _room(self) -> int:
         """How many workers the cluster holds, whoever else uses it."""
+        watch()
         room = sum(room_on(node, self.threads, self.gpus) for node in ray.nodes())
         return room if self.count is None else min(self.count, room)
 
@@ -156,7 +160,7 @@ class RayCrew:
             came = ray.wait(list(self.coming), num_returns=len(self.coming), timeout=patience)[0] if self.coming else []
             if not (came or self.ready):
                 self._hire(1)
-                came = ray.wait(list(self.coming), num_returns=1)[0]
+                came = _first(list(self.coming))
             for reference in came:
                 worker = self.coming.pop(reference)
                 try:
@@ -195,6 +199,14 @@ class RayCrew:
         self._hire(len(self.ready) + 1)
 
 
+def _first(references: list[Any]) -> list[Any]:
+    """Wait for the first of some answers, and see meanwhile that the head is there."""
+    while not (came := ray.wait(references, num_returns=1, timeout=BEAT)[0]):
+        watch()
+    return came
+
+
 def _end(worker: Any) -> None:
+    watch()
     with contextlib.suppress(RayError):
         ray.kill(worker)

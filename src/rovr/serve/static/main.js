@@ -49,6 +49,8 @@ const show = (clip) => {
 };
 
 const opened = (clip) => {
+  // What was wrong with another file is no longer of interest.
+  find("toasts").replaceChildren();
   app.server.clips.push(clip);
   clipList();
   show(clip);

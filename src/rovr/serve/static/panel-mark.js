@@ -98,7 +98,7 @@ export const buildMark = () => {
     input.addEventListener("change", () => { app.range[k] = Math.max(0, Math.min(app.clip.frames - 1, Math.round(Number(input.value) || 0))); input.value = app.range[k]; });
     const here = make("button", { type: "button", className: "small", textContent: "Here", aria: { label: `${k ? "Last" : "First"} frame: the one shown` } });
     here.addEventListener("click", () => { app.range[k] = app.frame; input.value = app.frame; });
-    return [input, make("div", { className: "row" }, make("span", { className: "quiet", textContent: k ? "to" : "from" }), input, here)];
+    return [input, make("div", { className: "row" }, make("span", { className: "quiet", style: "min-width: 2.4rem", textContent: k ? "to" : "from" }), input, here)];
   });
   range = make("div", { className: "row", hidden: true }, ends.map(([, row]) => row));
   range.reset = () => ends.forEach(([input], k) => { input.max = app.clip.frames - 1; input.value = app.range[k]; });

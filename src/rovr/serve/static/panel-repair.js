@@ -16,7 +16,7 @@ const number = (label, hint, name, least, most) => {
 const asked = (kind, more) => ({ kind, marks: app.marks.asked, selector: app.settings.selector, contexts: app.settings.contexts, widen: app.settings.widen, ...more });
 
 const queue = async (request) => {
-  if (app.marks.empty) { toast("Nothing is marked yet: paint over what is wrong, or let it be found.", { bad: true }); tell("tab", "mark"); return null; }
+  if (app.marks.empty) { toast("Nothing is marked yet: paint over what is wrong, or let it be found.", { bad: true, stay: false }); tell("tab", "mark"); return null; }
   try {
     const job = await api.job(app.clip.id, request);
     app.server.jobs.push(job);

@@ -36,7 +36,7 @@ export const looking = () => {
 // A decoded picture, or null and another try once it is there.
 const held = (address) => {
   const picture = app.frames.peek(address);
-  if (!picture) app.frames.get(address).then(refresh, (error) => { if (error.status !== 404 && error.status !== 409) toast(error.message, { bad: true }); });
+  if (!picture) app.frames.get(address).then(refresh, (error) => { wait(true); if (error.status !== 404 && error.status !== 409) toast(error.message, { bad: true }); });
   return picture;
 };
 
@@ -48,6 +48,7 @@ export const refresh = () => {
   if (!clip) return;
   const how = looking(), wide = width(), scene = { overlays: [], cut: look.cut, brush: 0 };
   const source = held(api.picture(clip.id, "source", frame, wide));
+  let ready = Boolean(source);
   if (how === "mark") {
     scene.pair = [source || last.source, null];
     scene.mode = "a";
@@ -57,18 +58,21 @@ export const refresh = () => {
   } else if (how === "preview") {
     scene.pair = [source, held(api.made(app.preview.job, "picture"))];
     scene.mode = "slider";
+    ready = scene.pair.every(Boolean);
     tags(["Before", "Preview"]);
   } else {
     const list = sources(), [a, b] = [look.a, look.b].map((key) => list.find((one) => one.key === key) || list[0]);
     const pair = [a, b].map((one) => held(one.address(frame, wide)));
+    ready = pair.every(Boolean);
     // While the next frame comes, the last whole pair stays.
-    scene.pair = pair[0] && pair[1] ? pair : last.pair || pair;
-    if (pair[0] && pair[1]) last.pair = pair;
+    scene.pair = ready ? pair : last.pair || pair;
+    if (ready) last.pair = pair;
     scene.mode = look.mode === "flicker" ? look.flicker : look.mode;
     if (!playing) scene.overlays = lookOverlays(frame, b.job || a.job);
     tags(look.mode === "flicker" ? [look.flicker === "a" ? a.label : b.label] : [a.label, b.label]);
   }
   last.source = source || last.source;
+  wait(ready);
   find("back").hidden = how !== "preview";
   const names = { mark: "what is marked is tinted", preview: "before on the left of the divider, the preview on the right", look: "compared" };
   find("picture").setAttribute("aria-label", `Frame ${frame} of ${clip.title}: ${names[how]}`);
@@ -173,7 +177,7 @@ export const refilm = async () => {
   if (job) await follow(job).catch(() => {});
   if (!film || !app.clip) return;
   film.edits = (job && app.edits.get(job.id)) || new Map();
-  film.total = job ? Math.max(job.edits, job.total) : 0;
+  film.total = job ? Math.max(job.edits, job.due) : 0;
   film.every = app.look.every;
   film.show();
   tell("edits");
@@ -196,7 +200,18 @@ export const openView = () => {
   shown();
 };
 
-export const busy = (text) => { find("busy").hidden = !text; find("busy").textContent = text; };
+// Far from a key frame a picture may take seconds, and the one before it stays meanwhile.
+let slow = 0;
+const wait = (ready) => {
+  if (ready || playing) { clearTimeout(slow); slow = 0; busy("frame", ""); } else if (!slow) slow = setTimeout(() => busy("frame", "Fetching this frame …"), 400);
+};
+
+const doing = { repair: "", frame: "" };
+export const busy = (what, text) => {
+  doing[what] = text;
+  find("busy").textContent = doing.repair || doing.frame;
+  find("busy").hidden = !find("busy").textContent;
+};
 
 find("scrub").addEventListener("input", (event) => go(Number(event.target.value)));
 find("prev").addEventListener("click", () => go(app.frame - 1));
@@ -210,7 +225,7 @@ on("marks", () => { refresh(); film?.show(); });
 on("jobs", () => {
   refilm();
   const running = app.clip && jobsOf(app.clip).find((job) => active(job) && job.kind === "preview");
-  busy(running ? "Repairing this frame …" : "");
+  busy("repair", running ? "Repairing this frame …" : "");
 });
 setInterval(() => {
   if (app.clip && app.look.mode === "flicker" && looking() === "look" && !app.look.held) {
