@@ -11,7 +11,6 @@ selector is often the first to ask for, is not part of that: the editor would ha
 
 import argparse
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +26,7 @@ from rovr.data.corrupt import damage
 from rovr.editor.aligned import AlignedEditor
 from rovr.editor.batch import BatchSession
 from rovr.editor.chaining import Chain
-from rovr.editor.loading import load_editor
+from rovr.editor.loading import load_editor, shipped
 from rovr.mdp.encoder import load_encoder
 from rovr.mdp.environment import RepairEnv
 from rovr.mdp.reward import Reward
@@ -36,7 +35,6 @@ from rovr.repair import Repairer
 from rovr.rl.rollout import Act, Rollout, collect, greedy
 from rovr.select import load_selector
 from rovr.select.base import Selector
-from rovr.select.learned import Learned
 
 TARGET_SHARE = 0.15
 
@@ -152,13 +150,9 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     editor = load_editor("aligned", args.device)
     assert isinstance(editor, AlignedEditor)
-    # What the weights are does not change the cost.
-    agent = Agent().to(args.device).eval()
+    agent = Agent.load(shipped("agent"), args.device).eval()
     rows = [steps(editor, agent, size, args.episodes, args.rounds, args.device) for size in args.sizes]
-    with tempfile.TemporaryDirectory() as folder:
-        agent.save(Path(folder) / "agent.safetensors")
-        selectors = [load_selector("sight"), Learned(Path(folder) / "agent.safetensors", args.device)]
-        shares = [choosing(editor, selector, args.rounds) for selector in selectors]
+    shares = [choosing(editor, load_selector(name, args.device), args.rounds) for name in ("sight", "agent")]
     report = {
         "commit": commit(),
         "seed": f"0–{args.episodes - 1}",

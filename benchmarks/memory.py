@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from _common import commit, machine, write
 
+from rovr.select import DEFAULT
+
 TARGET_MB = 300
 """How much more the long video may take than the short one."""
 
@@ -62,7 +64,7 @@ def main() -> None:
     parser.add_argument("--size", nargs=2, type=int, default=[640, 360], help="width and height")
     parser.add_argument("--every", type=int, default=25, help="one frame in so many has a hole")
     parser.add_argument("--editor", default="aligned")
-    parser.add_argument("--selector", default="sight")
+    parser.add_argument("--selector", default=DEFAULT)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results" / "memory.json")
     args = parser.parse_args()

@@ -33,7 +33,7 @@ from rovr.select import load_selector
 
 LEARNED = ("concat", "aligned")
 STILL = ("telea", "navier-stokes")
-SELECTORS = ("sequential", "coverage", "sight")
+SELECTORS = ("sequential", "coverage", "sight", "agent")
 
 
 Method = Callable[[Tensor, Tensor], Tensor]

@@ -3,9 +3,10 @@
     python benchmarks/side_by_side.py --clips DIR [--seeds 4] [--out results/side_by_side.json]
 
 Each clip's first 25 frames at 256×256 are damaged (``shift``), by each seed differently, and repaired by the same
-editor with the contexts that ``sight`` chooses, K of them, and with all those that ``local_stride`` asks for: the
-frames within five, and every tenth. Work is counted, not clocked: contexts looked at, and multiply-adds of the
-editor's convolutions and matrix products. Dense flow, which is measured once a video for either, is not among them.
+editor with K contexts, as the agent and the rule ``sight`` choose them, and with all those that ``local_stride`` asks
+for: the frames within five, and every tenth. Work is counted, not clocked: contexts looked at, and multiply-adds of
+the editor's convolutions and matrix products. Dense flow, which is measured once a video for either, is not among
+them; the agent's own networks are.
 Without ``--clips`` the folder ``test`` of the variable ROVR_DATA is used.
 """
 
@@ -38,8 +39,8 @@ Row = dict[str, Any]
 
 def methods() -> dict[str, tuple[str, dict[str, Any], int]]:
     """Name → selector, its options, and K."""
-    chosen = {f"sight, {count}": ("sight", {}, count) for count in COUNTS}
-    return {**chosen, f"{RULE}, all": (RULE, {"every": True}, CHOSEN)}
+    chosen = {f"agent, {count}": ("agent", {}, count) for count in COUNTS}
+    return {**chosen, f"sight, {CHOSEN}": ("sight", {}, CHOSEN), f"{RULE}, all": (RULE, {"every": True}, CHOSEN)}
 
 
 def measure(task: tuple[str, Tensor, int]) -> list[Row]:
@@ -100,7 +101,7 @@ def summary(details: list[Row]) -> dict[str, Any]:
                 "share_of_work": work / total,
             }
         )
-    return {"rows": rows, "chosen": next(row for row in rows if row["method"] == f"sight, {CHOSEN}")}
+    return {"rows": rows, "chosen": next(row for row in rows if row["method"] == f"agent, {CHOSEN}")}
 
 
 def main() -> None:

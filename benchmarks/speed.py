@@ -23,7 +23,7 @@ from rovr.editor.chaining import Chain
 from rovr.editor.loading import load_editor
 from rovr.mdp.state import RepairState
 from rovr.repair import Repairer
-from rovr.select import load_selector
+from rovr.select import DEFAULT, load_selector
 
 LENGTH, SIZE = 25, 256
 TARGET = 0.15
@@ -81,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=6, help="clips, each with its own damage")
-    parser.add_argument("--selector", default="sight")
+    parser.add_argument("--selector", default=DEFAULT)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "speed.json")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)

@@ -48,7 +48,8 @@ def table(heads: list[str], lines: list[list[Any]]) -> str:
     """A Markdown table; columns of numbers are set to the right."""
     numeric = [all(isinstance(line[k], int | float | None) for line in lines) for k in range(len(heads))]
     rule = ["--:" if right else "---" for right in numeric]
-    cells = [[head.rpartition(".")[2].replace("_", " ") for head in heads], rule, *([show(cell) for cell in line] for line in lines)]
+    names = [head.rpartition(".")[2].replace("_", " ") for head in heads]
+    cells = [names, rule, *([show(cell) for cell in line] for line in lines)]
     return "\n".join("| " + " | ".join(line) + " |" for line in cells)
 
 

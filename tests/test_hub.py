@@ -83,7 +83,8 @@ def test_an_agent_or_an_editor_alone_will_do(model):
     for part, other in (("editor", "selector"), ("selector", "editor")):
         (model / "config.json").write_text(json.dumps({part: config[part]}))
         loaded = Restorer.from_pretrained(f"{model}/", device="cpu")
-        assert (loaded.repairer.selector.name == "learned") == (part == "selector"), other
+        # Another agent comes with the package.
+        assert (loaded.repairer.selector.agent.config.seed == 3) == (part == "selector"), other
         assert loaded.repairer.contexts == 2
 
 
@@ -297,10 +298,11 @@ def test_the_command_line_takes_a_model(model, video, hole, tmp_path, capsys):
     args = ["restore", str(video(count=4)), "--mask", str(hole), "-o", str(tmp_path / "out.mp4"), "--device", "cpu"]
     assert main([*args, "--editor", str(model), "--json", "--quiet"]) == 0
     summary = json.loads(capsys.readouterr().out)
-    assert (summary["editor"], summary["selector"], summary["contexts"]) == ("aligned", "learned", 1)
+    assert (summary["editor"], summary["selector"], summary["contexts"]) == ("aligned", "agent", 1)
     assert main([*args, "--overwrite", "--editor", str(model), "--weights", "x.safetensors"]) == 2
     assert "leave --weights out" in capsys.readouterr().err
 
 
-def test_a_rule_by_default(video):
-    assert Restorer.from_pretrained(device="cpu").repairer.selector.name == load_selector("sight").name
+def test_the_agent_by_default():
+    chosen = Restorer.from_pretrained(device="cpu").repairer.selector.agent.state_dict()
+    assert all(torch.equal(tensor, chosen[name]) for name, tensor in load_selector("agent").agent.state_dict().items())

@@ -31,7 +31,7 @@ def run_demo(
     seed: int = 2,
     device: str = "auto",
     editor: str = "aligned",
-    selector: str = "sight",
+    selector: str = "agent",
     say: Callable[[str], Any] = print,
 ) -> dict[str, float]:
     """Run the demo and say what it did.

@@ -5,7 +5,7 @@
     {
       "rovr": "0.1.0",
       "editor": {"name": "aligned", "weights": "editor.safetensors"},
-      "selector": {"name": "learned", "weights": "agent.safetensors"},
+      "selector": {"name": "agent", "weights": "agent.safetensors"},
       "contexts": 2
     }
 

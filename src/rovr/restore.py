@@ -156,7 +156,7 @@ def restore_video(
         boxes: ``x,y,w,h`` missing in every frame, in pixels of the video as it plays.
         dilate: pixels to widen the holes by.
         editor: name, model or instance, see :meth:`Restorer.from_pretrained`.
-        selector: name or instance; by default the model's own, or ``sight``.
+        selector: name or instance; by default the model's own, or ``agent``.
         contexts: K, frames to look at per repair; by default as many as the model says, or 2.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         weights: the editor's, by default the ones that come with it.

@@ -92,7 +92,7 @@ class Restorer:
             editor: a name known to :func:`rovr.editor.load_editor`; or a model, which may bring its selector along: a
                 folder, ``./mine``, or a repository on the Hugging Face Hub, ``owner/name`` (:mod:`rovr.hub` says how
                 they are told apart).
-            selector: a name known to :func:`rovr.select.load_selector`; by default the model's own, or ``sight``.
+            selector: a name known to :func:`rovr.select.load_selector`; by default the model's own, or ``agent``.
             device: see :func:`rovr.device.pick_device`.
             contexts: K, frames to look at per repair; by default as many as the model says, or 2.
             weights: the editor's weights, by default the ones that come with it.
@@ -105,7 +105,7 @@ class Restorer:
         """
         from rovr import hub, model_folder
         from rovr.editor import load_editor
-        from rovr.select import load_selector
+        from rovr.select import DEFAULT, load_selector
 
         place = pick_device(device)
         if isinstance(editor, str) and hub.is_path(editor):
@@ -118,7 +118,7 @@ class Restorer:
             contexts = config.get("contexts") if contexts is None else contexts
             editor = model_folder.read_editor(folder, config, place) or "aligned"
         if isinstance(selector, str) or selector is None:
-            selector = load_selector(selector or "sight")
+            selector = load_selector(selector or DEFAULT, place)
         if isinstance(editor, str):
             editor = load_editor(editor, device=place, weights=weights)
         return cls(editor, selector, 2 if contexts is None else contexts, place, cuts=cuts)

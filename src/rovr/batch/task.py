@@ -84,7 +84,7 @@ class Tools:
     """
 
     editor: str = "aligned"
-    selector: str | None = "sight"
+    selector: str | None = "agent"
     contexts: int | None = 2
     device: str = "auto"
     weights: Path | None = None

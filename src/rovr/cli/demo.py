@@ -19,7 +19,7 @@ class Demo:
     """Where to compute: auto, cpu, cuda or mps."""
     editor: str = "aligned"
     """What repairs a frame."""
-    selector: str = "sight"
+    selector: str = "agent"
     """How the frames to look at are chosen."""
 
     def run(self) -> None:

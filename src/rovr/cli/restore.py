@@ -29,7 +29,7 @@ class Restore:
     dilate: int = 0
     """Pixels to widen the holes by; 2 removes colour fringes around objects."""
     selector: str | None = None
-    """How the frames to look at are chosen; by default the model's own way, or sight."""
+    """How the frames to look at are chosen; by default the model's own way, or agent."""
     editor: str = "aligned"
     """What repairs a frame: a name, a model's folder (./…), or owner/name on the Hugging Face Hub."""
     weights: Annotated[Path | None, arg(metavar="PATH")] = None

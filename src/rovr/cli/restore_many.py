@@ -35,7 +35,7 @@ class RestoreMany:
     """How often to try a video again after a fault that may pass, such as a killed process."""
     dilate: int = 0
     """Pixels to widen the holes by."""
-    selector: str = "sight"
+    selector: str = "agent"
     """How the frames to look at are chosen."""
     editor: str = "aligned"
     """What repairs a frame."""

@@ -70,7 +70,7 @@ def shipped(name: str) -> Path:
     """Path of the weights that come with the package."""
     path = Path(str(resources.files("rovr"))) / "weights" / f"{name}.safetensors"
     if not path.exists():
-        raise UserError(f"no weights ship for the editor '{name}'; give a file with --weights or train one")
+        raise UserError(f"no weights ship for '{name}'; give a file or train one")
     return path
 
 

@@ -110,8 +110,7 @@ class Bench:
             return Blind()
         if method.selector == Oracle.name:
             return Oracle()
-        device = {"device": self.device} if method.selector.endswith(".safetensors") else {}
-        return load_selector(method.selector, **method.options, **device)
+        return load_selector(method.selector, self.device, **method.options)
 
     @torch.inference_mode()
     def scene(self, corruption: str, clip: str, seed: int) -> Scene:

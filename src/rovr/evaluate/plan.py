@@ -17,6 +17,9 @@ Key = tuple[str, str, int, str]
 Marks = dict[str, dict[str, str]]
 """Digests of what decides a run, by name: ``shared`` settings, ``methods`` and ``clips``."""
 
+SHIPPED = "agent"
+"""Selector whose weights come with the package."""
+
 BLIND = "none"
 """Selector of editors that look at no other frame."""
 
@@ -105,6 +108,8 @@ class Plan:
         found = {name: path for name, path in named.items() if name.endswith(".safetensors")}
         for name in {method.editor for method in self.methods} & set(LEARNED):
             found[name] = self.weights or shipped(name)
+        if SHIPPED in named:
+            found[SHIPPED] = shipped(SHIPPED)
         for name in ("flow_weights", "perceptual", "i3d"):
             path = getattr(self, name)
             if path is not None and Path(path).is_file():

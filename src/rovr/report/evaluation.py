@@ -40,6 +40,11 @@ class Method:
     weights: dict[str, str] = field(default_factory=dict)
 
     @property
+    def chosen_by_agent(self) -> bool:
+        """Whether a trained agent chooses: the one that ships, or one from a file."""
+        return self.selector == "agent" or self.selector.endswith(".safetensors")
+
+    @property
     def chooser(self) -> str:
         """The selector, an agent by its file's name."""
         return Path(self.selector).stem if self.selector.endswith(".safetensors") else self.selector

@@ -101,7 +101,7 @@ def _worth_a_look(evaluation: Evaluation, against: str) -> list[str]:
     """Methods to look at closely: agents if there are any, and rather not one that sees the truth or no other frame."""
     looking = {run.method for run in evaluation.runs if any(contexts for _, contexts in run.edits)}
     others = [method for method in evaluation.methods if method.name != against]
-    agents = [method.name for method in others if method.selector.endswith(".safetensors")]
+    agents = [method.name for method in others if method.chosen_by_agent]
     honest = [method.name for method in others if method.name in looking and method.selector != ORACLE]
     return agents or honest or [method.name for method in others]
 

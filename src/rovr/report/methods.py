@@ -21,7 +21,7 @@ def who_chooses(evaluation: Evaluation) -> Table:
 
 def explained(method: Method) -> str:
     """A sentence on a method's selector, the first of its own description."""
-    if method.selector.endswith(".safetensors"):
+    if method.chosen_by_agent:
         return AGENT
     name = method.selector.split()[0].split(":")[0]
     if name == BLIND:

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from rovr.agents import Agent
 from rovr.device import one_thread
+from rovr.editor.loading import shipped
 from rovr.editor.sight import quality
 from rovr.mdp.encoder import CELL, load_encoder
 from rovr.mdp.observation import FRAME_SIDE, Past, observe
@@ -33,15 +34,15 @@ class Learned(Selector):
     frame still to repair, so that a choice costs the same in a video of any length.
 
     Args:
-        weights: the agent's file.
+        weights: the agent's file; by default the one that ships.
         device: where it runs.
     """
 
-    name = "learned"
+    name = "agent"
     recalls = True
 
-    def __init__(self, weights: Path | str, device: torch.device | str = "cpu") -> None:
-        self.agent = Agent.load(weights, device).eval()
+    def __init__(self, weights: Path | str | None = None, device: torch.device | str = "cpu") -> None:
+        self.agent = Agent.load(shipped(self.name) if weights is None else weights, device).eval()
         self.encoder = load_encoder(self.agent.config.encoder).to(device)
         self.device = torch.device(device)
 

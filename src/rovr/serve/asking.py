@@ -30,7 +30,7 @@ class Find(msgspec.Struct, tag="find", tag_field="kind", forbid_unknown_fields=T
 class _Repair(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     marks: Marks
     # A file's name would be a selector too, but none that a page may name.
-    selector: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,40}$")] = "sight"
+    selector: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,40}$")] = "agent"
     contexts: Annotated[int, msgspec.Meta(ge=1, le=8)] = 2
     widen: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
 

@@ -264,7 +264,7 @@ class _Watching:
 
 def _restorer(task: dict[str, Any]) -> Restorer:
     """Loaded once for each selector; the editor is shared."""
-    key = (str(task.get("selector", "sight")), int(task.get("contexts", 2)))
+    key = (str(task.get("selector", "agent")), int(task.get("contexts", 2)))
     if key not in _RESTORERS:
         held = next(iter(_RESTORERS.values()), None)
         editor = held.repairer.editor if held else "aligned"

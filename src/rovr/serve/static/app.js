@@ -11,7 +11,7 @@ export const app = {
   brush: 24,
   span: "all",
   range: [0, 0],
-  settings: { selector: "sight", contexts: 2, widen: 0, crf: 18 },
+  settings: { selector: "agent", contexts: 2, widen: 0, crf: 18 },
   tab: "mark",
   preview: null,
   look: { a: "source", b: "", mode: "slider", cut: 0.5, flicker: "a", outline: false, doubt: false, every: false },
@@ -28,7 +28,8 @@ export const active = (job) => job.state === "waiting" || job.state === "running
 export const repairs = () => (app.clip ? jobsOf(app.clip).filter((job) => job.kind === "restore" && job.state === "done") : []);
 
 const NAMES = {
-  sight: "By what they show (best)",
+  agent: "As the trained agent chooses (best)",
+  sight: "By what they show",
   coverage: "By what their masks leave open",
   sequential: "One after the other",
   nearest: "The nearest frames",

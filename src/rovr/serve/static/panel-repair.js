@@ -61,7 +61,7 @@ const showEstimate = () => {
 };
 
 export const buildRepair = () => {
-  selector = select([["sight", selectorName("sight")]], "sight", (value) => { app.settings.selector = value; tell("settings"); });
+  selector = select([["agent", selectorName("agent")]], "agent", (value) => { app.settings.selector = value; tell("settings"); });
   selector.id = "selector";
   estimate = make("p", { className: "quiet" });
   shown = make("p", { className: "hint", hidden: true });
