@@ -1,7 +1,5 @@
 """Where the editor runs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rovr.errors import UserError
@@ -52,16 +50,3 @@ def has_bf16(device: "torch.device") -> bool:
         able = torch.cpu.get_capabilities()
         return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
     return False
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread: networks of many small layers lose more by handing work out than they win."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

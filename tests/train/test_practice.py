@@ -41,8 +41,6 @@ class Drill:
     def seen(self) -> dict[str, Tensor]:
         clips = observe([min(self.role, 1)] * CLIPS, COUNT, seed=self.seed)
         told = {name: tensor.repeat_interleave(TRIES, 0) for name, tensor in clips.items()}
-        # How well a place is seen bounds what it is worth.
-        told["sight"][:, :, 1] *= told["sight"][:, :, 0]
         told["target"] = torch.full((self.size,), 3 if self.role else -1)
         told["role"] = torch.full((self.size,), self.role)
         told["picked"] = self.picked.clone()

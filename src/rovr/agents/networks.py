@@ -18,7 +18,6 @@ from rovr.mdp.mosaic import (
     CONTEXT_FLAGS,
     EVIDENCE,
     FRAME_FLAGS,
-    added_sight,
     best_picked,
     context_flags,
     evidence,
@@ -208,5 +207,6 @@ class ContextPolicy(Policy):
 
     def logits(self, observation: Observation) -> Tensor:
         """Score of every frame, (B, n)."""
-        told = self.evidence(evidence(observation)).squeeze(2)
-        return super().logits(observation) + self.rule * added_sight(observation) + WEIGHT * told
+        told = evidence(observation)
+        # The rule's own figure stands first.
+        return super().logits(observation) + self.rule * told[..., 0] + WEIGHT * self.evidence(told).squeeze(2)

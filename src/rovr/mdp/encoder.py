@@ -79,7 +79,7 @@ class EditorEncoder(Encoder):
     def encode(self, frames: Tensor, doubt: Tensor) -> Tensor:
         """Average over the grid first: whatever the frames' size, all else costs the same."""
         seen = (doubt < MADE_UP).to(frames)
-        luminance = (frames * frames.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
+        luminance = torch.einsum("c,bchw->bhw", frames.new_tensor([0.299, 0.587, 0.114]), frames)[:, None]
         planes = F.adaptive_avg_pool2d(torch.cat([luminance * seen, seen], 1), GRID)
         filled = push_pull(planes[:, :1] / planes[:, 1:].clamp(min=1e-6), planes[:, 1:])
         edged = F.pad(filled, (0, 1, 0, 1), mode="replicate")

@@ -7,7 +7,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rovr.agents import Agent
-from rovr.device import one_thread
 from rovr.editor.loading import shipped
 from rovr.editor.sight import quality
 from rovr.mdp.encoder import CELL, load_encoder
@@ -63,18 +62,16 @@ class Learned(Selector):
         changed = [edit.frame for edit in state.edits[self.known :]]
         self.known = len(state.edits)
         if changed:
-            with one_thread():
-                self.cells[changed] = self._encode(state, torch.tensor(changed))
+            self.cells[changed] = self._encode(state, torch.tensor(changed))
         first = max(0, min(int(state.pending.int().argmax()) - BEHIND, state.length - WINDOW))
         window = slice(first, min(first + WINDOW, state.length))
         past = self._past(state, window)
         action = torch.full((1, 1 + self.contexts), -1, device=self.device)
         shown, sight = torch.zeros(1, 4, 1, 1, device=self.device), None
         for role in range(1 + self.contexts):
-            with one_thread():
-                observation = observe(past, action, role, shown, sight)
-                logits = self.agent.policy(observation)
-                action[:, role] = logits.masked_fill(~observation["mask"], -torch.inf).argmax(1)
+            observation = observe(past, action, role, shown, sight)
+            logits = self.agent.policy(observation)
+            action[:, role] = logits.masked_fill(~observation["mask"], -torch.inf).argmax(1)
             if role == 0:
                 i = first + int(action[0, 0])
                 shown = torch.cat([state.frames[i] / 255, state.masks[i].float()])[None].to(self.device)
