@@ -135,7 +135,7 @@ def test_videos_show_what_was_done(done):
 
 def without(report, method):
     """A report as it would be without one of its methods, and without videos."""
-    del report["media"], report["marks"]["shared"]["media"], report["marks"]["methods"][method]
+    del report["media"], report["marks"]["shared"]["media"], report["marks"]["methods"][method], report["ways"]
     for part, name in (("methods", "name"), ("runs", "method"), ("summary", "method"), ("differences", "method")):
         report[part] = [row for row in report[part] if row[name] != method]
     return report
