@@ -192,7 +192,7 @@ def test_two_jobs_at_once_are_done_one_after_the_other(tab, small, site):
     mark_box(tab)
     tab.click("#restore")
     tab.click("#tab-repair")
-    tab.select_option("#selector", "sight")
+    tab.select_option("#selector", "agent")
     tab.click("#restore")
     until(tab, "document.querySelectorAll('#joblist .ok').length === 2")
     tab.click("#tab-look")
