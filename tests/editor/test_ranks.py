@@ -141,6 +141,35 @@ def test_two_processes_learn_what_one_does_and_go_on_exactly(tmp_path: Path) -> 
     assert all(torch.equal(a["net"][name], b["net"][name]) for name in a["net"])
 
 
+LEAVING = """
+import gc, torch
+from pathlib import Path
+from rovr.editor.training.ranks import joined
+
+with joined("cpu") as (ranks, device):
+    weight = torch.nn.Parameter(torch.ones(3))
+    optimiser = torch.optim.AdamW([weight])
+    weight.sum().backward()
+    ranks.sum_gradients([weight])
+    optimiser.step()
+gc.collect()
+print("left", sorted(p.read_text().strip() for p in Path("/proc/self/task").glob("*/comm")))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads of a process are looked up in /proc")
+def test_no_thread_of_the_group_outlives_it(tmp_path: Path) -> None:
+    """One that did could abort the process at its end, when all work was done."""
+    script = tmp_path / "leaving.py"
+    script.write_text(LEAVING)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
+    left = [line for line in done.stdout.splitlines() if line.startswith("left")]
+    assert len(left) == 2, done.stderr
+    assert not any("gloo" in line for line in left)
+
+
 def test_more_processes_than_edits_of_a_batch() -> None:
     with pytest.raises(UserError, match="--batch 2 cannot be shared by 4 processes"):
         _train(TINY, Ranks(3, 4), print)

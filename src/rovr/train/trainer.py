@@ -7,6 +7,7 @@ moment goes on as if it had not been.
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -90,22 +91,22 @@ class AgentTrainer:
         checkpoint = self.out / "checkpoint.pt"
         if checkpoint.exists():
             self._load(read_checkpoint(checkpoint))
-        log = TrainLog(self.out, self.iteration, SAID, self.tracker)
-        saved = time.monotonic()
         end = min(self.total, stop_at or self.total)
-        while self.iteration < end:
-            stage, done = self._stage()
-            stage.hold(self.agent, done)
-            figures = stage.learner.iterate(stage.env)
-            self.iteration += 1
-            log.add({f"{stage.name}/{name}": value for name, value in figures.items()})
-            log.flush(self.iteration, self.total)
-            last = self.iteration == self.total
-            if self.validate is not None and (last or self.iteration % self.validate_every == 0):
-                log.write(self.iteration, {f"val/{k}": v for k, v in self.validate(self.agent).items()})
-            if time.monotonic() - saved > 60 * self.save_minutes:
-                self._save(checkpoint)
-                saved = time.monotonic()
+        with closing(TrainLog(self.out, self.iteration, SAID, self.tracker)) as log:
+            saved = time.monotonic()
+            while self.iteration < end:
+                stage, done = self._stage()
+                stage.hold(self.agent, done)
+                figures = stage.learner.iterate(stage.env)
+                self.iteration += 1
+                log.add({f"{stage.name}/{name}": value for name, value in figures.items()})
+                log.flush(self.iteration, self.total)
+                last = self.iteration == self.total
+                if self.validate is not None and (last or self.iteration % self.validate_every == 0):
+                    log.write(self.iteration, {f"val/{k}": v for k, v in self.validate(self.agent).items()})
+                if time.monotonic() - saved > 60 * self.save_minutes:
+                    self._save(checkpoint)
+                    saved = time.monotonic()
         self._save(checkpoint)
 
     def _stage(self) -> tuple[Stage, int]:

@@ -64,6 +64,11 @@ class TrainLog:
         if self.tracker is not None:
             self.tracker(step, figures)
 
+    def close(self) -> None:
+        """End the thread that writes TensorBoard's file."""
+        if self.board is not None:
+            self.board.close()
+
 
 def _board(folder: Path, step: int) -> Any:
     try:

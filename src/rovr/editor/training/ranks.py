@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from typing import TypeVar
 
 import numpy as np
@@ -102,6 +103,9 @@ def joined(device: str) -> Iterator[tuple[Ranks, str]]:
     if cuda:
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)
+    # The first optimiser loads this. Loaded while a group is there, it keeps the group past its end, whose threads may
+    # then outlive the interpreter: the process aborts after all its work is done.
+    import_module("torch._dynamo")
     distributed.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
     try:
         yield Ranks(int(os.environ["RANK"]), count), device

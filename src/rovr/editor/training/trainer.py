@@ -6,7 +6,8 @@ weights, averages and optimiser, so that a run killed at any moment goes on with
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -77,30 +78,30 @@ class Trainer:
         if self.checkpoint.exists():
             self.load()
         self._meet()
-        log = self._log()
-        saved = time.monotonic()
         end = min(self.config.steps, stop_at or self.config.steps)
-        while self.step < end:
-            index, first = divmod(self.step, self.config.round_steps)
-            store = self._open_round(index)
-            for at in range(first, min(self.config.round_steps, first + end - self.step)):
-                batch = self._batch(store, index, at)
-                figures = self.learn(batch)
-                self.step += 1
+        with self._log() as log:
+            saved = time.monotonic()
+            while self.step < end:
+                index, first = divmod(self.step, self.config.round_steps)
+                store = self._open_round(index)
+                for at in range(first, min(self.config.round_steps, first + end - self.step)):
+                    batch = self._batch(store, index, at)
+                    figures = self.learn(batch)
+                    self.step += 1
+                    if log is None:
+                        continue
+                    log.add(figures)
+                    if self.step % self.config.log_every == 0:
+                        log.flush(self.step, self.config.steps)
+                    if time.monotonic() - saved > 60 * self.config.save_minutes:
+                        self.save()
+                        saved = time.monotonic()
                 if log is None:
                     continue
-                log.add(figures)
-                if self.step % self.config.log_every == 0:
-                    log.flush(self.step, self.config.steps)
-                if time.monotonic() - saved > 60 * self.config.save_minutes:
-                    self.save()
-                    saved = time.monotonic()
-            if log is None:
-                continue
-            self.save()
-            self.course.picture(self.net, batch, self.config.out / "pictures" / f"{self.step:06d}.png")
-            if self.validate is not None:
-                log.write(self.step, {f"val/{k}": v for k, v in self.validate(self.weights).items()})
+                self.save()
+                self.course.picture(self.net, batch, self.config.out / "pictures" / f"{self.step:06d}.png")
+                if self.validate is not None:
+                    log.write(self.step, {f"val/{k}": v for k, v in self.validate(self.weights).items()})
         self._meet()
 
     @property
@@ -144,12 +145,15 @@ class Trainer:
         self._meet()
         return open_round(config, index, behaviour, self.draw)  # finished by now, and found so by all
 
-    def _log(self) -> TrainLog | None:
+    @contextmanager
+    def _log(self) -> Iterator[TrainLog | None]:
         """Where figures go; one process speaks for all."""
         if not self.ranks.first:
-            return None
+            yield None
+            return
         tracker = open_tracker(self.config.wandb, self.config.out, asdict(self.config))
-        return TrainLog(self.config.out, self.step, tracker=tracker)
+        with closing(TrainLog(self.config.out, self.step, tracker=tracker)) as log:
+            yield log
 
     def _meet(self) -> None:
         """Wait for the other processes."""
