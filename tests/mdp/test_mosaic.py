@@ -93,7 +93,7 @@ def test_evidence_says_what_a_frame_adds():
     found = evidence(told)
     assert found.shape == (1, 5, EVIDENCE)
     best, together, others = found[0, :, :6:2], found[0, :, 1:6:2], found[0, :, 6:]
-    assert torch.equal(best[:, 0], added_sight(told)[0])
+    assert torch.allclose(best[:, 0], added_sight(told)[0])
     # The right half is new, the left one is shown by the picked frame already.
     for slope, column in zip((0.5, 1, 2), best.T, strict=True):
         assert column.tolist() == pytest.approx([0, 0, 0, 4**-slope / 2, 2**-slope / 2])

@@ -108,7 +108,7 @@ class Sketch(nn.Module):
 
     def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 4, h, w) of any size → (B, channels, 16, 16) and (B, 2 · channels)."""
-        small = F.adaptive_avg_pool2d(frame, 4 * CELL)
+        small = frame if frame.shape[-2:] == (4 * CELL, 4 * CELL) else F.adaptive_avg_pool2d(frame, 4 * CELL)
         maps = F.leaky_relu(self.maps(F.leaky_relu(self.stem(small), 0.1)), 0.1)
         return maps, F.leaky_relu(self.vector(maps), 0.1).mean((2, 3))
 
@@ -127,15 +127,15 @@ class ContextTrunk(nn.Module):
         common, vector = 2 * MAPS + 1 + config.sketch, 3 + 2 * config.sketch
         self.trunk = Trunk(MAPS + SIGHTS, CONTEXT_FLAGS, common, vector, config.mixed, config.widths)
 
-    def forward(self, observation: Observation) -> Tensor:
-        """Features of every frame, (B, n, widths[0])."""
+    def forward(self, observation: Observation, added: Tensor | None = None) -> Tensor:
+        """Features of every frame, (B, n, widths[0]); ``added`` (B, n) by ``added_sight`` where it is known."""
         maps, picked = stack_maps(observation), observation["picked"]
         rows = torch.arange(len(maps), device=maps.device)
         target = maps[rows, observation["target"]]
         weights = picked / picked.sum(1, keepdim=True).clamp(min=1)
         before = (maps * weights[..., None, None, None]).sum(1)
         sketch, vector = self.sketch(observation["frame"])
-        best, flags = best_picked(observation), context_flags(observation)
+        best, flags = best_picked(observation), context_flags(observation, added)
         # How much is missing, how much of it the picked ones show, and how much any frame could add.
         hole = target[:, 3]
         size = hole.mean((1, 2))
@@ -209,4 +209,6 @@ class ContextPolicy(Policy):
         """Score of every frame, (B, n)."""
         told = evidence(observation)
         # The rule's own figure stands first.
-        return super().logits(observation) + self.rule * told[..., 0] + WEIGHT * self.evidence(told).squeeze(2)
+        added = told[..., 0]
+        scores = self.score(self.trunk(observation, added)).squeeze(2)
+        return scores + self.rule * added + WEIGHT * self.evidence(told).squeeze(2)

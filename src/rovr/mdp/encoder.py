@@ -79,9 +79,10 @@ class EditorEncoder(Encoder):
     def encode(self, frames: Tensor, doubt: Tensor) -> Tensor:
         """Average over the grid first: whatever the frames' size, all else costs the same."""
         seen = (doubt < MADE_UP).to(frames)
-        luminance = torch.einsum("c,bchw->bhw", frames.new_tensor([0.299, 0.587, 0.114]), frames)[:, None]
-        planes = F.adaptive_avg_pool2d(torch.cat([luminance * seen, seen], 1), GRID)
-        filled = push_pull(planes[:, :1] / planes[:, 1:].clamp(min=1e-6), planes[:, 1:])
+        red, green, blue = frames.split(1, 1)
+        luminance = 0.299 * red + 0.587 * green + 0.114 * blue
+        mean, share = (F.adaptive_avg_pool2d(plane, GRID) for plane in (luminance * seen, seen))
+        filled = push_pull(mean / share.clamp(min=1e-6), share)
         edged = F.pad(filled, (0, 1, 0, 1), mode="replicate")
         across, down = edged[..., :-1, 1:] - filled, edged[..., 1:, :-1] - filled
         detail = F.avg_pool2d(across.square() + down.square(), GRID // CELL).sqrt()

@@ -16,7 +16,7 @@ from rovr.editor.aligned import AlignedEditor
 from rovr.editor.batch import BatchSession
 from rovr.editor.sight import GRID, greedy, quality
 from rovr.mdp.encoder import CELL, Encoder
-from rovr.mdp.observation import Past, observe
+from rovr.mdp.observation import Past, look, observe
 from rovr.mdp.reward import Reward
 from rovr.mdp.state import RepairState
 
@@ -184,7 +184,6 @@ class RepairEnv:
 
     def _observe(self) -> dict[str, Tensor]:
         rows, target = torch.arange(len(self.pending), device=self.pending.device), self.action[:, 0].clamp(min=0)
-        shown = torch.cat([self.session.seen[rows, target, :3], self.masks[rows, target].float()], 1)
         past = Past(
             self.cells.clone(),
             self.cover,
@@ -194,5 +193,6 @@ class RepairEnv:
             self.length.clone(),
         )
         if self.role == 1:
-            self.sight = self.session.sight(rows, target)
-        return observe(past, self.action, self.role, shown, self.sight if self.role else None)
+            shown = torch.cat([self.session.seen[rows, target, :3], self.masks[rows, target].float()], 1)
+            self.view = look(shown, self.session.sight(rows, target))
+        return observe(past, self.action, self.role, self.view if self.role else None)

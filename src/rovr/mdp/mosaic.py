@@ -36,7 +36,7 @@ CONTEXT_FLAGS = FRAME_FLAGS + 5
 
 
 SLOPES = (0.5, 1.0, 2.0)
-"""Powers of 1 / (1 + expected error); the strategy ``sight`` knows the first."""
+"""Powers of 1 / (1 + expected error), each twice the one before; the strategy ``sight`` knows the first."""
 
 HINT = 0.2
 """Scale of what is known of a frame as a whole: it differs more between frames, and should not be learned faster."""
@@ -102,29 +102,27 @@ def evidence(observation: Mapping[str, Tensor]) -> Tensor:
     chosen = picked[..., None, None].to(worth)
     # (1 + error)^(-1/2), from what the places are worth.
     sure = (worth / seen.clamp(min=1e-6)).clamp(max=1)
-    found = []
-    for slope in SLOPES:
-        source = seen * sure ** (2 * slope)
-        best = (source * chosen).amax(1, keepdim=True)
-        left = (1 - source * chosen).prod(1, keepdim=True)
-        found += [_over(hole, (source - best).clamp(min=0)), _over(hole, source * left)]
+    powers = [sure]
+    for _ in SLOPES[1:]:
+        powers.append(powers[-1].square())
+    source = seen.unsqueeze(2) * torch.stack(powers, 2)
+    taken = source * chosen.unsqueeze(2)
+    best, left = taken.amax(1, keepdim=True), (1 - taken).prod(1, keepdim=True)
+    shares = torch.stack([(source - best).clamp(min=0), source * left], 3).flatten(2, 3)
+    shares = torch.cat([shares, seen.unsqueeze(2), worth.unsqueeze(2)], 2)
+    found = torch.einsum("bhw,bnchw->bnc", hole, shares)
     offset = (_indices(picked) - target).float()
     side = offset.sign()
     same = ((side[:, :, None] * side[:, None] > 0) & picked[:, None]).any(2)
     hints = [1 / (1 + offset.abs()), offset.abs() / picked.shape[1], observation["edited"].to(worth), same.to(worth)]
     hints.append(observation["cover"].mean((2, 3)))
-    return torch.stack([*found, _over(hole, seen), _over(hole, worth), *(HINT * hint for hint in hints)], 2)
+    return torch.cat([found, HINT * torch.stack(hints, 2)], 2)
 
 
 def _hole(observation: Mapping[str, Tensor]) -> Tensor:
     """The target's, (B, 16, 16)."""
     rows = torch.arange(len(observation["target"]), device=observation["target"].device)
     return observation["cover"][rows, observation["target"].clamp(min=0)]
-
-
-def _over(hole: Tensor, values: Tensor) -> Tensor:
-    """Means over the hole: (B, h, w), (B, n, h, w) → (B, n)."""
-    return torch.einsum("bhw,bnhw->bn", hole, values)
 
 
 def frame_flags(observation: Mapping[str, Tensor]) -> Tensor:
@@ -135,8 +133,8 @@ def frame_flags(observation: Mapping[str, Tensor]) -> Tensor:
     return torch.stack([time, edited.to(time), pending.to(time)], 2)
 
 
-def context_flags(observation: Mapping[str, Tensor]) -> Tensor:
-    """What π2 is told of each frame, (B, n, 8).
+def context_flags(observation: Mapping[str, Tensor], added: Tensor | None = None) -> Tensor:
+    """What π2 is told of each frame, (B, n, 8); ``added`` (B, n) by :func:`added_sight` where it is known.
 
     Beside what π1 is told: whether it is the target, whether it is picked, its signed distance in time to the target as
     a share of n, its nearness 1 / (1 + distance), and what it would add. The share tells far from farther, the nearness
@@ -147,7 +145,8 @@ def context_flags(observation: Mapping[str, Tensor]) -> Tensor:
     distance = (indices - target).float()
     nearness = 1 / (1 + distance.abs())
     same, chosen = (indices == target).to(distance), picked.to(distance)
-    flags = [same, chosen, distance / picked.shape[1], nearness, added_sight(observation)]
+    added = added_sight(observation) if added is None else added
+    flags = [same, chosen, distance / picked.shape[1], nearness, added]
     return torch.cat([frame_flags(observation), torch.stack(flags, 2)], 2)
 
 

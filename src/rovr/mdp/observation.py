@@ -34,29 +34,51 @@ class Past:
     length: Tensor
 
 
-def observe(past: Past, action: Tensor, role: int, shown: Tensor, sight: Tensor | None = None) -> dict[str, Tensor]:
+@dataclass(frozen=True)
+class View:
+    """The frame to repair, and what other frames show of it: the same for all of its contexts.
+
+    Attributes:
+        frame: (B, 4, FRAME_SIDE, FRAME_SIDE).
+        sight: (B, n, 2, 16, 16).
+    """
+
+    frame: Tensor
+    sight: Tensor
+
+
+def look(shown: Tensor, sight: Tensor) -> View:
+    """Bring to size what agents are shown of a frame to repair.
+
+    Args:
+        shown: (B, 4, H, W) the frame in [0, 1], and its hole.
+        sight: (B, n, 2, GRID, GRID) what the frames show of it, see :mod:`rovr.editor.sight`.
+    """
+    worth = torch.stack([sight[:, :, 0], quality(sight)], 2)
+    views = F.adaptive_avg_pool2d(worth.flatten(1, 2), CELL).unflatten(1, worth.shape[1:3])
+    return View(F.adaptive_avg_pool2d(shown, FRAME_SIDE), views)
+
+
+def observe(past: Past, action: Tensor, role: int, view: View | None = None) -> dict[str, Tensor]:
     """Put an observation together.
 
     Args:
         past: the clips; its tensors become part of the observation as they are.
         action: (B, 1 + K) long, the repair as far as it was picked; −1 where it was not.
         role: who picks next: 0 = π1, k = π2 for the k-th context.
-        shown: (B, 4, H, W) the frame to repair in [0, 1] and its hole; not looked at while role is 0.
-        sight: (B, n, 2, GRID, GRID) what the frames show of it, see :mod:`rovr.editor.sight`; needed unless role is 0.
+        view: of the frame to repair; needed unless role is 0.
     """
     batch, length = past.pending.shape
     alive = past.pending.any(1)
     places = torch.arange(length, device=action.device)
     picked = (action[:, 1:, None] == places).any(1)
-    frame = shown.new_zeros(batch, 4, FRAME_SIDE, FRAME_SIDE)
-    views = shown.new_zeros(batch, length, 2, CELL, CELL)
-    mask = past.pending.clone()
     if role:
-        assert sight is not None
-        worth = torch.stack([sight[:, :, 0], quality(sight)], 2)
-        views = F.adaptive_avg_pool2d(worth.flatten(1, 2), CELL).view_as(views)
+        assert view is not None
         mask = ~picked & (action[:, :1] != places)
-        frame = F.adaptive_avg_pool2d(shown, FRAME_SIDE)
+    else:
+        nothing = past.cells.new_zeros
+        view = View(nothing(batch, 4, FRAME_SIDE, FRAME_SIDE), nothing(batch, length, 2, CELL, CELL))
+        mask = past.pending.clone()
     # Who has finished waits, and may pick the first frame only.
     mask[~alive] = places == 0
     return {
@@ -70,6 +92,6 @@ def observe(past: Past, action: Tensor, role: int, shown: Tensor, sight: Tensor 
         "picked": picked,
         "history": past.history,
         "length": past.length,
-        "frame": frame,
-        "sight": views,
+        "frame": view.frame,
+        "sight": view.sight,
     }

@@ -10,7 +10,7 @@ from rovr.agents import Agent
 from rovr.editor.loading import shipped
 from rovr.editor.sight import quality
 from rovr.mdp.encoder import CELL, load_encoder
-from rovr.mdp.observation import FRAME_SIDE, Past, observe
+from rovr.mdp.observation import Past, View, look, observe
 from rovr.mdp.state import RepairState
 from rovr.select.base import Selector
 from rovr.select.sight import recalled, what_is_seen
@@ -67,20 +67,18 @@ class Learned(Selector):
         window = slice(first, min(first + WINDOW, state.length))
         past = self._past(state, window)
         action = torch.full((1, 1 + self.contexts), -1, device=self.device)
-        shown, sight = torch.zeros(1, 4, 1, 1, device=self.device), None
+        view: View | None = None
+        sight = torch.empty(0)
         for role in range(1 + self.contexts):
-            observation = observe(past, action, role, shown, sight)
+            observation = observe(past, action, role, view)
             logits = self.agent.policy(observation)
             action[:, role] = logits.masked_fill(~observation["mask"], -torch.inf).argmax(1)
             if role == 0:
                 i = first + int(action[0, 0])
-                shown = torch.cat([state.frames[i] / 255, state.masks[i].float()])[None].to(self.device)
-                # Both contexts are chosen by the same small picture.
-                shown = F.adaptive_avg_pool2d(shown, FRAME_SIDE)
-                sight = what_is_seen(self.session, state, i, first, window.stop)[None]
-                sight = sight.to(self.device)
-        assert sight is not None
-        worth = quality(sight[0, action[0, 1:]]).cpu()
+                shown = torch.cat([state.frames[i] / 255, state.masks[i].float()])
+                sight = what_is_seen(self.session, state, i, first, window.stop)
+                view = look(shown[None].to(self.device), sight[None].to(self.device))
+        worth = quality(sight[action[0, 1:].to(sight.device)]).cpu()
         frame, *contexts = (first + int(k) for k in action[0])
         return Edit(frame, recalled(self.session, state, frame, tuple(contexts), worth))
 
