@@ -145,11 +145,11 @@ def tries(rollout: Rollout, count: int) -> tuple[Tensor, Tensor]:
         (N, count, F) and (N, count).
     """
     steps = int(rollout.roles.max()) + 1
-    facts = torch.zeros(1)
+    facts = rollout.rewards.new_zeros(1)
     for role in range(1, steps):
         seen = {name: tensor[role::steps].flatten(0, 1) for name, tensor in rollout.observations.items()}
         picked = rollout.actions[role::steps].flatten()
-        facts = facts + evidence(seen)[torch.arange(len(picked)), picked]
+        facts = facts + evidence(seen)[torch.arange(len(picked), device=picked.device), picked]
     alive = rollout.alive[::steps].flatten().view(-1, count)[:, 0]
     facts = facts.view(-1, count, EVIDENCE)[alive]
     rewards = rollout.rewards[steps - 1 :: steps].flatten().view(-1, count)[alive]
