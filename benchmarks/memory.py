@@ -32,7 +32,7 @@ def make(folder: Path, count: int, width: int, height: int, every: int, seed: in
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             streams.append(stream)
         for index in range(count):
-            shift = 2 * index % width
+            shift = width - abs(2 * index % (2 * width) - width)  # there and back, without a jump
             hole = np.zeros((height, width, 3), np.uint8)
             if index % every == 0:
                 left = 3 * index % (width - width // 6)
@@ -46,8 +46,8 @@ def make(folder: Path, count: int, width: int, height: int, every: int, seed: in
     return path, mask
 
 
-def run(command: list[str]) -> tuple[float, float]:
-    """Run a command; its peak memory in MB and its time in seconds."""
+def run(command: list[str]) -> tuple[float, float, float]:
+    """Run a command; its peak memory in MB, its time and the processor's in seconds."""
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -55,7 +55,7 @@ def run(command: list[str]) -> tuple[float, float]:
         raise SystemExit(f"failed: {' '.join(command)}")
     # Linux counts in kilobytes, macOS in bytes.
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return usage.ru_maxrss / unit, time.perf_counter() - began
+    return usage.ru_maxrss / unit, time.perf_counter() - began, usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results" / "memory.json")
     args = parser.parse_args()
 
-    idle, _ = run([sys.executable, "-c", "import rovr.restore, rovr.editor, rovr.select"])
+    idle, *_ = run([sys.executable, "-c", "import rovr.restore, rovr.editor, rovr.select"])
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -77,7 +77,7 @@ def main() -> None:
             path, mask = make(folder, count, *args.size, args.every, args.seed)
             command = [sys.executable, "-m", "rovr", "restore", str(path), "--mask", str(mask)]
             command += ["-o", str(folder / f"{count}-out.mp4"), "--quiet", "--device", "cpu"]
-            peak, seconds = run([*command, "--editor", args.editor, "--selector", args.selector])
+            peak, seconds, _ = run([*command, "--editor", args.editor, "--selector", args.selector])
             rows.append({"frames": count, "peak_mb": round(peak, 1), "seconds": round(seconds, 1)})
             print(f"{count:6d} frames  {peak:8.1f} MB  {seconds:8.1f} s", flush=True)
     more = rows[1]["peak_mb"] - rows[0]["peak_mb"]
