@@ -104,12 +104,14 @@ class Sketch(nn.Module):
         self.stem = nn.Conv2d(4, channels, 4, stride=4)
         self.maps = nn.Conv2d(channels, channels, 3, padding=1)
         self.vector = nn.Conv2d(channels, 2 * channels, 4, stride=4)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         normalise(self, math.sqrt(2))
 
     def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 4, h, w) of any size → (B, channels, 16, 16) and (B, 2 · channels)."""
         small = frame if frame.shape[-2:] == (4 * CELL, 4 * CELL) else F.adaptive_avg_pool2d(frame, 4 * CELL)
-        maps = F.leaky_relu(self.maps(F.leaky_relu(self.stem(small), 0.1)), 0.1)
+        stem = self.stem(small.contiguous(memory_format=torch.channels_last))
+        maps = F.leaky_relu(self.maps(F.leaky_relu(stem, 0.1)), 0.1)
         return maps, F.leaky_relu(self.vector(maps), 0.1).mean((2, 3))
 
 

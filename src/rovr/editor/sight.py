@@ -50,22 +50,26 @@ def seek(steps: Tensor, known: Tensor, whole: Tensor, targets: Tensor) -> Tensor
         where nobody looked; and how far off that place may be, in half-size pixels.
     """
     length = known.shape[1]
-    flows = steps.new_zeros(*known.shape[:2], 3, *known.shape[2:])
-    reached = torch.zeros_like(whole)
-    rows = torch.arange(len(known), device=known.device).repeat(2)
-    here, back = targets.repeat(2), torch.arange(2, device=known.device).repeat_interleave(len(known))
+    rows, here = torch.arange(len(known), device=known.device).repeat(2), targets.repeat(2)
+    back = torch.arange(2, device=known.device).repeat_interleave(len(known))
+    way = 1 - 2 * back
     chained, passed = steps.new_zeros(len(rows), 3, *known.shape[2:]), torch.zeros_like(rows)
+    found = []
     for _ in range(length - 1):
-        there = here + 1 - 2 * back
+        there = here + way
         going = (there >= 0) & (there < length) & (passed < ENOUGH)
         if not bool(going.all()):
-            rows, here, there, back = rows[going], here[going], there[going], back[going]
+            rows, here, there, back, way = rows[going], here[going], there[going], back[going], way[going]
             chained, passed = chained[going], passed[going]
         if len(rows) == 0:
             break
         chained = chained + sample(steps[rows, back, here], chained[:, :2])
-        flows[rows, there], reached[rows, there] = chained, True
+        found.append((rows, there, chained))
         here, passed = there, passed + whole[rows, there]
+    flows, reached = steps.new_zeros(*known.shape[:2], 3, *known.shape[2:]), torch.zeros_like(whole)
+    if found:
+        rows, there, chained = (torch.cat(parts) for parts in zip(*found, strict=True))
+        flows[rows, there], reached[rows, there] = chained, True
     seen = sample(known.flatten(0, 1)[:, None], flows[:, :, :2].flatten(0, 1), padding="zeros")
     seen = seen[:, 0].unflatten(0, known.shape[:2]) * reached[..., None, None]
     return torch.stack([seen, flows[:, :, 2]], 2)
