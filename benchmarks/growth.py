@@ -41,8 +41,17 @@ LENGTHS = {
 QUICK = {"choosing": (25, 50), "repair": (6, 12)}
 # A colon is followed by an option to be set.
 SELECTORS = {
-    "choosing": ("coverage", "sequential", "midpoint", "local_stride:every", "attention", "key_frames"),
-    "repair": ("coverage",),
+    "choosing": (
+        "agent",
+        "sight",
+        "coverage",
+        "sequential",
+        "midpoint",
+        "local_stride:every",
+        "attention",
+        "key_frames",
+    ),
+    "repair": ("agent", "coverage", "local_stride:every", "attention"),
 }
 COSTS = ("seconds", "peak_mb", "weighed", "looked_at")
 SIDE = 64

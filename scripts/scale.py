@@ -1,6 +1,6 @@
 """What a million hours of footage would cost, from measured rates: python scripts/scale.py [--check].
 
-Writes results/scale.json from speed.json, growth.json, memory.json and, where it is there, ray_engine.json. Measured
+Writes results/scale.json from speed.json, stream.json, memory.json and, where it is there, ray_engine.json. Measured
 are: the seconds of a repair, how they grow with length, what it takes to read and write a frame, the bytes of a pixel
 in the bundled clip. Assumed, and said to be so in the file: everything in ``ASSUMED``.
 """
@@ -46,14 +46,13 @@ def clip_bytes_a_pixel() -> float:
 
 def measured() -> dict[str, float]:
     """The rates everything is computed from."""
-    speed, growth, memory = load("speed"), load("growth"), load("memory")
+    speed, stream, memory = load("speed"), load("stream"), load("memory")
     short, long = memory["rows"][0], memory["rows"][-1]
-    exponents = [row["seconds"] for row in growth["exponents"] if row["part"] == "repair"]
     seconds = (long["seconds"] - short["seconds"]) / (long["frames"] - short["frames"])
     width, height = memory["size"]
     return {
         "core seconds a repair of 256×256": speed["seconds_a_frame"] * speed["machine"]["threads"],
-        "growth of a repair's cost with length, exponent": exponents[0],
+        "growth of a repair's cost with length, exponent": stream["exponents"]["seconds"],
         "core seconds to read and write a megapixel": seconds * memory["machine"]["threads"] / (width * height / 1e6),
         "memory of a process, GB": long["peak_mb"] / 1000,
         "bytes a pixel of H.264": clip_bytes_a_pixel(),
@@ -108,7 +107,7 @@ def report() -> dict[str, Any]:
         told["throughput of Ray workers over processes by hand"] = (1.0, "assumed, not measured yet")
     told |= {name: (value, "assumed") for name, value in ASSUMED.items()}
     origins = {
-        name: load(name).get("commit", "not measured yet") for name in ("speed", "growth", "memory", "ray_engine")
+        name: load(name).get("commit", "not measured yet") for name in ("speed", "stream", "memory", "ray_engine")
     }
     return {
         "hours": HOURS,
