@@ -1,5 +1,6 @@
 """Shared by all tests: one thread, fixed seeds, and small videos made on the spot."""
 
+import signal
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,10 @@ import pytest
 import torch
 
 cv2.setNumThreads(1)
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and processes that tests start inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
