@@ -128,7 +128,8 @@ def test_copies_of_a_clip_stay_in_one_shard() -> None:
 
 @pytest.mark.parametrize("name", LEARNERS)
 def test_every_learner_learns_the_same_from_any_crew(name: str) -> None:
-    options = {"grpo": {"group": 2}, "dqn": {"demo_batches": 1, "pretrain": 2, "updates": 2}}.get(name, {})
+    dqn = {"demo_batches": 1, "pretrain": 2, "updates": 2, "minibatch": 8}
+    options = {"grpo": {"group": 2}, "dqn": dqn}.get(name, {})
     states = []
     for crew in (Player(rooms()), Forgetful()):
         agent = Agent()

@@ -17,7 +17,10 @@ PRESETS: dict[str, dict[str, Any]] = {
         "size": 64,
         "imitate": 2,
         "drill": 2,
-        "options": {"ppg": {"policy_iterations": 2, "aux_epochs": 2, "lr": 1e-4}},
+        "options": {
+            "ppg": {"policy_iterations": 2, "aux_epochs": 2, "lr": 1e-4},
+            "dqn": {"pretrain": 32, "updates": 8, "minibatch": 16},
+        },
     },
     # What ships.
     "base": {
