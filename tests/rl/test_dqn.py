@@ -71,6 +71,16 @@ def test_a_full_memory_forgets_the_oldest_and_points_nowhere_wrong():
     assert torch.equal(sample.rewards, sample.observation["number"].float())
 
 
+def test_memory_takes_room_for_what_it_holds_only():
+    """All of it at once may be more than the machine has."""
+    replay = memory(10**15)
+    for first in range(0, 90, 9):
+        replay.add(numbered(3, first), 1, GAMMA)
+    assert replay.size == 90
+    assert replay.observations["number"][:90].tolist() == list(range(90))
+    assert all(len(column) < 200 for column in replay.columns.values())
+
+
 def test_demonstrations_stay_and_are_preferred():
     replay = memory(30, alpha=1.0)
     replay.add(numbered(4), 1, GAMMA, demo=True)

@@ -39,8 +39,8 @@ class DQNConfig:
     """γ, discount from one repair to the next."""
     n: int = 3
     """Micro-steps of a transition."""
-    capacity: int = 100_000
-    """Micro-steps in the memory."""
+    capacity: int = 30_000
+    """Micro-steps in the memory; of 25 frames each takes 0.2 MB."""
     alpha: float = 0.4
     """α, how much surprise decides what is remembered; 0 = nothing."""
     beta: float = 0.6

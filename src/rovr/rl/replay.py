@@ -109,12 +109,11 @@ class Replay:
             "errors": torch.full_like(weight, self._largest_error()),
         }
         seen = {name: tensor.transpose(0, 1)[alive] for name, tensor in rollout.observations.items()}
+        self.size = max(self.size, int(slots.max()) + 1)
         for store, fresh in ((self.columns, written), (self.observations, seen)):
             for name, tensor in fresh.items():
-                if name not in store:
-                    store[name] = tensor.new_zeros((self.capacity, *tensor.shape[1:]))
+                store[name] = self._roomy(store.get(name, tensor[:0]))
                 store[name][slots] = tensor
-        self.size = max(self.size, int(slots.max()) + 1)
         if demo:
             self.demos += count
         else:
@@ -144,6 +143,13 @@ class Replay:
         """Note how far off the values of some transitions were."""
         self.columns["errors"][slots] = errors.detach().abs()
 
+    def _roomy(self, store: Tensor) -> Tensor:
+        """The store with room for what is held. It grows by doubling: a full memory may be tens of gigabytes."""
+        if len(store) >= self.size:
+            return store
+        rows = min(max(self.size, 2 * len(store)), self.capacity)
+        return torch.cat([store, store.new_zeros((rows - len(store), *store.shape[1:]))])
+
     def _largest_error(self) -> float:
         return float(self.columns["errors"][: self.size].max()) if self.size else 1.0
 
@@ -161,8 +167,4 @@ class Replay:
         """Go on from a state."""
         self.size, self.cursor, self.demos = state["size"], state["cursor"], state["demos"]
         for name in ("columns", "observations"):
-            store = {}
-            for key, tensor in state[name].items():
-                store[key] = tensor.new_zeros((self.capacity, *tensor.shape[1:]))
-                store[key][: self.size] = tensor
-            setattr(self, name, store)
+            setattr(self, name, {key: tensor.clone() for key, tensor in state[name].items()})
