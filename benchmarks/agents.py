@@ -3,8 +3,8 @@
     python benchmarks/agents.py [--clips DIR …] [--val DIR] [--runs runs/agents] [--out results/agents.json]
 
 Every run trains on the same clips with the same number of repairs, at a size that a CPU manages, and is then judged on
-validation clips with damage that is always the same. ``learners`` start from nothing, so that there is something to
-learn; ``default`` is the shipped recipe in small, which starts from the rule ``sight``, with many seeds. Runs that were
+validation clips with damage that is always the same. Learners start from nothing, so that there is something to
+learn; variants of them are tried on the plain damage alone. ``default`` is the shipped recipe in small, which starts from the rule ``sight``, with many seeds. Runs that were
 stopped go on, and finished ones are not repeated. Without ``--clips`` those of the variable ROVR_DATA are taken.
 """
 
@@ -61,17 +61,19 @@ class Variant:
 
 LEARNERS = {
     "ppg": Variant("ppg", PPG),
+    "ppo": Variant("ppo", PPO),
+    "grpo": Variant("grpo", {"group": 8}),
+    "dqn": Variant("dqn", {}),
+    "dagger": Variant("imitation", {}),
+}
+VARIANTS = {
     "ppg without auxiliary phases": Variant("ppg", {**PPG, "aux_epochs": 0}),
     "ppg, expert first": Variant("ppg", PPG, imitate=8),
     "ppg, π1 and π2 in turns": Variant("ppg", PPG, turns=4),
     "ppg, drill first": Variant("ppg", PPG, drill=12),
-    "ppo": Variant("ppo", PPO),
     "ppo, shared parameters": Variant("ppo", PPO, shared=True),
-    "grpo": Variant("grpo", {"group": 8}),
-    "dqn": Variant("dqn", {}),
     "dqn without demonstrations": Variant("dqn", {"demo_batches": 0}),
     "behaviour cloning": Variant("imitation", {"beta": 1.0}),
-    "dagger": Variant("imitation", {}),
 }
 DEFAULT = {"default": Variant("ppg", {**PPG, "lr": 1e-4}, drill=12, rule=20.0)}
 
@@ -166,13 +168,14 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "agents.json")
     args = parser.parse_args()
-    plan = [(DEFAULT, args.seeds), (LEARNERS, args.learner_seeds)]
+    plan = [(DEFAULT, DAMAGE, args.seeds), (LEARNERS, DAMAGE, args.learner_seeds)]
+    plan.append((VARIANTS, DAMAGE[:1], args.learner_seeds))
     runs = [
         Run(name, variant, damage, seed, args.runs / name.replace(" ", "-").replace(",", "") / damage / str(seed))
-        for variants, seeds in plan
+        for variants, damages, seeds in plan
         for seed in range(seeds)
         for name, variant in variants.items()
-        for damage in DAMAGE
+        for damage in damages
         if not args.only or name in args.only
     ]
     tasks = [(run, tuple(args.clips), args.val, commit()) for run in runs]
