@@ -21,7 +21,7 @@ LAYERS = (
     {"select"},
     {"repair", "rl", "model_folder", "anchors"},
     {"blocks", "hub"},
-    {"restorer"},
+    {"restorer", "summary"},
     {"resume"},
     {"restore", "transform"},
     {"batch"},

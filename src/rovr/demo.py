@@ -19,8 +19,9 @@ from rovr.errors import UserError
 from rovr.mdp.state import RepairState
 from rovr.metrics import psnr
 from rovr.repair import Repairer
-from rovr.restore import Summary, restore_video
+from rovr.restore import restore_video
 from rovr.select import load_selector
+from rovr.summary import Summary
 from rovr.video import open_source
 
 CLIP = "city.mp4"

@@ -13,9 +13,10 @@ import torch
 from rovr.batch.manifest import weigh
 from rovr.batch.task import Outcome, Task
 from rovr.errors import UserError
-from rovr.restore import Job, Summary, restore_video
+from rovr.restore import restore_video
 from rovr.restorer import Restorer
 from rovr.resume import BusyError, OtherJob, journal_folder
+from rovr.summary import Job, Summary
 
 # What may be over the next time: a network drive away for a moment, memory that others held.
 _PASSING = (OSError, MemoryError, torch.OutOfMemoryError)

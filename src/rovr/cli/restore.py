@@ -82,7 +82,8 @@ class Restore:
         if not 0 < self.rate <= 1000:
             raise UserError(f"--rate {self.rate}: give frames per second between 0 and 1000.")
         with Display(self.quiet) as display, self._kept(display), ExitStack() as stack:
-            from rovr.restore import Job, restore_video
+            from rovr.restore import restore_video
+            from rovr.summary import Job
 
             report = None
             if self.report is not None:

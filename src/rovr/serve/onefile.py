@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rovr.report.place import MARK, ReportFolder
-from rovr.restore import Summary
 from rovr.serve.pictures import clear_png, jpeg, smaller
+from rovr.summary import Summary
 from rovr.types import Edit
 from rovr.video import open_masks, open_source
 
