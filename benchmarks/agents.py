@@ -73,7 +73,6 @@ VARIANTS = {
     "ppg, π1 and π2 in turns": Variant("ppg", PPG, turns=4),
     "ppg, drill first": Variant("ppg", PPG, drill=12),
     "ppo, shared parameters": Variant("ppo", PPO, shared=True),
-    "dqn without demonstrations": Variant("dqn", {"demo_batches": 0}),
     "behaviour cloning": Variant("imitation", {"beta": 1.0}),
 }
 DEFAULT = {"default": Variant("ppg", {**PPG, "lr": 1e-4}, drill=12, rule=20.0)}
