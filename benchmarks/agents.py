@@ -72,7 +72,7 @@ VARIANTS = {
     "ppg, expert first": Variant("ppg", PPG, imitate=8),
     "ppg, π1 and π2 in turns": Variant("ppg", PPG, turns=4),
     "ppg, drill first": Variant("ppg", PPG, drill=12),
-    "ppo, shared parameters": Variant("ppo", PPO, shared=True),
+    "ppo, shared parameters": Variant("ppo", {**PPO, "value_epochs": PPO["epochs"]}, shared=True),
     "behaviour cloning": Variant("imitation", {"beta": 1.0}),
 }
 DEFAULT = {"default": Variant("ppg", {**PPG, "lr": 1e-4}, drill=12, rule=20.0)}
