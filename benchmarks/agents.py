@@ -4,7 +4,7 @@
 
 Every run trains on the same clips with the same number of repairs, at a size that a CPU manages, and is then judged on
 validation clips with damage that is always the same. Learners start from nothing, so that there is something to learn;
-variants of them are tried on the plain damage alone. ``default`` is the shipped recipe in small, which starts from the
+variants of them, and imitation, are tried on the plain damage alone. ``default`` is the shipped recipe in small, which starts from the
 rule ``sight``, with many seeds. Runs that were stopped go on, and finished ones are not repeated. Without ``--clips``
 those of the variable ROVR_DATA are taken.
 """
@@ -65,7 +65,6 @@ LEARNERS = {
     "ppo": Variant("ppo", PPO),
     "grpo": Variant("grpo", {"group": 8}),
     "dqn": Variant("dqn", {}),
-    "dagger": Variant("imitation", {}),
 }
 VARIANTS = {
     "ppg without auxiliary phases": Variant("ppg", {**PPG, "aux_epochs": 0}),
@@ -74,6 +73,7 @@ VARIANTS = {
     "ppg, drill first": Variant("ppg", PPG, drill=12),
     "ppo, shared parameters": Variant("ppo", {**PPO, "value_epochs": PPO["epochs"]}, shared=True),
     "behaviour cloning": Variant("imitation", {"beta": 1.0}),
+    "dagger": Variant("imitation", {}),
 }
 DEFAULT = {"default": Variant("ppg", {**PPG, "lr": 1e-4}, drill=12, rule=20.0)}
 
