@@ -4,9 +4,9 @@
 
 Every run trains on the same clips with the same number of repairs, at a size that a CPU manages, and is then judged on
 validation clips with damage that is always the same. Learners start from nothing, so that there is something to learn;
-variants of them, and imitation, are tried on the plain damage alone. ``default`` is the shipped recipe in small, which starts from the
-rule ``sight``, with many seeds. Runs that were stopped go on, and finished ones are not repeated. Without ``--clips``
-those of the variable ROVR_DATA are taken.
+variants of them, and imitation, are tried on the plain damage alone. ``default`` is the shipped recipe in small, which
+starts from the rule ``sight``, with many seeds. Runs that were stopped go on, and finished ones are not repeated.
+Without ``--clips`` those of the variable ROVR_DATA are taken.
 """
 
 import argparse
