@@ -15,18 +15,14 @@ from pathlib import Path
 
 import torch
 from _common import ROOT, commit, machine, write
-from orders import DAMAGE, LENGTH, shown
+from orders import DAMAGE, LENGTH, share, shown, stage
 from torch import Tensor
 from torch.nn import functional as F
 
 from rovr.agents import Agent
 from rovr.data.cases import CaseDraw, ClipDraw
-from rovr.editor.aligned import AlignedEditor
-from rovr.editor.loading import load_editor, shipped
 from rovr.editor.sight import GRID, quality
-from rovr.mdp.encoder import load_encoder
 from rovr.mdp.environment import RepairEnv
-from rovr.mdp.reward import Reward
 from rovr.metrics import psnr
 from rovr.rl.choice import MaskedChoice
 from rovr.rl.rollout import collect
@@ -53,8 +49,7 @@ def by_neighbours(env: RepairEnv) -> Tensor:
         worth = quality(env.session.sight(rows, frames))
         beside = [k for k in (frame - 1, frame + 1) if 0 <= k < length]
         hole = F.adaptive_avg_pool2d(env.masks[rows, frames].float(), GRID)[:, 0]
-        found = (worth[:, beside].amax(1) * hole).sum((1, 2))
-        shares[:, frame] = found / hole.sum((1, 2)).clamp(min=1e-9)
+        shares[:, frame] = share(worth[:, beside], hole)
     return shares
 
 
@@ -116,19 +111,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "order_signs.json")
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    editor = load_editor("aligned")
-    assert isinstance(editor, AlignedEditor)
-    agent = Agent.load(shipped("agent")).eval()
     draw = CaseDraw(ClipDraw.open(tuple(args.clips), LENGTH, args.size), DAMAGE)
-    env = RepairEnv(editor, load_encoder(), draw, Reward(), args.orders)
+    env, agent = stage(draw, args.orders)
     chance = torch.Generator().manual_seed(args.seed)
     facts, gains = [], []
     for clip in range(args.count):
         observation = env.reset_group(chance, args.orders)
-        orders = Orders(
-            env, agent, torch.randn(args.orders, len(FIGURES), generator=chance) * torch.tensor([*FIGURES.values()])
-        )
+        weights = torch.randn(args.orders, len(FIGURES), generator=chance) * torch.tensor([*FIGURES.values()])
+        orders = Orders(env, agent, weights)
         collect(env, observation, orders)
         reached = torch.tensor([psnr(env.repaired(k), env.truth[k], env.masks[k]) for k in range(args.orders)])
         facts.append(orders.facts - orders.facts.mean(0))

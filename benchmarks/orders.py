@@ -23,7 +23,7 @@ from rovr.editor.aligned import AlignedEditor
 from rovr.editor.loading import load_editor, shipped
 from rovr.editor.sight import GRID, greedy, quality
 from rovr.mdp.encoder import load_encoder
-from rovr.mdp.environment import RepairEnv
+from rovr.mdp.environment import MakeCase, RepairEnv
 from rovr.mdp.reward import Reward
 from rovr.metrics import psnr
 from rovr.rl.choice import MaskedChoice
@@ -44,9 +44,13 @@ def shown(env: RepairEnv) -> Tensor:
         worth = quality(env.session.sight(r, f))
         hole = F.adaptive_avg_pool2d(env.masks[r, f].float(), GRID)[:, 0]
         picked = greedy(worth, hole, f, 2)
-        best = worth[torch.arange(len(r))[:, None], picked].amax(1)
-        shares[r, f] = (best * hole).sum((1, 2)) / hole.sum((1, 2)).clamp(min=1e-9)
+        shares[r, f] = share(worth[torch.arange(len(r))[:, None], picked], hole)
     return shares
+
+
+def share(worth: Tensor, hole: Tensor) -> Tensor:
+    """Share of holes (R, h, w) that frames show together, of which each place is worth (R, K, h, w); (R,)."""
+    return (worth.amax(1) * hole).sum((1, 2)) / hole.sum((1, 2)).clamp(min=1e-9)
 
 
 def orders(chance: torch.Generator) -> dict[str, Order]:
@@ -79,6 +83,14 @@ def repaired(env: RepairEnv, agent: Agent, cases: list[Case], order: Order) -> n
     return np.array(found)
 
 
+def stage(make: MakeCase, size: int) -> tuple[RepairEnv, Agent]:
+    """Where the trained agent repairs, one thread at work."""
+    torch.set_num_threads(1)
+    editor = load_editor("aligned")
+    assert isinstance(editor, AlignedEditor)
+    return RepairEnv(editor, load_encoder(), make, Reward(), size), Agent.load(shipped("agent")).eval()
+
+
 @torch.inference_mode()
 def main() -> None:
     """Run and write."""
@@ -87,14 +99,10 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "orders.json")
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    editor = load_editor("aligned")
-    assert isinstance(editor, AlignedEditor)
-    agent = Agent.load(shipped("agent")).eval()
     clips = first_clips(args.val, LENGTH, args.size)
     names = [(kind, name) for kind in DAMAGE for name in sorted(clips)]
     cases = [make_case(clips[name], kind, SEED + k) for k, (kind, name) in enumerate(names)]
-    env = RepairEnv(editor, load_encoder(), lambda chance: cases[0], Reward(), TOGETHER)
+    env, agent = stage(lambda chance: cases[0], TOGETHER)
     found = {name: repaired(env, agent, cases, o) for name, o in orders(torch.Generator().manual_seed(0)).items()}
     usual = found["in time"]
     found["in hindsight"] = np.maximum(usual, found["against time"])
