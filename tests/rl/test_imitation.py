@@ -60,6 +60,20 @@ def test_labels_add_up_and_the_oldest_go():
     assert (learner.observations["mask"].sum(1) > 1).all()
 
 
+def test_an_iteration_takes_no_more_steps_however_much_there_is_to_learn_from(monkeypatch):
+    learner = Imitation(TinyAgent(RankToy), ImitationConfig(minibatch=8, epochs=2, steps=9), expert)
+    taken = []
+    step = learner.optimiser.step
+    monkeypatch.setattr(learner.optimiser, "step", lambda: taken.append(step()))
+    counts = []
+    for _ in range(3):
+        taken.clear()
+        labelled = learner.iterate(RankToy(16))["labelled"]
+        counts.append((labelled, len(taken)))
+    assert counts[0][0] < counts[1][0] < counts[2][0]
+    assert [steps for _, steps in counts[1:]] == [18, 18]
+
+
 def test_agreement_is_measured_before_learning():
     agent = TinyAgent(RankToy)
     learner = Imitation(agent, replace(ImitationConfig(), lr=5e-3), expert)

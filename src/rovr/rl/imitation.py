@@ -6,6 +6,7 @@ always acts, this is behaviour cloning.
 """
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -32,9 +33,12 @@ class ImitationConfig:
     memory: int = 100_000
     """Labelled micro-steps kept; the oldest are dropped."""
     epochs: int = 2
-    """Passes over the memory per iteration."""
+    """Passes over the memory per iteration, see ``steps``."""
     minibatch: int = 256
     """Micro-steps per gradient step."""
+    steps: int = 40
+    """Gradient steps per pass at most. Of a memory too large for that, as much is drawn by chance, so that an iteration
+    costs the same however long the training."""
     lr: float = 3e-4
     """Learning rate."""
     max_norm: float = 0.5
@@ -93,7 +97,7 @@ class Imitation(Learner):
         return collect(env, env.reset(self.generator), act)
 
     def update(self, rollout: Rollout) -> dict[str, float]:
-        """Add the labels of a rollout to the memory and train on all of it."""
+        """Add the labels of a rollout to the memory and train on it."""
         config, figures = self.config, Figures()
         free = rollout.free.flatten().nonzero().squeeze(1)
         fresh, labels = rollout.at(free), rollout.notes["labels"].flatten()[free]
@@ -103,7 +107,8 @@ class Imitation(Learner):
         self.observations, self.labels = pick_rows(fresh, kept), labels[kept]
         weights = {"policy_loss": 1.0}
         for _ in range(config.epochs):
-            for steps in minibatches(torch.arange(len(kept), device=kept.device), config.minibatch, self.generator):
+            dealt = minibatches(torch.arange(len(kept), device=kept.device), config.minibatch, self.generator)
+            for steps in islice(dealt, config.steps):
                 observation = pick_rows(self.observations, steps)
                 choice = MaskedChoice(self.agent.policy(observation), observation["mask"])
                 terms = {

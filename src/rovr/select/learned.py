@@ -22,8 +22,8 @@ WINDOW = 25
 BEHIND = 8
 """Frames of the window that lie before the first one still to repair."""
 
-CHUNK = 1 << 22
-"""Pixels encoded at once: keeps the float copy of a long clip small."""
+CHUNK = 1 << 20
+"""Values of frames encoded at once: few enough for their float copies to be reused instead of fetched from the system."""
 
 
 class Learned(Selector):
