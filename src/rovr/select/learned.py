@@ -23,7 +23,7 @@ BEHIND = 8
 """Frames of the window that lie before the first one still to repair."""
 
 CHUNK = 1 << 20
-"""Values of frames encoded at once: few enough for their float copies to be reused instead of fetched from the system."""
+"""Values of frames encoded at once: so few that memory for their float copies is reused, not asked for anew."""
 
 
 class Learned(Selector):
