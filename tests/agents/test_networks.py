@@ -4,7 +4,7 @@ from made_up import observe
 from torch.nn import functional as F
 
 from rovr.agents.config import AgentConfig
-from rovr.agents.networks import MAPS, ContextTrunk, FrameTrunk, Memory, Policy
+from rovr.agents.networks import MAPS, ContextPolicy, ContextTrunk, FrameTrunk, Memory, Policy
 from rovr.agents.trunk import Trunk, normalise
 from rovr.mdp.mosaic import mosaic_side, pool_cells, to_mosaic
 
@@ -102,3 +102,18 @@ def test_the_past_is_read_by_time_and_distance():
     missing = memory(torch.tensor([[[2, 1, -1]]]), torch.tensor([1]), 5)
     assert torch.allclose(missing, memory(torch.tensor([[[2, 1]]]), torch.tensor([1]), 5))
     assert not torch.allclose(missing, once, atol=1e-3)
+
+
+def test_one_glance_at_a_repair_serves_for_all_of_its_contexts():
+    policy = ContextPolicy(AgentConfig())
+    before, after = observe([1, 1]), observe([2, 2])
+    # The same repair, when nothing was picked yet.
+    before = {**after, "role": before["role"], "picked": torch.zeros_like(after["picked"])}
+    assert after["picked"].any()
+    glance = policy.trunk.glance(before)
+    assert torch.equal(policy.logits(before, glance), policy.logits(before))
+    assert torch.equal(policy.logits(after, glance), policy.logits(after))
+    assert not torch.allclose(policy.logits(after), policy.logits(before))
+    # It is looked at, not looked past.
+    other = policy.trunk.glance(observe([1, 1], seed=1))
+    assert not torch.allclose(policy.logits(after, other), policy.logits(after))

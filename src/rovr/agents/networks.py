@@ -6,6 +6,7 @@ that "predict an index", for any number of frames. Being linear, the head runs a
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -115,6 +116,21 @@ class Sketch(nn.Module):
         return maps, F.leaky_relu(self.vector(maps), 0.1).mean((2, 3))
 
 
+@dataclass(frozen=True)
+class Glance:
+    """What π2 makes of a repair before any context is picked: the same for all of its contexts.
+
+    Attributes:
+        maps: (B, n, MAPS + SIGHTS, 16, 16).
+        own: what these bring to :meth:`Trunk.mix`.
+        sketch: by :class:`Sketch`, maps and vector.
+    """
+
+    maps: Tensor
+    own: Tensor
+    sketch: tuple[Tensor, Tensor]
+
+
 class ContextTrunk(nn.Module):
     """What π2 and V2 see: the mosaic, the target, and the contexts picked for it so far.
 
@@ -129,14 +145,26 @@ class ContextTrunk(nn.Module):
         common, vector = 2 * MAPS + 1 + config.sketch, 3 + 2 * config.sketch
         self.trunk = Trunk(MAPS + SIGHTS, CONTEXT_FLAGS, common, vector, config.mixed, config.widths)
 
-    def forward(self, observation: Observation, added: Tensor | None = None) -> Tensor:
-        """Features of every frame, (B, n, widths[0]); ``added`` (B, n) by ``added_sight`` where it is known."""
-        maps, picked = stack_maps(observation), observation["picked"]
+    def glance(self, observation: Observation) -> Glance:
+        """Look at a repair of which no context need be picked yet."""
+        maps = torch.cat([stack_maps(observation), observation["sight"]], 2)
+        return Glance(maps, self.trunk.mix_own(maps), self.sketch(observation["frame"]))
+
+    def forward(self, observation: Observation, added: Tensor | None = None, glance: Glance | None = None) -> Tensor:
+        """Features of every frame, (B, n, widths[0]).
+
+        Args:
+            observation: of the micro-step.
+            added: (B, n) by ``added_sight`` where it is known.
+            glance: at the same repair where there was one.
+        """
+        glance = self.glance(observation) if glance is None else glance
+        maps, picked = glance.maps[:, :, :MAPS], observation["picked"]
         rows = torch.arange(len(maps), device=maps.device)
         target = maps[rows, observation["target"]]
         weights = picked / picked.sum(1, keepdim=True).clamp(min=1)
         before = (maps * weights[..., None, None, None]).sum(1)
-        sketch, vector = self.sketch(observation["frame"])
+        sketch, vector = glance.sketch
         best, flags = best_picked(observation), context_flags(observation, added)
         # How much is missing, how much of it the picked ones show, and how much any frame could add.
         hole = target[:, 3]
@@ -144,7 +172,7 @@ class ContextTrunk(nn.Module):
         shown = (hole * best[:, 0]).mean((1, 2)) / size.clamp(min=1e-9)
         vector = torch.cat([vector, torch.stack([size, shown, flags[:, :, -1].amax(1)], 1)], 1)
         common = [target, before, best, sketch]
-        return self.trunk(torch.cat([maps, observation["sight"]], 2), flags, common, vector)
+        return self.trunk(glance.maps, flags, common, vector, glance.own)
 
 
 class Critic(nn.Module):
@@ -201,16 +229,18 @@ class ContextPolicy(Policy):
         config: settings.
     """
 
+    trunk: ContextTrunk
+
     def __init__(self, config: AgentConfig) -> None:
         super().__init__(ContextTrunk(config), config.widths[0])
         self.rule = nn.Parameter(torch.tensor(config.rule))
         self.evidence = nn.Linear(EVIDENCE, 1, bias=False)
         nn.init.zeros_(self.evidence.weight)
 
-    def logits(self, observation: Observation) -> Tensor:
-        """Score of every frame, (B, n)."""
+    def logits(self, observation: Observation, glance: Glance | None = None) -> Tensor:
+        """Score of every frame, (B, n); ``glance`` by :meth:`ContextTrunk.glance`, if there was one at this repair."""
         told = evidence(observation)
         # The rule's own figure stands first.
         added = told[..., 0]
-        scores = self.score(self.trunk(observation, added)).squeeze(2)
+        scores = self.score(self.trunk(observation, added, glance)).squeeze(2)
         return scores + self.rule * added + WEIGHT * self.evidence(told).squeeze(2)

@@ -51,7 +51,9 @@ class Trunk(nn.Module):
                 # What it adds to its shortcut: small, or features grow from block to block.
                 normalise(block.second, 0.5)
 
-    def forward(self, maps: Tensor, flags: Tensor, common: Sequence[Tensor], vector: Tensor) -> Tensor:
+    def forward(
+        self, maps: Tensor, flags: Tensor, common: Sequence[Tensor], vector: Tensor, own: Tensor | None = None
+    ) -> Tensor:
         """Look at n frames.
 
         Args:
@@ -59,16 +61,24 @@ class Trunk(nn.Module):
             flags: (B, n, F).
             common: maps common to all frames, (B, M, 16, 16) each.
             vector: (B, V).
+            own: see :meth:`mix`.
 
         Returns:
             (B, n, widths[0]), means over the cells.
         """
-        return self.compare(self.mix(maps, flags, common), vector)
+        return self.compare(self.mix(maps, flags, common, own), vector)
 
-    def mix(self, maps: Tensor, flags: Tensor, common: Sequence[Tensor]) -> Tensor:
-        """What is known at each place of each cell, (B, n, mixed, 16, 16); arguments as for ``forward``."""
-        batch, count = flags.shape[:2]
-        own = self.own(maps.flatten(0, 1)).unflatten(0, (batch, count))
+    def mix_own(self, maps: Tensor) -> Tensor:
+        """What a frame's own maps bring to :meth:`mix`, (B, n, mixed, 16, 16)."""
+        mixed: Tensor = self.own(maps.flatten(0, 1)).unflatten(0, maps.shape[:2])
+        return mixed
+
+    def mix(self, maps: Tensor, flags: Tensor, common: Sequence[Tensor], own: Tensor | None = None) -> Tensor:
+        """What is known at each place of each cell, (B, n, mixed, 16, 16).
+
+        Arguments as for ``forward``; ``own`` by :meth:`mix_own` where it is known.
+        """
+        own = self.mix_own(maps) if own is None else own
         shared = self.common(torch.cat([maps.mean(1), *common], 1)).unsqueeze(1)
         return F.leaky_relu(own + shared + self.flags(flags)[..., None, None], 0.1)
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rovr.agents import Agent
+from rovr.agents.networks import Glance
 from rovr.editor.loading import shipped
 from rovr.editor.sight import quality
 from rovr.mdp.encoder import CELL, load_encoder
@@ -69,9 +70,13 @@ class Learned(Selector):
         action = torch.full((1, 1 + self.contexts), -1, device=self.device)
         view: View | None = None
         sight = torch.empty(0)
+        first_policy, second_policy = self.agent.frame_policy, self.agent.context_policy
+        glance: Glance | None = None
         for role in range(1 + self.contexts):
             observation = observe(past, action, role, view)
-            logits = self.agent.policy(observation)
+            if role == 1:
+                glance = second_policy.trunk.glance(observation)
+            logits = second_policy.logits(observation, glance) if role else first_policy.logits(observation)
             action[:, role] = logits.masked_fill(~observation["mask"], -torch.inf).argmax(1)
             if role == 0:
                 i = first + int(action[0, 0])
