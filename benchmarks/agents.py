@@ -88,6 +88,11 @@ class Run:
     seed: int
     folder: Path
 
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What tells it from other runs."""
+        return self.name, self.damage, self.seed
+
 
 def config(run: Run, clips: tuple[Path, ...], val: Path) -> AgentTrainConfig:
     """The run's settings; its learner's come as a preset of their own."""
@@ -165,6 +170,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="of the default recipe")
     parser.add_argument("--learner-seeds", type=int, default=2)
     parser.add_argument("--only", nargs="+", help="these variants alone")
+    parser.add_argument("--extend", action="store_true", help="keep what --out has of other variants and seeds")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "agents.json")
     args = parser.parse_args()
@@ -179,7 +185,9 @@ def main() -> None:
         if not args.only or name in args.only
     ]
     tasks = [(run, tuple(args.clips), args.val, commit()) for run in runs]
-    rows = []
+    before = json.loads(args.out.read_text()) if args.extend else {}
+    anew = {run.key for run in runs}
+    rows = [row for row in before.get("runs", []) if (row["name"], row["damage"], row["seed"]) not in anew]
     with multiprocessing.get_context("spawn").Pool(args.workers) as pool:
         for count, row in enumerate(pool.imap_unordered(carry_out, tasks), 1):
             rows.append(row)
@@ -190,7 +198,9 @@ def main() -> None:
         damage: judge(config(Run("rules", DEFAULT["default"], damage, 0, args.runs), (), args.val), acting)
         for damage in DAMAGE
     }
-    report = {"commit": commit(), "machine": machine(1), "seed": span(args.seeds)}
+    commits = dict.fromkeys([*before.get("commit", "").split(", "), commit()])
+    report = {"commit": ", ".join(filter(None, commits)), "machine": machine(1)}
+    report |= {"seed": before.get("seed", span(args.seeds))}
     report |= {"length": LENGTH, "size": SIZE, "episodes": EPISODES, "iterations": ITERATIONS}
     rows.sort(key=lambda row: (row["name"], row["damage"], row["seed"]))
     write(args.out, {**report, "rows": summary(rows, bounds), "runs": rows})
