@@ -26,7 +26,7 @@ from rovr.repair import Repairer
 from rovr.select import DEFAULT, load_selector
 
 LENGTH, SIZE = 25, 256
-TARGET = 0.15
+TARGET = 0.10
 
 
 def convolution_rate(repeats: int = 10) -> float:

@@ -57,7 +57,9 @@ def origin(name: str, report: dict[str, Any]) -> str:
     """One line that says where the figures come from."""
     machine = report.get("machine")
     if isinstance(machine, dict):
-        machine = ", ".join(f"{value}" if key == "cpu" else f"{value} {key}" for key, value in machine.items())
+        machine = ", ".join(
+            f"{value}" if key in ("cpu", "instructions") else f"{value} {key}" for key, value in machine.items()
+        )
     facts = [f"{key} {report[key]}" for key in ("commit", "seed") if key in report] + ([machine] if machine else [])
     return f"From `results/{name}.json`" + (f" ({'; '.join(facts)})." if facts else ".")
 

@@ -67,7 +67,7 @@ def test_a_file_holds_what_its_format_promises(done):
     assert (report["kind"], report["format"], report["seed"]) == ("evaluation", 1, "0–1")
     assert report["protocol"]["clips"] == ["one", "two"]
     assert report["protocol"]["size"] == [SIDE, SIDE]
-    assert set(report["machine"]) == {"cpu", "cores", "threads"}
+    assert set(report["machine"]) == {"cpu", "instructions", "cores", "threads"}
     assert [method["name"] for method in report["methods"]] == ["telea", "sequential", "coverage", "oracle"]
     assert [method["contexts"] for method in report["methods"]] == [0, 2, 2, 2]
     assert len(report["runs"]) == 2 * 2 * 4

@@ -6,15 +6,21 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from rovr.device import has_bf16
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def machine(threads: int) -> dict[str, Any]:
-    """Processor, cores, and threads used for a repair."""
+    """Processor, its widest instructions, cores, and threads used for a repair."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return {"cpu": names[0] if names else platform.processor(), "cores": os.cpu_count(), "threads": threads}
+    wide = torch.backends.cpu.get_cpu_capability() + " with bfloat16" * has_bf16(torch.device("cpu"))
+    cpu = names[0] if names else platform.processor()
+    return {"cpu": cpu, "instructions": wide, "cores": os.cpu_count(), "threads": threads}
 
 
 def commit(*folders: str) -> str:
