@@ -120,12 +120,14 @@ class BlockRepairer(Generic[T]):
         anchors: frames of what was filmed longer ago, at most.
 
     Attributes:
+        clock: what tells the seconds; time that passes, by default.
         seconds: spent in editor and selector so far.
         scenes: index of the first frame of each scene so far.
         keeper: of finished blocks; none by default.
         watch: told each edit and its picture; none by default.
     """
 
+    clock: Callable[[], float] = staticmethod(time.perf_counter)
     keeper: Keeper | None = None
     watch: Watch | None = None
 
@@ -243,9 +245,9 @@ class BlockRepairer(Generic[T]):
                 item.frame, item.mask = state.frames[i], state.masks[i]
         known = {i: item.trace for i, item in enumerate(block) if item.trace is not None}
         tracker = Tracker(state.numbers, known) if self.traced else None
-        began = time.perf_counter()
+        began = self.clock()
         self.repairer.run(state, generator, lambda edit: self._tell(edit, state), tracker)
-        self.seconds += time.perf_counter() - began
+        self.seconds += self.clock() - began
         # Copies, so that no frame keeps the whole block alive.
         for i in range(len(block)) if shared else [edit.frame for edit in state.edits]:
             block[i].frame, block[i].mask = state.frames[i].cpu().clone(), state.masks[i].cpu().clone()

@@ -1,5 +1,7 @@
 """Means, intervals and differences of runs with known answers."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +12,12 @@ from rovr.metrics.pooled import Pooled
 from rovr.metrics.vfid import frechet_distance
 
 
-def run(length=4, **values):
-    return {"hole": [0.1] * length, "values": values}
+def run(length=4, clip=None, **values):
+    # By default each run is of a clip of its own.
+    return {"hole": [0.1] * length, "clip": clip or str(next(counted)), "values": values}
+
+
+counted = itertools.count()
 
 
 def many(numbers, key="hole_psnr"):
@@ -36,6 +42,22 @@ def test_intervals_hold_what_they_promise():
         found = summarize(many(rng.normal(5, 1, 40)), ["hole_psnr"])["hole_psnr"]
         held += found["low"] <= 5 <= found["high"]
     assert 0.88 < held / 200 < 0.99
+
+
+def test_seeds_of_one_clip_are_not_so_many_clips():
+    """Forty clips whose eight seeds agree are forty things to learn from, not three hundred and twenty."""
+    rng = np.random.default_rng(3)
+    held, width, alone = 0, 0.0, 0.0
+    for _ in range(100):
+        hard = rng.normal(5, 1, 40)
+        runs = [run(clip=str(k), hole_psnr=float(hard[k])) for k in range(40) for _ in range(8)]
+        found = summarize(runs, ["hole_psnr"])["hole_psnr"]
+        held += found["low"] <= 5 <= found["high"]
+        width += found["high"] - found["low"]
+        once = summarize(many(hard), ["hole_psnr"])["hole_psnr"]
+        alone += once["high"] - once["low"]
+    assert 0.85 < held / 100
+    assert width == pytest.approx(alone)
 
 
 def test_one_run_has_no_spread_and_missing_values_do_not_count():

@@ -290,7 +290,9 @@ def test_perceptual_metrics_and_vfid_by_path(clips, tmp_path, monkeypatch):
 
     monkeypatch.setattr("rovr.evaluate.gauge.load_perceptual", lambda name, device: Judge())
     monkeypatch.setattr("rovr.evaluate.gauge.load_i3d", lambda name, device: lambda clip: clip.mean((2, 3, 4)))
-    report = evaluate(config(clips, tmp_path / "x.json", baselines=("telea",), seeds=2))
+    folder = shutil.copytree(clips, tmp_path / "clips")
+    write_video(folder / "three.mp4", moving_texture(FRAMES, SIDE, SIDE, 7), options={"crf": "10"})
+    report = evaluate(config(folder, tmp_path / "x.json", baselines=("telea",), seeds=2))
     assert report["metrics"]["lpips"] == {"label": "LPIPS", "unit": "", "better": "lower", "by": "made up"}
     assert mean(report, "coverage", "lpips") < mean(report, "telea", "lpips")
     assert mean(report, "coverage", "vfid") < mean(report, "telea", "vfid")

@@ -1,6 +1,11 @@
 import cv2
+import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 
 from rovr.evaluate.clips import draw_case
 from rovr.evaluate.freeform import SPEED, freeform_masks
@@ -17,9 +22,44 @@ def test_masks_are_one_blob_of_the_size_that_is_asked_for(seed):
         count, _ = cv2.connectedComponents(mask.numpy().astype("uint8"))
         assert count == 2
         rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
-        # A third or more of each side; dilating adds four pixels to either.
-        assert 240 // 3 - 1 <= rows.max() - rows.min() <= 240
-        assert 432 // 3 - 1 <= columns.max() - columns.min() <= 432
+        # Dilating adds four pixels to either end.
+        assert 240 / 3 * 0.35 <= rows.max() - rows.min() <= 240 * 0.775 / 1.1 + 9
+        assert 432 / 3 * 0.35 <= columns.max() - columns.min() <= 432 * 0.775 / 1.1 + 9
+
+
+def test_masks_hide_as_much_as_those_of_the_shared_generator():
+    """Matplotlib draws the same outlines on the same canvas, axes, border and all, as that generator does."""
+    shares = [freeform_masks(1, *SHAPE[1:], False, seed).float().mean().item() for seed in range(200)]
+    drawn = [dilated(with_matplotlib(np.random.default_rng(seed))) for seed in range(60)]
+    assert np.mean(shares) == pytest.approx(np.mean(drawn), rel=0.2)
+    assert np.percentile(shares, 95) == pytest.approx(np.percentile(drawn, 95), rel=0.3)
+
+
+def with_matplotlib(rng):
+    """A blob as the paper trail describes it, (240, 432) of 0 and 1."""
+    figure = Figure()
+    axes = figure.add_subplot()
+    height, width = rng.integers(80, 240), rng.integers(144, 432)
+    count = 3 * rng.integers(6, 9) + 1
+    turns = np.linspace(0, 2 * np.pi, count)
+    ratio = rng.integers(6, 9) / 10
+    points = np.stack([np.cos(turns), np.sin(turns)], 1) * (1 + ratio * rng.uniform(-1, 1, count))[:, None]
+    points[-1] = points[0]
+    codes = np.full(count, Path.CURVE4)
+    codes[0] = Path.MOVETO
+    axes.add_patch(PathPatch(Path(points, codes), facecolor="black", linewidth=2))
+    axes.set(xlim=(1.1 * points.min(), 1.1 * points.max()), ylim=(1.1 * points.min(), 1.1 * points.max()))
+    axes.axis("off")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    picture = cv2.resize(np.asarray(canvas.buffer_rgba())[..., 0].copy(), (int(width), int(height)))
+    mask = np.zeros((240, 432), np.uint8)
+    mask[:height, :width] = picture == 0
+    return mask
+
+
+def dilated(mask):
+    return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), iterations=4).mean()
 
 
 def test_stationary_masks_stand_still_and_moving_ones_begin_where_they_do():

@@ -1,8 +1,10 @@
 """Free-form masks as work on video inpainting measures with: one blob that stands still or wanders through the picture.
 
 Drawn after the description of the generator that STTN, FuseFormer, E2FGVI and ProPainter share: six to eight Bézier
-curves around a ring whose points lie up to 60–80 % off their circle, stretched over a third of the frame's sides or
-more. Speeds are up to 3 pixels a frame at first and then change at random. The holes are dilated four times by a cross.
+curves around a ring whose points lie up to 60–80 % off their circle, on a canvas of a third of the frame's sides or
+more. That generator draws with Matplotlib, whose axes leave a border, and makes room for all points of the curves,
+which do not reach most of them: blobs take little more than half of each side of their canvas, and so they do here.
+Speeds are up to 3 pixels a frame at first and then change at random. The holes are dilated four times by a cross.
 """
 
 import cv2
@@ -16,6 +18,12 @@ KINDS = {"freeform-moving": True, "freeform-stationary": False}
 
 SPEED, ACCELERATION, TURN = 3.0, 1.5, 0.25
 """Greatest speed at the start in pixels a frame; deviations of its change and of the turn, in radians, per frame."""
+
+AXES = np.array([0.775, 0.77])
+"""Share of a canvas, across and down, that Matplotlib's axes take."""
+
+ROOM = 1.1
+"""How much farther than the points of the curves the axes reach."""
 
 STEPS = 16
 """Points drawn for each curve."""
@@ -48,7 +56,7 @@ def freeform_masks(length: int, height: int, width: int, moving: bool, seed: int
 
 
 def _blob(height: int, width: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A shape that touches all four sides of its box, (height, width) of 0 and 1."""
+    """A shape drawn on a canvas of a given size and cut out, (h, w) of 0 and 1."""
     curves, ratio = int(rng.integers(6, 9)), rng.integers(6, 9) / 10
     angles = np.linspace(0, 2 * np.pi, 3 * curves, endpoint=False)
     radius = 1 + ratio * rng.uniform(-1, 1, 3 * curves)
@@ -58,9 +66,11 @@ def _blob(height: int, width: int, rng: np.random.Generator) -> NDArray[np.uint8
     u = np.linspace(0, 1, STEPS, endpoint=False)[:, None]
     weights = np.concatenate([(1 - u) ** 3, 3 * u * (1 - u) ** 2, 3 * u**2 * (1 - u), u**3], 1)
     outline = np.einsum("sk,ckd->csd", weights, corners).reshape(-1, 2)
-    outline = (outline - outline.min(0)) / np.ptp(outline, 0) * [width - 1, height - 1]
-    shape = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(shape, [np.rint(outline).astype(np.int32)], 1)
+    # Both axes have the limits of the same farthest points.
+    scale = AXES * [width, height] / (ROOM * (points.max() - points.min()))
+    outline = np.rint((outline - outline.min(0)) * scale).astype(np.int32)
+    shape = np.zeros(outline.max(0)[::-1] + 1, np.uint8)
+    cv2.fillPoly(shape, [outline], 1)
     return shape
 
 

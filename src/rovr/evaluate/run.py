@@ -96,6 +96,8 @@ def _run(
             tasks.append((case, missing))
     if ledger.runs:
         on_note(f"{len(ledger.runs)} finished runs are taken over")
+    # Clip by clip, since damage that leaves the truth as it is shares what is measured of it.
+    tasks.sort(key=lambda task: (task[0][1], task[0][0]))
     frames = dict(zip(plan.clips, plan.frames, strict=True))
     on_start(sum(frames[case[1]] * len(missing) for case, missing in tasks))
     now = commit()

@@ -1,6 +1,6 @@
 """Means over runs with bootstrap intervals, and differences between methods paired by clip and seed.
 
-Every figure of a summary is a ratio of two sums over runs, so one draw of runs serves all of them:
+Every figure of a summary is a ratio of two sums over runs, so one draw of clips serves all of them:
 
 - usually the sum of the values over their number;
 - flow errors are weighed by their pairs of frames, frame-averaged PSNR and SSIM by their frames, as if they had been
@@ -8,8 +8,9 @@ Every figure of a summary is a ratio of two sums over runs, so one draw of runs 
 - flow recovery is the error that was taken away over the error that was there, over runs where at least
   :data:`rovr.metrics.motion.FLOOR` pixels were wrong, as in :func:`rovr.metrics.flow_recovery`.
 
-Intervals go from the 2.5th to the 97.5th percentile of 2,000 resamples of the runs. VFID is no such ratio, and
-resampling falsifies it: its intervals are the jackknife's, 1.96 standard errors to either side.
+Intervals go from the 2.5th to the 97.5th percentile of 2,000 resamples of the clips, each with all of its runs: seeds
+of one clip have much in common, and taken for so many clips they would make intervals too narrow. VFID is no such
+ratio, and resampling falsifies it: its intervals are the jackknife's, 1.96 standard errors to either side.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,20 +42,20 @@ def summarize(runs: Sequence[Run], keys: Sequence[str]) -> dict[str, Interval | 
     Returns:
         Mean, low and high by key; None where no run has a value.
     """
-    draws = _draws(len(runs))
+    draws = _draws(runs)
     found = {key: _interval(_ratio(*_sums(runs, key), draws)) for key in keys if key != "vfid"}
     if "vfid" in keys:
-        found["vfid"] = _jackknife(lambda kept: _vfid(runs, kept), len(runs))
+        found["vfid"] = _jackknife(lambda kept: _vfid(runs, kept), runs)
     return {key: found[key] for key in keys}
 
 
 def compare(runs: Sequence[Run], others: Sequence[Run], keys: Sequence[str]) -> dict[str, Interval | None]:
     """Figures of a method less those of another, over the same clips and seeds in the same order."""
-    draws = _draws(len(runs))
+    draws = _draws(runs)
     found: dict[str, Interval | None] = {}
     for key in keys:
         if key == "vfid":
-            found[key] = _jackknife(lambda kept: _vfid(runs, kept) - _vfid(others, kept), len(runs))
+            found[key] = _jackknife(lambda kept: _vfid(runs, kept) - _vfid(others, kept), runs)
             continue
         (ours, weights), (theirs, other_weights) = _sums(runs, key), _sums(others, key)
         both = (weights > 0) & (other_weights > 0)
@@ -82,11 +83,18 @@ def ways_to_bound(means: Mapping[str, Mapping[str, Interval | None]]) -> list[di
     return sorted(ways, key=lambda row: list(means).index(row["method"]))
 
 
-def _draws(count: int) -> Floats:
-    """How often each run counts: as it is, and in every resample, (1 + RESAMPLES, count); the same at every call."""
-    rng = np.random.default_rng(0)
-    resampled = rng.multinomial(count, np.full(count, 1 / count), RESAMPLES)
-    return np.concatenate([np.ones((1, count)), resampled])
+def _draws(runs: Sequence[Run]) -> Floats:
+    """How often each run counts: as it is, and in every resample, (1 + RESAMPLES, runs); the same at every call."""
+    clips = _clips(runs)
+    count = len(set(clips))
+    resampled = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), RESAMPLES)
+    return np.concatenate([np.ones((1, len(runs))), resampled[:, clips]])
+
+
+def _clips(runs: Sequence[Run]) -> list[int]:
+    """Which clip each run is of, counted from 0 as they come."""
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(run["clip"], len(numbers)) for run in runs]
 
 
 def _sums(runs: Sequence[Run], key: str) -> tuple[Floats, Floats]:
@@ -127,11 +135,13 @@ def _vfid(runs: Sequence[Run], kept: Sequence[int]) -> float:
     return frechet_distance(repaired, true)
 
 
-def _jackknife(statistic: Callable[[Sequence[int]], float], count: int) -> Interval | None:
-    """A figure of a set as it is, and how much it owes to single members; None for fewer than three."""
+def _jackknife(statistic: Callable[[Sequence[int]], float], runs: Sequence[Run]) -> Interval | None:
+    """A figure of some runs as it is, and how much it owes to single clips; None for fewer than three clips."""
+    clips = _clips(runs)
+    count = len(set(clips))
     if count < 3:
         return None
-    whole = statistic(range(count))
-    without = np.array([statistic([k for k in range(count) if k != left]) for left in range(count)])
+    whole = statistic(range(len(runs)))
+    without = np.array([statistic([k for k, clip in enumerate(clips) if clip != left]) for left in range(count)])
     error = float(np.sqrt((count - 1) * without.var()))
     return {"mean": whole, "low": whole - 1.96 * error, "high": whole + 1.96 * error}
