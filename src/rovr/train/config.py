@@ -129,7 +129,7 @@ class AgentTrainConfig:
     threads: int = 2
     """Threads that compute, in each process."""
     device: str = "cpu"
-    """Where editor and agents run."""
+    """Where editor, agents and the reward's networks run: cpu, cuda, cuda:1, …, or auto."""
     save_minutes: float = 3.0
     """Minutes between checkpoints."""
     validate_every: int = 25

@@ -36,7 +36,7 @@ def build_env(config: AgentTrainConfig, settled: Settled, draw: CaseDraw, say: C
     if settled.perceptual != "none":
         path = None if settled.perceptual == "download" else Path(settled.perceptual)
         perceptual = PerceptualLoss.load(path).to(config.device)
-    flow = None if settled.flow == "none" else load_flow(settled.flow)
+    flow = None if settled.flow == "none" else load_flow(settled.flow, device=config.device)
     say(
         f"reward: error in the hole{' and VGG-16 features' if perceptual else ''}"
         f"{' in decibels' if settled.decibels else ''}; "

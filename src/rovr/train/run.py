@@ -13,6 +13,7 @@ import torch
 from rovr.agents import Agent, AgentConfig
 from rovr.batch.cluster import connected
 from rovr.data.cases import Case, CaseDraw, ClipDraw, check_kinds, first_clips, make_case
+from rovr.device import pick_device
 from rovr.editor.training.tracker import open_tracker
 from rovr.errors import UserError
 from rovr.mdp.environment import RepairEnv
@@ -42,7 +43,7 @@ def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -
     settled = settle(config)
     check_kinds(config.damage)
     torch.set_num_threads(config.threads)
-    config = anywhere(config)
+    config = replace(anywhere(config), device=str(pick_device(config.device)))
     draw = CaseDraw(ClipDraw.open(config.data, settled.length, settled.size), config.damage)
     with crew_of(config, settled, draw, say) as crew:
         return _train(config, settled, draw, crew, say)
