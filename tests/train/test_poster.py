@@ -25,6 +25,9 @@ from rovr.train.config import AgentTrainConfig
 from rovr.train.rooms import flow_to_be_had
 from rovr.train.run import settle, train_agents
 
+# Half a minute in all, and much longer on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
 SMALL: dict[str, Any] = {"iterations": 1, "group": 1, "episodes": 1, "shard": 1, "length": 4, "size": 48, "threads": 1}
 
 
