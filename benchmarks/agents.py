@@ -124,7 +124,7 @@ def judge(settings: AgentTrainConfig, acting: dict[str, Any]) -> dict[str, dict[
     settled = settle(settings)
     settled = type(settled)(**{**vars(settled), "relative": False, "group": 1})
     # Nothing is drawn, so that no training clip has to be read.
-    env = build_env(settings, settled, None, lambda line: None)  # type: ignore[arg-type]
+    env = build_env(settings, settled, None)  # type: ignore[arg-type]
     cases = validation_cases(settings, settled)
     found = {}
     for name, actor in acting.items():

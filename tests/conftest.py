@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import av
 import cv2
@@ -30,6 +31,17 @@ def _repeatable():
     torch.set_num_threads(1)
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002 - for libraries that draw from it
+
+
+@pytest.fixture
+def no_download(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine without a connection, on which nothing was downloaded before."""
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise URLError("no connection")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(torch.hub, "urlopen", refuse)
 
 
 def moving_texture(count: int, height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:

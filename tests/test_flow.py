@@ -1,8 +1,8 @@
-import importlib.util
 import os
 from pathlib import Path
 
 import pytest
+import random_weights
 import torch
 from safetensors.torch import save_file
 
@@ -11,11 +11,6 @@ from rovr.errors import UserError
 from rovr.flow import DIS, RAFT, load_flow
 
 WEIGHTS = Path(os.environ.get("ROVR_DATA", "/nowhere")) / "weights" / "raft_small.safetensors"
-
-
-def need_torchvision():
-    if importlib.util.find_spec("torchvision") is None:
-        pytest.skip("torchvision is not installed")
 
 
 def texture(height, width, seed=0):
@@ -75,12 +70,8 @@ def test_estimators_say_who_they_are(raft_file):
 @pytest.fixture(scope="session")
 def raft_file(tmp_path_factory):
     """A file of random weights."""
-    need_torchvision()
-    rovr._compat.import_torchvision()
-    from torchvision.models.optical_flow import raft_small
-
     path = tmp_path_factory.mktemp("raft") / "weights.safetensors"
-    save_file(raft_small(weights=None).state_dict(), path)
+    save_file(random_weights.raft("small"), path)
     return path
 
 
@@ -100,7 +91,7 @@ def test_trained_raft_recovers_a_shift():
 
 
 def test_torchvision_is_imported_once():
-    need_torchvision()
+    random_weights.need_torchvision()
     first = rovr._compat.import_torchvision()
     declared = len(rovr._compat._declared)
     assert rovr._compat.import_torchvision() is first
@@ -131,9 +122,9 @@ def test_a_torchvision_that_does_not_fit_is_told(monkeypatch):
         (lambda path: load_flow("pwc"), "dis, raft_small, raft_large"),
         (lambda path: DIS("slow"), "ultrafast, fast, medium"),
         (lambda path: RAFT("medium"), "small or large"),
-        (lambda path: load_flow("raft_small", path / "none.safetensors"), "no such file"),
+        (lambda path: load_flow("raft_small", path / "none.safetensors"), "does not exist"),
         (lambda path: load_flow("raft_small", path / "other.safetensors"), "torchvision's keys"),
-        (lambda path: load_flow("raft_small", path / "text.safetensors"), "torchvision's keys"),
+        (lambda path: load_flow("raft_small", path / "text.safetensors"), "damaged"),
         (lambda path: DIS()(torch.zeros(1, 3, 8, 8), torch.zeros(2, 3, 8, 8)), "one size"),
     ],
 )
@@ -143,4 +134,18 @@ def test_mistakes_are_told_in_one_line(tmp_path, call, words):
     with pytest.raises(UserError) as caught:
         call(tmp_path)
     assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_raft_may_come_as_pytorchs_file_too(tmp_path):
+    state = random_weights.raft("small")
+    torch.save(state, tmp_path / "raft.pth")
+    save_file(state, tmp_path / "raft.safetensors")
+    flows = [RAFT("small", tmp_path / name)(*moved(3, -2)) for name in ("raft.pth", "raft.safetensors")]
+    assert torch.equal(*flows)
+
+
+def test_without_a_connection_one_is_told_what_to_do(no_download):
+    with pytest.raises(UserError, match=r"raft_small cannot be downloaded .*--flow-weights") as caught:
+        load_flow("raft_small")
     assert "\n" not in str(caught.value)

@@ -21,7 +21,7 @@ from torch.export import Dim
 from rovr._version import __version__
 from rovr.agents import Agent
 from rovr.editor.aligned import AlignedEditor
-from rovr.editor.loading import load_editor
+from rovr.editor.loading import load_editor, shipped
 from rovr.editor.motion import CHANNELS
 from rovr.editor.onnx import FUSION, MOTION
 from rovr.editor.views import Fusion, Views
@@ -146,18 +146,16 @@ def export(
 
     Args:
         out: the folder.
-        part: ``editor`` or ``agent`` alone; None for all there is.
+        part: ``editor`` or ``agent`` alone; None for both.
         weights: of the editor ``aligned``, by default those that ship.
-        agent: file of a trained agent.
+        agent: file of a trained agent, by default the one that ships.
         frames: that the policies look at.
         overwrite: replace files that exist.
         say: told of each file.
 
     Raises:
-        UserError: nothing to write, files in the way, or what is needed is not installed.
+        UserError: weights that cannot be read, files in the way, or what is needed is not installed.
     """
-    if part == "agent" and agent is None:
-        raise UserError("no agent ships; give the file of a trained one with --agent")
     if frames < 3:
         raise UserError(f"--frames {frames}: policies need 3 frames at least")
     networks: dict[str, Network] = {}
@@ -165,8 +163,8 @@ def export(
         editor = load_editor("aligned", weights=weights)
         assert isinstance(editor, AlignedEditor)
         networks |= editor_networks(editor)
-    if part != "editor" and agent is not None:
-        networks |= agent_networks(Agent.load(agent).eval(), frames)
+    if part != "editor":
+        networks |= agent_networks(Agent.load(agent or shipped("agent")).eval(), frames)
     there = [name for name in networks if (out / name).exists()]
     if there and not overwrite:
         raise UserError(f"{out / there[0]} exists; choose another folder or pass --overwrite")
@@ -176,7 +174,7 @@ def export(
         write(network, out / name)
         say(f"{out / name}: {', '.join(network.inputs)} → {', '.join(network.outputs)}")
     facts = {"rovr": __version__, "opset": OPSET, "files": sorted(networks)}
-    if part != "editor" and agent is not None:
+    if part != "editor":
         facts["frames"] = frames
     (out / "export.json").write_text(json.dumps(facts, indent=2) + "\n")
     return [out / name for name in networks]

@@ -7,12 +7,12 @@ from typing import Any
 
 import cv2
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import pad
 
 from rovr._compat import import_torchvision
 from rovr.errors import UserError
+from rovr.pretrained import download, read_state
 
 # DIS loses its way on frames smaller than its coarsest patches.
 DIS_LEAST = 32
@@ -87,10 +87,13 @@ class RAFT(FlowEstimator):
 
     Args:
         size: ``"small"`` or ``"large"``.
-        weights: a safetensors file with torchvision's keys; by default torchvision's own weights, which it
-            downloads once.
+        weights: a file with torchvision's keys, safetensors or PyTorch's; by default torchvision's own weights, which
+            it downloads once.
         device: where to run.
         batch: pairs at once.
+
+    Raises:
+        UserError: an unknown size, weights that do not fit or cannot be had, or no torchvision.
     """
 
     def __init__(
@@ -107,11 +110,16 @@ class RAFT(FlowEstimator):
 
         self.name = f"raft_{size}"
         self.device, self.batch = torch.device(device), batch
+        make = getattr(optical_flow, self.name)
         if weights is None:
-            model = getattr(optical_flow, self.name)(weights="DEFAULT")
+            hint = "give their file with --flow-weights, or take the flow dis"
+            model = download(lambda: make(weights="DEFAULT"), self.name, hint)
         else:
-            model = getattr(optical_flow, self.name)(weights=None)
-            _fill(model, Path(weights), self.name)
+            model, state = make(weights=None), read_state(Path(weights))
+            try:
+                model.load_state_dict(state)
+            except (RuntimeError, TypeError, AttributeError) as error:
+                raise UserError(f"{weights}: these are not {self.name} weights with torchvision's keys") from error
         self._model = model.eval().requires_grad_(False).to(self.device)
 
     @torch.inference_mode()
@@ -142,21 +150,11 @@ def load_flow(
         device: for RAFT; DIS always runs on the CPU.
 
     Raises:
-        UserError: for an unknown name, unreadable weights, or RAFT without torchvision.
+        UserError: for an unknown name, weights that cannot be read or had, or RAFT without torchvision.
     """
     if name not in FLOWS:
         raise UserError(f"no flow estimator is called '{name}'; choose from {', '.join(FLOWS)}")
     return DIS() if name == "dis" else RAFT(name.removeprefix("raft_"), weights, device)
-
-
-def _fill(model: torch.nn.Module, path: Path, name: str) -> None:
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; give the {name} weights as a safetensors file")
-    try:
-        model.load_state_dict(load_file(path))
-    except Exception as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: these are not {name} weights with torchvision's keys ({reason})") from None
 
 
 def _grey(frame: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ def write_model(folder: Path, editor: Editor, selector: Selector, contexts: int)
     if isinstance(editor, LearnedEditor):
         write_weights(folder / EDITOR, editor.net.state_dict(), {"editor": editor.name})
     if isinstance(selector, Learned):
-        selector.agent.save(folder / AGENT)
+        selector.agent.save(folder / AGENT, encoder=selector.encoder)
     partial = folder / (CONFIG + ".partial")
     partial.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     partial.replace(folder / CONFIG)

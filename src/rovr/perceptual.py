@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rovr._compat import import_torchvision
 from rovr.errors import UserError
+from rovr.pretrained import download, read_state
 from rovr.vgg import Pool, Vgg16
 
 
@@ -29,25 +31,25 @@ class PerceptualLoss(nn.Module):
 
     @classmethod
     def load(cls, path: Path | None) -> "PerceptualLoss":
-        """Read weights from a safetensors file, or download torchvision's ImageNet weights.
+        """Read weights from a file, safetensors or PyTorch's, or download torchvision's ImageNet weights.
 
-        A file whose names start with ``features.`` or whose metadata says nothing is taken as plain VGG-16; one with
-        ``blur`` in its name as tuned for blur pooling.
+        Names may start with ``features.`` or not. A file with ``blur`` or ``stlpips`` in its name is taken as tuned for
+        blur pooling.
+
+        Raises:
+            UserError: weights that are missing, damaged, of another network, or cannot be downloaded.
         """
         if path is None:
-            from rovr._compat import import_torchvision
-
             models = import_torchvision().models
-            return cls(models.vgg16(weights=models.VGG16_Weights.IMAGENET1K_V1).features.state_dict())
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
+            hint = "give a file of them with --perceptual, or do without: --perceptual none"
+            net = download(lambda: models.vgg16(weights=models.VGG16_Weights.IMAGENET1K_V1), "VGG-16", hint)
+            return cls(net.features.state_dict())
+        state = read_state(path)
         try:
-            state = load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise UserError(f"weights file {path} is missing, damaged or not a safetensors file") from error
-        state = {name.removeprefix("features."): tensor for name, tensor in state.items()}
-        return cls(state, "blur" if "stlpips" in path.name or "blur" in path.name else "max")
+            state = {name.removeprefix("features."): tensor for name, tensor in state.items()}
+            return cls(state, "blur" if "stlpips" in path.name or "blur" in path.name else "max")
+        except (KeyError, RuntimeError, AttributeError) as error:
+            raise UserError(f"the weights in {path} do not fit VGG-16; name them as torchvision does") from error
 
     def forward(self, image: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
         """Mean distance over the layers, inside the hole: (B,)."""

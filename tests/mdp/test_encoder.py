@@ -1,10 +1,10 @@
 import importlib.util
 
 import pytest
+import random_weights
 import torch
 from safetensors.torch import save_file
 
-from rovr._compat import import_torchvision
 from rovr.errors import UserError
 from rovr.mdp.encoder import load_encoder
 
@@ -16,25 +16,7 @@ needs_torchvision = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     """Random weights of ResNet-50, in both formats."""
-    if importlib.util.find_spec("torchvision") is None:
-        pytest.skip("torchvision is not installed")
-    import_torchvision()
-    from torchvision.models import resnet50
-
-    folder = tmp_path_factory.mktemp("weights")
-    with torch.device("meta"):
-        shapes = resnet50(weights=None).state_dict()
-    chance = torch.Generator().manual_seed(0)
-    state = {}
-    for name, shape in shapes.items():
-        # What φ leaves out may be missing, and would only cost time here.
-        if name.startswith(("layer4", "fc")):
-            continue
-        if shape.dim() == 4:
-            state[name] = torch.randn(shape.shape, generator=chance) * (2 / shape[0].numel()) ** 0.5
-        else:
-            ones = name.endswith(("weight", "running_var"))
-            state[name] = torch.full(shape.shape, float(ones)).to(shape.dtype)
+    state, folder = random_weights.resnet50(), tmp_path_factory.mktemp("weights")
     save_file(state, folder / "net.safetensors")
     torch.save(state, folder / "net.pt")
     return folder
@@ -127,10 +109,10 @@ def test_mistakes_with_weights_are_named(tmp_path):
         load_encoder("resnet50", weights=tmp_path / "no.pt")
     for name in ("damaged.pt", "damaged.safetensors"):
         (tmp_path / name).write_bytes(b"\x00" * 100)
+    torch.save([1, 2], tmp_path / "list.pt")
+    for name in ("damaged.pt", "damaged.safetensors", "list.pt"):
         with pytest.raises(UserError, match="damaged"):
             load_encoder("resnet50", weights=tmp_path / name)
     save_file({"conv1.weight": torch.zeros(1)}, tmp_path / "other.safetensors")
-    torch.save([1, 2], tmp_path / "list.pt")
-    for name in ("other.safetensors", "list.pt"):
-        with pytest.raises(UserError, match="do not fit ResNet-50"):
-            load_encoder("resnet50", weights=tmp_path / name)
+    with pytest.raises(UserError, match="do not fit ResNet-50"):
+        load_encoder("resnet50", weights=tmp_path / "other.safetensors")

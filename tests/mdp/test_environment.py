@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+import random_weights
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from rovr.data.cases import Case
@@ -13,6 +17,7 @@ from rovr.mdp.environment import RepairEnv
 from rovr.mdp.reward import Reward
 from rovr.mdp.state import RepairState
 from rovr.metrics import hole_error
+from rovr.perceptual import PerceptualLoss
 from rovr.repair import Repairer
 from rovr.select.base import Selector
 from rovr.types import Edit
@@ -102,6 +107,24 @@ def test_the_flow_is_rewarded_at_the_end_only() -> None:
     last = 3 * plain.masks.flatten(2).any(2).sum(1) - 1
     assert torch.equal(gain != 0, torch.nn.functional.one_hot(last, len(gain)).T.bool())
     assert 0.2 < gain.max() <= 1
+
+
+def test_features_are_rewarded_beside_the_error(tmp_path: Path) -> None:
+    """λ · perceptual + (1 − λ) · error, by weights from a file; over an episode they telescope."""
+    save_file(random_weights.vgg16(), tmp_path / "vgg.safetensors")
+    perceptual = PerceptualLoss.load(tmp_path / "vgg.safetensors")
+    world = env(2, Reward(perceptual, perceptual_weight=0.75))
+    total = play(world, world.reset(torch.Generator().manual_seed(0))).sum(0)
+    features, errors = torch.zeros(2, 2), torch.zeros(2, 2)
+    for row in range(2):
+        holed = world.masks[row].flatten(1).any(1)
+        truth, masks = world.truth[row][holed] / 255, world.masks[row][holed].float()
+        for when, frames in enumerate((world.damaged[row], world.repaired(row))):
+            features[row, when] = perceptual(frames[holed] / 255, truth, masks).sum()
+            errors[row, when] = hole_error(frames[holed] / 255, truth, masks).sum()
+    gains = [both[:, 0] - both[:, 1] for both in (features, errors)]
+    assert torch.allclose(total, 0.75 * gains[0] + 0.25 * gains[1], atol=0.01)
+    assert (gains[0] > 0.1).all(), "repairs bring features nearer, or the test tells nothing"
 
 
 def test_it_repairs_as_the_repairer_does() -> None:

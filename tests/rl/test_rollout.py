@@ -66,6 +66,8 @@ def test_a_rollout_holds_whole_episodes_and_pads_the_short_ones():
     figures = rollout.figures()
     assert figures["length"] == pytest.approx(lengths.float().mean().item())
     assert figures["return"] == pytest.approx(rollout.rewards.sum(0).mean().item())
+    # Three micro-steps a repair; padding counts for nothing.
+    assert figures["reward_per_repair"] == pytest.approx(float(rollout.rewards.sum() / (lengths.sum() / 3)))
 
 
 def test_stored_micro_steps_can_be_judged_again():

@@ -5,7 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import random_weights
 import torch
+from safetensors.torch import save_file
 
 from rovr.agents import Agent
 from rovr.data.cases import Case, make_case
@@ -27,11 +29,11 @@ from rovr.train.trainer import AgentTrainer, Stage
 LENGTH, SIDE = 5, 48
 
 
-def clip(chance: np.random.Generator) -> torch.Tensor:
-    wall = torch.from_numpy(chance.random((1, 3, SIDE + 8, SIDE + 8 + 3 * LENGTH)).astype(np.float32))
+def clip(chance: np.random.Generator, length: int = LENGTH) -> torch.Tensor:
+    wall = torch.from_numpy(chance.random((1, 3, SIDE + 8, SIDE + 8 + 3 * length)).astype(np.float32))
     wall = torch.nn.functional.avg_pool2d(wall, 9, stride=1)
     wall = (wall - wall.min()) / (wall.max() - wall.min()) * 255
-    return torch.stack([wall[0, :, :, 3 * k : 3 * k + SIDE] for k in range(LENGTH)]).to(torch.uint8)
+    return torch.stack([wall[0, :, :, 3 * k : 3 * k + SIDE] for k in range(length)]).to(torch.uint8)
 
 
 def make(chance: np.random.Generator) -> Case:
@@ -45,16 +47,15 @@ def world(size: int = 2) -> RepairEnv:
 
 
 def test_the_expert_does_what_the_selector_does() -> None:
+    """From the first edit to the last, repairs that it looks at later included."""
     for seed in range(4):
         case = make(np.random.default_rng(seed))
         env = world(1)
         rollout = collect(env, env.begin([case]), expert_act(env, coverage))
         state = RepairState.begin(case.frames.clone(), case.masks)
-        selector = load_selector("coverage", cells=16)
-        selector.reset(state, torch.Generator(), 2)
-        edit = selector.select(state)
-        # The first edit; later ones look at repairs, which the environment averages on another grid.
-        assert [int(a) for a in rollout.actions[:3, 0]] == [edit.frame, *edit.contexts]
+        Repairer(env.editor, load_selector("coverage", cells=16)).run(state, torch.Generator())
+        assert len(state.edits) > 2
+        assert rollout.actions[:, 0].view(-1, 3).tolist() == [[edit.frame, *edit.contexts] for edit in state.edits]
 
 
 def test_looking_ahead_is_worth_it() -> None:
@@ -139,6 +140,21 @@ def test_every_algorithm_trains_from_the_command(tmp_path: Path, algorithm: str)
     names = {name for _, name, _ in figures(tmp_path / "run")}
     assert {"val/return", "val/psnr", "val/sight_psnr"} <= names
     assert any("'sight'" in line for line in said)
+
+
+def test_weights_of_vgg_from_a_file_change_what_repairs_are_worth(tmp_path: Path) -> None:
+    save_file(random_weights.vgg16(), tmp_path / "vgg.safetensors")
+    told = {}
+    for perceptual in ("none", str(tmp_path / "vgg.safetensors")):
+        run, said = tmp_path / Path(perceptual).stem, list[str]()
+        sizes = {"iterations": 1, "episodes": 1, "group": 1, "length": LENGTH, "size": SIDE, "imitate": 0, "drill": 0}
+        config = AgentTrainConfig((films(tmp_path / "data"),), run, preset="tiny", threads=1, **sizes)  # type: ignore
+        train_agents(replace(config, perceptual=perceptual, flow="none"), said.append)
+        assert ("VGG-16" in said[0]) == (perceptual != "none")
+        told[run.name] = {name: float(value) for _, name, value in figures(run)}
+    # The same clip and the same picks, and another return.
+    assert told["vgg"]["ppg/length"] == told["none"]["ppg/length"]
+    assert abs(told["vgg"]["ppg/return"] - told["none"]["ppg/return"]) > 0.02
 
 
 def test_experts_are_the_strategies_of_their_names() -> None:

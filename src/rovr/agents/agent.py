@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from rovr.agents.config import AgentConfig
 from rovr.agents.networks import ContextPolicy, ContextTrunk, Critic, FramePolicy, FrameTrunk, Observation
 from rovr.editor.loading import read_card, read_weights, write_weights
 from rovr.errors import UserError
+from rovr.mdp.encoder import Encoder, ResNetEncoder, load_encoder
+
+PREFIX = "encoder."
+"""Begins the names of φ's weights in an agent's file."""
 
 
 class Agent(nn.Module):
@@ -57,15 +62,23 @@ class Agent(nn.Module):
             return self.actor_parameters()
         return [*self.frame_critic.parameters(), *self.context_critic.parameters()]
 
-    def save(self, path: Path | str, card: Mapping[str, Any] | None = None, half: bool = False) -> None:
+    def save(
+        self,
+        path: Path | str,
+        card: Mapping[str, Any] | None = None,
+        half: bool = False,
+        encoder: Encoder | None = None,
+    ) -> None:
         """Write weights and settings.
 
         Args:
             path: safetensors file.
             card: what else is to be said of them, anything that JSON can hold.
             half: whether to store half the precision in half the space.
+            encoder: φ, whose weights go with them where it has any: the agent is blind with others.
         """
-        write_weights(Path(path), self.state_dict(), {**(card or {}), "agent": asdict(self.config)}, half)
+        held = {} if encoder is None else {PREFIX + name: tensor for name, tensor in encoder.state_dict().items()}
+        write_weights(Path(path), {**self.state_dict(), **held}, {**(card or {}), "agent": asdict(self.config)}, half)
 
     @classmethod
     def load(cls, path: Path | str, device: torch.device | str = "cpu") -> Self:
@@ -74,7 +87,7 @@ class Agent(nn.Module):
         Raises:
             UserError: where the file is missing, damaged, or holds something else.
         """
-        state = read_weights(Path(path))
+        state = {name: tensor for name, tensor in read_weights(Path(path)).items() if not name.startswith(PREFIX)}
         try:
             config = AgentConfig.of(read_card(Path(path))["agent"])
             with torch.device("meta"):
@@ -87,6 +100,20 @@ class Agent(nn.Module):
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
             raise UserError(f"the weights in {path} are not those of an agent of this version") from error
         return agent.to(device)
+
+
+def load_seeing(path: Path | str, device: torch.device | str = "cpu") -> tuple[Agent, Encoder]:
+    """Read an agent together with φ, whose cells it reads.
+
+    Raises:
+        UserError: as for :meth:`Agent.load`; or φ's weights are neither in the file nor to be had.
+    """
+    agent = Agent.load(path, device)
+    with safe_open(path, framework="pt") as file:
+        held = [name for name in file.keys() if name.startswith(PREFIX)]  # noqa: SIM118 - no mapping
+        state = {name.removeprefix(PREFIX): file.get_tensor(name).float() for name in held}
+    name = agent.config.encoder
+    return agent, load_encoder(name, device, **({"state": state} if state and name == ResNetEncoder.name else {}))
 
 
 def by_role(

@@ -14,11 +14,11 @@ class Export:
     output: Annotated[Path, arg(aliases=["-o"], metavar="FOLDER")]
     """Where the files go."""
     part: Literal["editor", "agent"] | None = None
-    """Write these alone; by default the editor, and the agent's policies where an agent is given."""
+    """Write these networks alone; by default both the editor's and the agent's policies."""
     weights: Annotated[Path | None, arg(metavar="PATH")] = None
     """Weights of the editor aligned, in place of those that come with it."""
     agent: Annotated[Path | None, arg(metavar="PATH")] = None
-    """File of a trained agent."""
+    """File of a trained agent, in place of the one that ships."""
     frames: int = 25
     """Number of frames that the policies look at; the editor takes any."""
     overwrite: bool = False

@@ -7,14 +7,11 @@ Neither is trained, so the state means the same all through training, and only a
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Self
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,6 +19,7 @@ from rovr._compat import import_torchvision
 from rovr.editor.learned import MADE_UP
 from rovr.editor.sampling import push_pull
 from rovr.errors import UserError
+from rovr.pretrained import download, read_state
 
 CELL = 16
 """Side of a cell."""
@@ -102,28 +100,35 @@ class ResNetEncoder(Encoder):
         weights: file of a state dict with torchvision's names, safetensors or PyTorch's; by default torchvision
             downloads those trained on ImageNet.
         seed: of the projection.
+        state: of another such encoder, projection included; in place of the two.
+
+    Raises:
+        UserError: weights that are missing, damaged, of another network, or cannot be downloaded.
     """
 
     name = "resnet50"
     size = 256
 
-    def __init__(self, weights: Path | str | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, weights: Path | str | None = None, seed: int = 0, state: Mapping[str, Tensor] | None = None
+    ) -> None:
         super().__init__()
         import_torchvision()
         from torchvision import models
 
-        if weights is None:
-            try:
-                # The first recipe's weights, "pre-trained ResNet-50" for as long as there was only one.
-                net = models.resnet50(weights=models.ResNet50_Weights.IMAGENET1K_V1)
-            except OSError as error:
-                raise UserError(f"cannot download the weights of ResNet-50 ({error}); give their file") from error
+        if weights is None and state is None:
+            # The first recipe's weights, "pre-trained ResNet-50" for as long as there was only one.
+            trained = models.ResNet50_Weights.IMAGENET1K_V1
+            hint = "train with --encoder-weights FILE, or with --encoder editor"
+            net = download(lambda: models.resnet50(weights=trained), "ResNet-50", hint)
         else:
             # Without initial values, which would take longer to draw than the weights to read.
             with torch.device("meta"):
                 net = models.resnet50(weights=None)
             net.layer4 = net.fc = nn.Identity()
-            _fill(net, Path(weights))
+            if weights is not None:
+                found = read_state(Path(weights))
+                _fill(net, {name: found[name] for name in found if not name.startswith(UNUSED)}, weights)
         stem = (net.conv1, net.bn1, net.relu, net.maxpool)
         self.stages = nn.Sequential(*stem, net.layer1, net.layer2, net.layer3)
         self.mean: Tensor
@@ -134,6 +139,8 @@ class ResNetEncoder(Encoder):
         basis, upper = torch.linalg.qr(torch.randn(1024, 3, generator=torch.Generator().manual_seed(seed)))
         # QR leaves signs open; these make the basis unique.
         self.register_buffer("projection", (basis * upper.diagonal().sign()).T[:, :, None, None].contiguous())
+        if state is not None:
+            _fill(self, state, "the agent's file")
         self.float().requires_grad_(False).eval()
 
     def encode(self, frames: Tensor, doubt: Tensor) -> Tensor:
@@ -160,25 +167,15 @@ def load_encoder(name: str = "editor", device: torch.device | str = "cpu", **opt
         options: what the encoder's constructor takes; ``editor`` takes none.
 
     Raises:
-        UserError: for an unknown name, or weights that are missing, damaged or of another network.
+        UserError: for an unknown name, or weights that are missing, damaged, of another network, or cannot be had.
     """
     if name not in ENCODERS:
         raise UserError(f"no encoder is called '{name}'; choose from {', '.join(ENCODERS)}")
     return ENCODERS[name](**options).eval().to(device)
 
 
-def _fill(net: nn.Module, path: Path) -> None:
-    """Load weights; no code in the file is ever run."""
-    if not path.is_file():
-        raise UserError(f"weights file {path} does not exist")
+def _fill(net: nn.Module, state: Mapping[str, Tensor], place: Path | str) -> None:
     try:
-        if path.suffix == ".safetensors":
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, OSError, ValueError, RuntimeError, EOFError) as error:
-        raise UserError(f"weights file {path} is damaged or neither safetensors nor PyTorch's") from error
-    try:
-        net.load_state_dict({name: state[name] for name in state if not name.startswith(UNUSED)}, assign=True)
+        net.load_state_dict(state, assign=True)
     except (RuntimeError, TypeError, AttributeError) as error:
-        raise UserError(f"the weights in {path} do not fit ResNet-50; name them as torchvision does") from error
+        raise UserError(f"the weights in {place} do not fit ResNet-50; name them as torchvision does") from error

@@ -82,7 +82,8 @@ class RepairEnv:
             torch.stack([getattr(c, name) for c in cases]).to(device) for name in ("truth", "frames", "masks")
         )
         self.before = self._before()
-        self.motions = [self.reward.opening(c.frames / 255, c.truth / 255) for c in cases]
+        clips = zip(self.damaged, self.truth, strict=True)
+        self.motions = [self.reward.opening(damaged / 255, truth / 255) for damaged, truth in clips]
         if group > 1:
             self.session = self.session.repeated(group)
             for name in ("truth", "damaged", "masks", "before"):

@@ -103,7 +103,7 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
         """Pick a frame."""
         if not self.action_masks()[int(action)]:
             return deepcopy(self.observation), 0.0, False, False, self._info()
-        observation, rewards, done = self.inner.step(torch.tensor([int(action)]))
+        observation, rewards, done = self.inner.step(torch.tensor([int(action)], device=self.inner.editor.device))
         return self._show(observation), float(rewards[0]), bool(done[0]), False, self._info()
 
     def action_masks(self) -> NDArray[np.bool_]:
@@ -112,7 +112,7 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
 
     def render(self) -> NDArray[np.uint8]:
         """The clip as it stands: frames side by side, (H, n · W, 3)."""
-        return torch.cat(list(self.inner.repaired(0)), 2).permute(1, 2, 0).numpy()
+        return torch.cat(list(self.inner.repaired(0)), 2).permute(1, 2, 0).cpu().numpy()
 
     def _info(self) -> dict[str, Any]:
         return {"action_mask": self.action_masks()}

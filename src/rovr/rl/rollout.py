@@ -57,8 +57,16 @@ class Rollout:
         return pick_rows({name: tensor.flatten(0, 1) for name, tensor in self.observations.items()}, steps)
 
     def figures(self) -> dict[str, float]:
-        """Mean return (undiscounted, in the environment's units) and mean number of micro-steps."""
-        return {"return": float(self.rewards.sum(0).mean()), "length": float(self.alive.sum(0).float().mean())}
+        """Of an episode the mean return and number of micro-steps, and the mean reward of a repair.
+
+        Rewards are undiscounted, in the environment's units; the last repair's has what comes with the end.
+        """
+        repairs = (self.alive & (self.roles == 0)).sum()
+        return {
+            "return": float(self.rewards.sum(0).mean()),
+            "length": float(self.alive.sum(0).float().mean()),
+            "reward_per_repair": float(self.rewards.sum() / repairs),
+        }
 
 
 @torch.no_grad()

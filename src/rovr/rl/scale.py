@@ -26,7 +26,7 @@ class RewardScale:
     def observe(self, rollout: Rollout, gamma: float) -> None:
         """Count the returns-to-go of a rollout's micro-steps (Chan's parallel update)."""
         factors = discounts(rollout.roles, gamma)
-        seen = returns(rollout.rewards, rollout.alive, factors)[rollout.alive].double()
+        seen = returns(rollout.rewards, rollout.alive, factors)[rollout.alive].cpu().double()
         mean, squares = float(seen.mean()), float((seen - seen.mean()).square().sum())
         total, gap = self.count + len(seen), mean - self.mean
         self.squares += squares + gap**2 * self.count * len(seen) / total

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rovr.agents import Agent
+from rovr.agents import load_seeing
 from rovr.agents.networks import Glance
 from rovr.editor.loading import shipped
 from rovr.editor.sight import quality
-from rovr.mdp.encoder import CELL, load_encoder
+from rovr.mdp.encoder import CELL
 from rovr.mdp.observation import Past, View, look, observe
 from rovr.mdp.state import RepairState
 from rovr.select.base import Selector
@@ -42,8 +42,8 @@ class Learned(Selector):
     recalls = True
 
     def __init__(self, weights: Path | str | None = None, device: torch.device | str = "cpu") -> None:
-        self.agent = Agent.load(shipped(self.name) if weights is None else weights, device).eval()
-        self.encoder = load_encoder(self.agent.config.encoder).to(device)
+        self.agent, self.encoder = load_seeing(shipped(self.name) if weights is None else weights, device)
+        self.agent.eval()
         self.device = torch.device(device)
 
     @torch.inference_mode()

@@ -92,10 +92,15 @@ class AgentTrainConfig:
     """Iterations in which π2 first tries many contexts for the same repair; not for DQN and imitation."""
     encoder: str | None = None
     """φ: ``editor`` or ``resnet50``."""
+    encoder_weights: Path | None = None
+    """Weights of ResNet-50, safetensors or PyTorch's; by default torchvision downloads them."""
     perceptual: str | None = None
-    """VGG-16 weights for the reward: a safetensors file, ``download`` (torchvision), or ``none``."""
+    """VGG-16 weights for the reward: a file, safetensors or PyTorch's, ``download`` (torchvision), or ``none``."""
     flow: str | None = None
-    """Estimator for the flow reward at the end: ``dis``, ``raft_small``, ``raft_large``, or ``none``."""
+    """Estimator for the flow reward at the end: ``dis``, ``raft_small``, ``raft_large``, or ``none``; where the preset
+    asks for RAFT, and its weights cannot be had, ``dis``."""
+    flow_weights: Path | None = None
+    """Weights of RAFT, safetensors or PyTorch's; by default torchvision downloads them."""
     flow_weight: float | None = None
     """β, what recovering all of the motion is worth; by default as much as 0.1 of error, or as 10 dB."""
     decibels: bool | None = None
@@ -129,7 +134,7 @@ class AgentTrainConfig:
     threads: int = 2
     """Threads that compute, in each process."""
     device: str = "cpu"
-    """Where editor and agents run."""
+    """Where editor, agents and the reward's networks run: cpu, cuda, cuda:1, …, or auto."""
     save_minutes: float = 3.0
     """Minutes between checkpoints."""
     validate_every: int = 25
@@ -177,6 +182,10 @@ def settle(config: AgentTrainConfig) -> Settled:
     for name, number in (("shard", settled.shard), ("workers", config.workers)):
         if number is not None and number < 1:
             raise UserError(f"--{name} {number}: give at least 1")
+    if config.flow_weights is not None and not settled.flow.startswith("raft"):
+        raise UserError(f"--flow {settled.flow} has no weights; leave --flow-weights out, or take a RAFT")
+    if config.encoder_weights is not None and settled.encoder != "resnet50":
+        raise UserError(f"--encoder {settled.encoder} has no weights; leave --encoder-weights out, or take resnet50")
     if settled.size % 2:
         raise UserError(f"--size {settled.size} must be even")
     if settled.length < config.contexts + 1:

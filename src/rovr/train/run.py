@@ -13,6 +13,8 @@ import torch
 from rovr.agents import Agent, AgentConfig
 from rovr.batch.cluster import connected
 from rovr.data.cases import Case, CaseDraw, ClipDraw, check_kinds, first_clips, make_case
+from rovr.device import pick_device
+from rovr.editor.loading import read_card
 from rovr.editor.training.tracker import open_tracker
 from rovr.errors import UserError
 from rovr.mdp.environment import RepairEnv
@@ -23,7 +25,7 @@ from rovr.rl.rollout import Act, Rollout, collect, greedy
 from rovr.train.config import AgentTrainConfig, Settled, settle
 from rovr.train.experts import sight
 from rovr.train.practice import Practice, PracticeConfig
-from rovr.train.rooms import DRILL, WHOLE, build_env, build_rooms
+from rovr.train.rooms import DRILL, WHOLE, build_encoder, build_env, build_rooms, describe_reward, flow_to_be_had
 from rovr.train.shards import Crew, Player, ShardedEnv
 from rovr.train.trainer import AgentTrainer, Stage
 
@@ -42,8 +44,11 @@ def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -
     settled = settle(config)
     check_kinds(config.damage)
     torch.set_num_threads(config.threads)
-    config = anywhere(config)
+    config = replace(anywhere(config), device=str(pick_device(config.device)))
+    settled = flow_to_be_had(config, settled, say)
+    check_same_flow(config.out / "agent.safetensors", settled.flow)
     draw = CaseDraw(ClipDraw.open(config.data, settled.length, settled.size), config.damage)
+    say(describe_reward(settled))
     with crew_of(config, settled, draw, say) as crew:
         return _train(config, settled, draw, crew, say)
 
@@ -55,7 +60,7 @@ def _train(config: AgentTrainConfig, settled: Settled, draw: CaseDraw, crew: Cre
     stages = build_stages(config, settled, agent, crew)
     validate = None
     if config.val is not None:
-        watched = build_env(config, settled, draw, lambda line: None)
+        watched = build_env(config, settled, draw)
         cases = validation_cases(config, settled)
         rule = {f"sight_{name}": value for name, value in score(watched, cases, expert_act(watched, sight)).items()}
         say("validation, the rule 'sight': return {sight_return:.4f}, {sight_psnr:.2f} dB".format(**rule))
@@ -74,29 +79,43 @@ def _train(config: AgentTrainConfig, settled: Settled, draw: CaseDraw, crew: Cre
         "size": settled.size,
         "episodes": settled.episodes,
         "shard": settled.shard,
+        "flow": settled.flow,
+        "perceptual": Path(settled.perceptual).name,
     }
     say(f"training agents by {config.algorithm}, {settled.episodes} clips side by side, into {config.out}")
     tracker = open_tracker(config.wandb, config.out, asdict(config))
     pace = (config.save_minutes, validate, config.validate_every)
-    trainer = AgentTrainer(config.out, agent, stages, card, *pace, tracker)
+    trainer = AgentTrainer(config.out, agent, stages, card, *pace, tracker, build_encoder(config, settled))
     trainer.run()
     return trainer.weights
 
 
+def check_same_flow(weights: Path, flow: str) -> None:
+    """See that a run goes on with the flow that it began with: what can be had may have changed meanwhile.
+
+    Raises:
+        UserError: it would not.
+    """
+    before = read_card(weights).get("flow", flow) if weights.exists() else flow
+    if before != flow:
+        raise UserError(f"{weights.parent} began with --flow {before} and would go on with {flow}; say --flow {before}")
+
+
 def anywhere(config: AgentTrainConfig) -> AgentTrainConfig:
     """The same settings for someone who is in another folder."""
-    editor = None if config.editor is None else config.editor.absolute()
     perceptual = config.perceptual
     if perceptual is not None and Path(perceptual).exists():
         perceptual = str(Path(perceptual).absolute())
-    return replace(config, data=tuple(path.absolute() for path in config.data), editor=editor, perceptual=perceptual)
+    files = {name: getattr(config, name) for name in ("editor", "encoder_weights", "flow_weights")}
+    found = {name: path.absolute() for name, path in files.items() if path is not None}
+    return replace(config, data=tuple(path.absolute() for path in config.data), perceptual=perceptual, **found)
 
 
 @contextmanager
 def crew_of(config: AgentTrainConfig, settled: Settled, draw: CaseDraw, say: Callable[[str], None]) -> Iterator[Crew]:
     """Who plays the episodes: this process, or workers."""
     if config.ray is None and config.workers in (None, 1):
-        yield Player(build_rooms(config, settled, draw, say))
+        yield Player(build_rooms(config, settled, draw))
         return
     cores = None if config.workers is None else config.workers * config.threads
     with connected(config.ray or "local", cores):

@@ -16,6 +16,7 @@ import torch
 from rovr.agents import Agent
 from rovr.editor.loading import read_checkpoint
 from rovr.editor.training.log import TrainLog
+from rovr.mdp.encoder import Encoder
 from rovr.rl import BatchEnv, Learner
 
 Validate = Callable[[Agent], dict[str, float]]
@@ -58,6 +59,7 @@ class AgentTrainer:
         validate: figures of the agent as it stands, to be logged under ``val/``.
         validate_every: iterations between validations.
         tracker: is told all figures, see :class:`TrainLog`.
+        encoder: φ, whose weights go into the agent's file.
     """
 
     def __init__(
@@ -70,8 +72,9 @@ class AgentTrainer:
         validate: Validate | None = None,
         validate_every: int = 25,
         tracker: Callable[[int, dict[str, float]], None] | None = None,
+        encoder: Encoder | None = None,
     ) -> None:
-        self.out, self.agent, self.stages, self.card = out, agent, stages, card
+        self.out, self.agent, self.stages, self.card, self.encoder = out, agent, stages, card, encoder
         self.save_minutes, self.validate, self.validate_every = save_minutes, validate, validate_every
         self.iteration, self.tracker = 0, tracker
         out.mkdir(parents=True, exist_ok=True)
@@ -124,7 +127,7 @@ class AgentTrainer:
         partial = path.with_suffix(".partial")
         torch.save(state, partial)
         partial.replace(path)
-        self.agent.save(self.weights, {**self.card, "iterations": self.iteration})
+        self.agent.save(self.weights, {**self.card, "iterations": self.iteration}, encoder=self.encoder)
 
     def _load(self, state: dict[str, Any]) -> None:
         self.iteration = state["iteration"]
