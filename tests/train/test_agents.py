@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from rovr.agents import Agent
+from rovr.agents import Agent, AgentConfig
 from rovr.data.cases import Case, make_case
 from rovr.editor.aligned import AlignedEditor
 from rovr.errors import UserError
@@ -19,7 +19,7 @@ from rovr.repair import Repairer
 from rovr.rl import load_learner
 from rovr.rl.rollout import collect
 from rovr.select import load_selector
-from rovr.train.config import AgentTrainConfig, settle
+from rovr.train.config import PRESETS, AgentTrainConfig, settle
 from rovr.train.experts import Oracle, coverage, sequential, sight
 from rovr.train.run import expert_act, score, train_agents
 from rovr.train.trainer import AgentTrainer, Stage
@@ -139,6 +139,23 @@ def test_every_algorithm_trains_from_the_command(tmp_path: Path, algorithm: str)
     names = {name for _, name, _ in figures(tmp_path / "run")}
     assert {"val/return", "val/psnr", "val/sight_psnr"} <= names
     assert any("'sight'" in line for line in said)
+    if algorithm == "dqn":
+        trained = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["dqn"]
+        assert 0 < trained["replay"]["demos"] < trained["replay"]["size"]
+    assert agent.config.rule == (0 if algorithm == "dqn" else AgentConfig.rule)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_dqn_has_demonstrations_and_values_that_start_from_nothing(preset: str) -> None:
+    config = AgentTrainConfig((), Path(), algorithm="dqn", preset=preset)  # type: ignore[arg-type]
+    settled = settle(config)
+    assert settled.options["demo_batches"] > 0
+    assert settled.rule == 0
+    assert settle(replace(config, rule=2.0)).rule == 2
+    learner = load_learner("dqn", Agent(), sight, **settled.options)
+    micro_steps = settled.episodes * settled.length * (1 + config.contexts)
+    # The demonstrations stay for good; most of the memory is for what comes after them.
+    assert settled.options["demo_batches"] * micro_steps < learner.config.capacity / 2
 
 
 def test_experts_are_the_strategies_of_their_names() -> None:

@@ -19,7 +19,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "drill": 2,
         "options": {
             "ppg": {"policy_iterations": 2, "aux_epochs": 2, "lr": 1e-4},
-            "dqn": {"pretrain": 32, "updates": 8, "minibatch": 16},
+            "dqn": {"demo_batches": 1, "pretrain": 32, "updates": 8, "minibatch": 16},
         },
     },
     # What ships.
@@ -33,7 +33,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "relative": True,
         "group": 4,
         "options": {
-            "ppg": {"policy_iterations": 8, "aux_epochs": 1, "epochs": 2, "gamma": 0.5, "minibatch": 192, "lr": 1e-4}
+            "ppg": {"policy_iterations": 8, "aux_epochs": 1, "epochs": 2, "gamma": 0.5, "minibatch": 192, "lr": 1e-4},
+            "dqn": {"demo_batches": 8},
         },
     },
     # The poster's sizes and networks; wants a GPU.
@@ -46,7 +47,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "encoder": "resnet50",
         "perceptual": "download",
         "flow": "raft_large",
-        "options": {"ppg": {"policy_iterations": 16}},
+        "options": {"ppg": {"policy_iterations": 16}, "dqn": {"demo_batches": 8}},
     },
 }
 
@@ -61,6 +62,7 @@ COMMON: dict[str, Any] = {
     "shard": 4,
     "imitate": 0,
     "drill": 0,
+    "rule": None,
 }
 
 
@@ -113,7 +115,8 @@ class AgentTrainConfig:
     shared: bool = False
     """Policies and critics share their trunks (the poster's third next step); not for PPG."""
     rule: float | None = None
-    """How much the agents heed the rule 'sight' before training; 0 = they start from nothing; by default much."""
+    """How much the agents heed the rule 'sight' before training; 0 = they start from nothing, as by default with DQN,
+    where it would be worth many times what any repair is; by default else much."""
     turns: int = 0
     """Train π1 and π2 in turns of so many iterations, the other held still (the poster's first); 0 = both at once."""
     editor: Path | None = None
@@ -155,6 +158,7 @@ class Settled:
     relative: bool
     group: int
     shard: int
+    rule: float | None
     options: dict[str, Any]
 
 
@@ -165,6 +169,8 @@ def settle(config: AgentTrainConfig) -> Settled:
         UserError: settings that cannot work.
     """
     preset = {**COMMON, **PRESETS[config.preset]}
+    if config.algorithm == "dqn":
+        preset["rule"] = 0.0  # logits are values here, and the rule's are of no unit that rewards have
     given = {name: value for name, value in asdict(config).items() if name in preset and value is not None}
     options = dict(preset.pop("options").get(config.algorithm, {}))
     if config.algorithm == "grpo":

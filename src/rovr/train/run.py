@@ -50,7 +50,7 @@ def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -
 
 def _train(config: AgentTrainConfig, settled: Settled, draw: CaseDraw, crew: Crew, say: Callable[[str], None]) -> Path:
     shape = AgentConfig(settled.encoder, config.contexts, shared=config.shared, seed=config.seed)
-    agent = Agent(shape if config.rule is None else replace(shape, rule=config.rule))
+    agent = Agent(shape if settled.rule is None else replace(shape, rule=settled.rule))
     agent.to(config.device)
     stages = build_stages(config, settled, agent, crew)
     validate = None
