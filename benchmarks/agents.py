@@ -47,6 +47,7 @@ class Variant:
         options: its settings.
         imitate: iterations of imitation first, of the total.
         drill: iterations of drill first, of the total.
+        partners: iterations of π1 and of π2 beside an expert first, each, of the total.
         before: batches that the learner's own expert plays first, of the total.
         turns: see ``rovr train agents --turns``.
         shared: see ``rovr train agents --shared``.
@@ -57,6 +58,7 @@ class Variant:
     options: dict[str, Any]
     imitate: int = 0
     drill: int = 0
+    partners: int = 0
     before: int = 0
     turns: int = 0
     shared: bool = False
@@ -74,6 +76,7 @@ LEARNERS = {
 VARIANTS = {
     "ppg without auxiliary phases": Variant("ppg", {**PPG, "aux_epochs": 0}),
     "ppg, expert first": Variant("ppg", PPG, imitate=8),
+    "ppg, expert partners first": Variant("ppg", PPG, partners=8),
     "ppg, π1 and π2 in turns": Variant("ppg", PPG, turns=4),
     "ppg, drill first": Variant("ppg", PPG, drill=12),
     "ppo, shared parameters": Variant("ppo", {**PPO, "value_epochs": PPO["epochs"]}, shared=True),
@@ -103,9 +106,9 @@ def config(run: Run, clips: tuple[Path, ...], val: Path) -> AgentTrainConfig:
     """The run's settings; its learner's come as a preset of their own."""
     variant = run.variant
     preset = f"study {run.name}"
-    main = ITERATIONS - variant.imitate - variant.drill - variant.before
+    main = ITERATIONS - variant.imitate - variant.drill - 2 * variant.partners - variant.before
     sizes = {"iterations": main, "episodes": EPISODES, "length": LENGTH, "size": SIZE}
-    phases = {"imitate": variant.imitate, "drill": variant.drill}
+    phases = {"imitate": variant.imitate, "drill": variant.drill, "partners": variant.partners}
     signal = {"decibels": True, "relative": True, "group": 4}
     PRESETS[preset] = {**sizes, **phases, **signal, "options": {variant.algorithm: variant.options}}
     return AgentTrainConfig(

@@ -62,6 +62,7 @@ COMMON: dict[str, Any] = {
     "shard": 4,
     "imitate": 0,
     "drill": 0,
+    "partners": 0,
     "rule": None,
 }
 
@@ -92,6 +93,9 @@ class AgentTrainConfig:
     """Iterations in which the agents first imitate the rule 'sight'; not for DQN, which has demonstrations."""
     drill: int | None = None
     """Iterations in which π2 first tries many contexts for the same repair; not for DQN and imitation."""
+    partners: int | None = None
+    """Iterations in which π1 learns while an expert picks the contexts, and as many in which π2 learns while an expert
+    picks the frames, before both learn together (the poster's first next step); not for DQN and imitation."""
     encoder: str | None = None
     """φ: ``editor`` or ``resnet50``."""
     perceptual: str | None = None
@@ -118,7 +122,7 @@ class AgentTrainConfig:
     """How much the agents heed the rule 'sight' before training; 0 = they start from nothing, as by default with DQN,
     where it would be worth many times what any repair is; by default else much."""
     turns: int = 0
-    """Train π1 and π2 in turns of so many iterations, the other held still (the poster's first); 0 = both at once."""
+    """Train π1 and π2 in turns of so many iterations, the other held still; 0 = both at once."""
     editor: Path | None = None
     """Weights of the editor; by default the ones that ship."""
     lr: float | None = None
@@ -151,6 +155,7 @@ class Settled:
     size: int
     imitate: int
     drill: int
+    partners: int
     encoder: str
     perceptual: str
     flow: str
@@ -187,6 +192,8 @@ def settle(config: AgentTrainConfig) -> Settled:
         raise UserError(f"--size {settled.size} must be even")
     if settled.length < config.contexts + 1:
         raise UserError(f"--length {settled.length} leaves no {config.contexts} contexts to choose from")
+    if settled.partners and config.algorithm in ("dqn", "imitation"):
+        raise UserError(f"--partners is not for {config.algorithm}, which learns both roles from an expert anyway")
     if config.shared and config.algorithm == "ppg":
         raise UserError("ppg keeps policies and critics apart; train shared ones with --algorithm ppo")
     return settled

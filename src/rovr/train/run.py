@@ -17,11 +17,11 @@ from rovr.editor.training.tracker import open_tracker
 from rovr.errors import UserError
 from rovr.mdp.environment import RepairEnv
 from rovr.metrics import psnr
-from rovr.rl import load_learner
+from rovr.rl import PartneredEnv, load_learner
 from rovr.rl.env import Expert
 from rovr.rl.rollout import Act, Rollout, collect, greedy
 from rovr.train.config import AgentTrainConfig, Settled, settle
-from rovr.train.experts import sight
+from rovr.train.experts import easiest, sight
 from rovr.train.practice import Practice, PracticeConfig
 from rovr.train.rooms import DRILL, WHOLE, build_env, build_rooms
 from rovr.train.shards import Crew, Player, ShardedEnv
@@ -119,6 +119,10 @@ def build_stages(config: AgentTrainConfig, settled: Settled, agent: Agent, crew:
         room = ShardedEnv(crew, DRILL, settled.episodes, math.gcd(TRIES, settled.episodes), settled.shard)
         practice = Practice(agent, PracticeConfig(config.seed, room.group))
         stages.append(Stage("drill", practice, settled.drill, room))
+    alone = {"frames": PartneredEnv(env, easiest, True), "contexts": PartneredEnv(env, easiest, False)}
+    for role, beside in alone.items() if settled.partners else ():
+        learner = load_learner(config.algorithm, agent, **settled.options)
+        stages.append(Stage(f"{config.algorithm}-{role}", learner, settled.partners, beside))
     learner = load_learner(config.algorithm, agent, sight, **settled.options)
     return [*stages, Stage(config.algorithm, learner, settled.iterations, env, config.turns)]
 
