@@ -127,6 +127,9 @@ class AgentTrainConfig:
     """Weights of the editor; by default the ones that ship."""
     lr: float | None = None
     """Learning rate; by default the algorithm's."""
+    options: tuple[str, ...] = ()
+    """Further settings of the algorithm, NAME=VALUE each, as aux_epochs=0: docs/train-agents.md lists them, and so does
+    the answer to a name that there is not."""
     seed: int = 0
     """Decides everything that is drawn."""
     workers: int | None = None
@@ -173,15 +176,18 @@ def settle(config: AgentTrainConfig) -> Settled:
     Raises:
         UserError: settings that cannot work.
     """
+    from rovr.train.options import read_options  # heavy, and the command's help needs none of it
+
     preset = {**COMMON, **PRESETS[config.preset]}
     if config.algorithm == "dqn":
         preset["rule"] = 0.0  # logits are values here, and the rule's are of no unit that rewards have
-    given = {name: value for name, value in asdict(config).items() if name in preset and value is not None}
     options = dict(preset.pop("options").get(config.algorithm, {}))
+    given = {name: value for name, value in asdict(config).items() if name in preset and value is not None}
     if config.algorithm == "grpo":
         options["group"] = math.gcd(8, given.get("episodes", preset["episodes"]))
     if config.lr is not None:
         options["lr"] = config.lr
+    options |= read_options(config.algorithm, config.options, options)
     settled = Settled(**{**preset, **given}, options={**options, "seed": config.seed})
     if settled.episodes % settled.group:
         raise UserError(f"--episodes {settled.episodes} cannot be split into groups of --group {settled.group}")
