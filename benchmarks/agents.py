@@ -32,7 +32,12 @@ from rovr.train.run import build_env, expert_act, score, train_agents, validatio
 
 LENGTH, SIZE, EPISODES, ITERATIONS = 10, 64, 16, 40
 DAMAGE = ("shift", "shift+photometric")
-RULES = {"sequential": experts.sequential, "coverage": experts.coverage, "sight": experts.sight}
+RULES = {
+    "sequential": experts.sequential,
+    "coverage": experts.coverage,
+    "sight": experts.sight,
+    "sight, easiest first": experts.easiest,
+}
 
 PPG = {"policy_iterations": 8, "aux_epochs": 1, "epochs": 2, "gamma": 0.5, "minibatch": 192, "lr": 5e-4}
 PPO = {name: PPG[name] for name in ("epochs", "gamma", "minibatch", "lr")}
