@@ -174,16 +174,16 @@ def carry_out(task: tuple[Run, tuple[Path, ...], Path, str]) -> dict[str, Any]:
 
 
 def judge_rules(folder: Path, damage: str, val: Path) -> dict[str, dict[str, Any]]:
-    """What nobody trained makes of the validation clips, unless that was found before."""
+    """What each rule makes of the validation clips, unless that was found before."""
     acting = {**RULES, "one-step oracle": experts.Oracle()}
     done = folder / "judged.json"
     found = dict(json.loads(done.read_text())) if done.exists() else {}
-    if found.keys() != acting.keys():
+    if missing := {name: rule for name, rule in acting.items() if name not in found}:
         torch.set_num_threads(1)
-        rules = judge(config(Run("rules", DEFAULT["default"], damage, 0, folder), (), val), acting)
-        found = {name: {**figures, "commit": commit()} for name, figures in rules.items()}
+        rules = judge(config(Run("rules", DEFAULT["default"], damage, 0, folder), (), val), missing)
+        found |= {name: {**figures, "commit": commit()} for name, figures in rules.items()}
         write(done, found)
-    return found
+    return {name: found[name] for name in acting}
 
 
 def main() -> None:
@@ -252,7 +252,7 @@ def summary(runs: list[dict[str, Any]], bounds: dict[str, dict[str, dict[str, fl
                     "seeds": len(found),
                     "return": float(returns.mean()),
                     "least_return": float(returns.min()),
-                    "spread_percent": float(100 * np.ptp(returns) / abs(returns.mean())),
+                    "spread_percent": float(100 * np.ptp(returns) / abs(returns.mean())) if len(returns) > 1 else None,
                     "psnr": float(np.mean([figures["psnr"] for figures in found])),
                     "way_to_oracle_percent": float(100 * (returns.mean() - low) / (high - low)),
                     "gain_over_ppg": float(returns.mean() - base.mean()) if len(base) and name != "ppg" else None,

@@ -28,7 +28,7 @@ def test_a_gain_has_an_error_where_chance_can_be_told():
     own, other = (1 / 3) ** 0.5, 2.0  # deviations 1 and √8 over the roots of 3 and 2 seeds
     assert rows["sequential"]["standard_error"] == pytest.approx(own)  # a rule knows no chance
     assert rows["default"]["standard_error"] == pytest.approx((own**2 + other**2) ** 0.5)
-    assert rows["ppo"]["standard_error"] is None
+    assert rows["ppo"]["standard_error"] is rows["ppo"]["spread_percent"] is None
     assert rows["ppg"]["standard_error"] is None
     alone = agents.summary([*runs("ppg", 9), *runs("default", 12, 16)], {"shift": rules})
     assert all(row["standard_error"] is None for row in alone)
