@@ -12,6 +12,7 @@ Without ``--clips`` those of the variable ROVR_DATA are taken.
 import argparse
 import csv
 import json
+import math
 import multiprocessing
 import os
 import time
@@ -31,7 +32,12 @@ from rovr.train.run import build_env, expert_act, score, train_agents, validatio
 
 LENGTH, SIZE, EPISODES, ITERATIONS = 10, 64, 16, 40
 DAMAGE = ("shift", "shift+photometric")
-RULES = {"sequential": experts.sequential, "coverage": experts.coverage, "sight": experts.sight}
+RULES = {
+    "sequential": experts.sequential,
+    "coverage": experts.coverage,
+    "sight": experts.sight,
+    "sight, easiest first": experts.easiest,
+}
 
 PPG = {"policy_iterations": 8, "aux_epochs": 1, "epochs": 2, "gamma": 0.5, "minibatch": 192, "lr": 5e-4}
 PPO = {name: PPG[name] for name in ("epochs", "gamma", "minibatch", "lr")}
@@ -46,6 +52,8 @@ class Variant:
         options: its settings.
         imitate: iterations of imitation first, of the total.
         drill: iterations of drill first, of the total.
+        partners: iterations of π1 and of π2 beside an expert first, each, of the total.
+        before: batches that the learner's own expert plays first, of the total.
         turns: see ``rovr train agents --turns``.
         shared: see ``rovr train agents --shared``.
         rule: see ``rovr train agents --rule``.
@@ -55,6 +63,8 @@ class Variant:
     options: dict[str, Any]
     imitate: int = 0
     drill: int = 0
+    partners: int = 0
+    before: int = 0
     turns: int = 0
     shared: bool = False
     rule: float = 0.0
@@ -64,11 +74,14 @@ LEARNERS = {
     "ppg": Variant("ppg", PPG),
     "ppo": Variant("ppo", PPO),
     "grpo": Variant("grpo", {"group": 8}),
-    "dqn": Variant("dqn", {}),
+    "dqn without demonstrations": Variant("dqn", {}),
+    # As many repairs as all others, and as many updates as without demonstrations.
+    "dqn with demonstrations": Variant("dqn", {"demo_batches": 8, "pretrain": 512}, before=8),
 }
 VARIANTS = {
     "ppg without auxiliary phases": Variant("ppg", {**PPG, "aux_epochs": 0}),
     "ppg, expert first": Variant("ppg", PPG, imitate=8),
+    "ppg, expert partners first": Variant("ppg", PPG, partners=8),
     "ppg, π1 and π2 in turns": Variant("ppg", PPG, turns=4),
     "ppg, drill first": Variant("ppg", PPG, drill=12),
     "ppo, shared parameters": Variant("ppo", {**PPO, "value_epochs": PPO["epochs"]}, shared=True),
@@ -98,9 +111,9 @@ def config(run: Run, clips: tuple[Path, ...], val: Path) -> AgentTrainConfig:
     """The run's settings; its learner's come as a preset of their own."""
     variant = run.variant
     preset = f"study {run.name}"
-    main = ITERATIONS - variant.imitate - variant.drill
+    main = ITERATIONS - variant.imitate - variant.drill - 2 * variant.partners - variant.before
     sizes = {"iterations": main, "episodes": EPISODES, "length": LENGTH, "size": SIZE}
-    phases = {"imitate": variant.imitate, "drill": variant.drill}
+    phases = {"imitate": variant.imitate, "drill": variant.drill, "partners": variant.partners}
     signal = {"decibels": True, "relative": True, "group": 4}
     PRESETS[preset] = {**sizes, **phases, **signal, "options": {variant.algorithm: variant.options}}
     return AgentTrainConfig(
@@ -160,6 +173,19 @@ def carry_out(task: tuple[Run, tuple[Path, ...], Path, str]) -> dict[str, Any]:
     return row
 
 
+def judge_rules(folder: Path, damage: str, val: Path) -> dict[str, dict[str, Any]]:
+    """What each rule makes of the validation clips, unless that was found before."""
+    acting = {**RULES, "one-step oracle": experts.Oracle()}
+    done = folder / "judged.json"
+    found = dict(json.loads(done.read_text())) if done.exists() else {}
+    if missing := {name: rule for name, rule in acting.items() if name not in found}:
+        torch.set_num_threads(1)
+        rules = judge(config(Run("rules", DEFAULT["default"], damage, 0, folder), (), val), missing)
+        found |= {name: {**figures, "commit": commit()} for name, figures in rules.items()}
+        write(done, found)
+    return {name: found[name] for name in acting}
+
+
 def main() -> None:
     """Run the study and write its results file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -170,7 +196,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="of the default recipe")
     parser.add_argument("--learner-seeds", type=int, default=2)
     parser.add_argument("--only", nargs="+", help="these variants alone")
-    parser.add_argument("--extend", action="store_true", help="keep what --out has of other variants and seeds")
+    parser.add_argument("--damage", nargs="+", choices=DAMAGE, default=DAMAGE, help="these kinds alone")
+    parser.add_argument("--extend", action="store_true", help="keep the runs that --out has, and add to them")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "agents.json")
     args = parser.parse_args()
@@ -182,32 +209,30 @@ def main() -> None:
         for seed in range(seeds)
         for name, variant in variants.items()
         for damage in damages
-        if not args.only or name in args.only
+        if damage in args.damage and (not args.only or name in args.only)
     ]
-    tasks = [(run, tuple(args.clips), args.val, commit()) for run in runs]
-    before = json.loads(args.out.read_text()) if args.extend else {}
-    anew = {run.key for run in runs}
-    rows = [row for row in before.get("runs", []) if (row["name"], row["damage"], row["seed"]) not in anew]
+    rows = json.loads(args.out.read_text())["runs"] if args.extend else []
+    held = {(row["name"], row["damage"], row["seed"]) for row in rows}
+    tasks = [(run, tuple(args.clips), args.val, commit()) for run in runs if run.key not in held]
     with multiprocessing.get_context("spawn").Pool(args.workers) as pool:
         for count, row in enumerate(pool.imap_unordered(carry_out, tasks), 1):
             rows.append(row)
             print(f"{count}/{len(tasks)}  {row['name']}, {row['damage']}, seed {row['seed']}: {row['psnr']:.2f} dB")
-    torch.set_num_threads(1)
-    acting = {**RULES, "one-step oracle": experts.Oracle()}
-    bounds = {
-        damage: judge(config(Run("rules", DEFAULT["default"], damage, 0, args.runs), (), args.val), acting)
-        for damage in DAMAGE
-    }
-    commits = dict.fromkeys([*before.get("commit", "").split(", "), commit()])
-    report = {"commit": ", ".join(filter(None, commits)), "machine": machine(1)}
-    report |= {"seed": before.get("seed", span(args.seeds))}
-    report |= {"length": LENGTH, "size": SIZE, "episodes": EPISODES, "iterations": ITERATIONS}
+    bounds = {damage: judge_rules(args.runs / "rules" / damage, damage, args.val) for damage in DAMAGE}
     rows.sort(key=lambda row: (row["name"], row["damage"], row["seed"]))
+    judged = [*rows, *(figures for rules in bounds.values() for figures in rules.values())]
+    commits = ", ".join(sorted({str(one["commit"]) for one in judged}))
+    report = {"commit": commits, "machine": machine(1), "seed": span(1 + max(row["seed"] for row in rows))}
+    report |= {"length": LENGTH, "size": SIZE, "episodes": EPISODES, "iterations": ITERATIONS}
     write(args.out, {**report, "rows": summary(rows, bounds), "runs": rows})
 
 
 def summary(runs: list[dict[str, Any]], bounds: dict[str, dict[str, dict[str, float]]]) -> list[dict[str, Any]]:
-    """One line for each way and kind of damage: the mean over seeds, and how far apart these are."""
+    """One line for each way and kind of damage: the mean over seeds, how far apart they are, what it is beside ppg.
+
+    The gain's standard error is that of a difference of two means. Rules know no chance; a learner with one seed does,
+    but how much is not known, and then there is no error to give.
+    """
     lines = []
     for damage, rules in bounds.items():
         low, high = rules["sequential"]["return"], rules["one-step oracle"]["return"]
@@ -215,8 +240,11 @@ def summary(runs: list[dict[str, Any]], bounds: dict[str, dict[str, dict[str, fl
         for run in runs:
             if run["damage"] == damage:
                 named.setdefault(run["name"], []).append(run)
+        base = np.array([figures["return"] for figures in named.get("ppg", [])])
         for name, found in named.items():
             returns = np.array([figures["return"] for figures in found])
+            errors = [error(base), 0.0 if name in rules else error(returns)]
+            known = name != "ppg" and None not in errors
             lines.append(
                 {
                     "damage": damage,
@@ -224,12 +252,19 @@ def summary(runs: list[dict[str, Any]], bounds: dict[str, dict[str, dict[str, fl
                     "seeds": len(found),
                     "return": float(returns.mean()),
                     "least_return": float(returns.min()),
-                    "spread_percent": float(100 * np.ptp(returns) / abs(returns.mean())),
+                    "spread_percent": float(100 * np.ptp(returns) / abs(returns.mean())) if len(returns) > 1 else None,
                     "psnr": float(np.mean([figures["psnr"] for figures in found])),
                     "way_to_oracle_percent": float(100 * (returns.mean() - low) / (high - low)),
+                    "gain_over_ppg": float(returns.mean() - base.mean()) if len(base) and name != "ppg" else None,
+                    "standard_error": math.hypot(*filter(None, errors)) if known else None,
                 }
             )
     return lines
+
+
+def error(returns: np.ndarray) -> float | None:
+    """Standard error of the mean; None where one seed alone leaves it open."""
+    return float(returns.std(ddof=1) / math.sqrt(len(returns))) if len(returns) > 1 else None
 
 
 if __name__ == "__main__":

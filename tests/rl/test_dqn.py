@@ -93,7 +93,7 @@ def test_demonstrations_stay_and_are_preferred():
     sample = replay.sample(20_000, 1.0, torch.Generator())
     expected = 12 * 1.5 / (12 * 1.5 + 18 * 0.501)
     assert sample.demo.float().mean().item() == pytest.approx(expected, abs=0.02)
-    with pytest.raises(UserError, match="too small"):
+    with pytest.raises(UserError, match="no room"):
         replay.add(numbered(6), 1, GAMMA)
 
 
@@ -185,7 +185,7 @@ def test_old_rewards_are_scaled_like_new_ones():
 
 def test_demonstrations_alone_teach_the_task():
     agent = TinyAgent(RankToy)
-    config = DQNConfig(demo_batches=4, pretrain=150, updates=1, lr=5e-3, minibatch=128, epsilon_iterations=0)
+    config = DQNConfig(demo_batches=4, pretrain=150, updates=1, lr=5e-3, minibatch=128)
     learner = DQN(agent, config, expert)
     figures = learner.iterate(RankToy())
     assert learner.replay.demos == learner.replay.columns["demo"].sum() > 0
@@ -195,9 +195,25 @@ def test_demonstrations_alone_teach_the_task():
         DQN(agent, config)
 
 
+def test_no_two_demonstrations_are_the_same():
+    """An expert does the same at the same start, however often the learner's own starts are repeated."""
+
+    class Repeating(RankToy):
+        def reset(self, generator):
+            return self.reset_group(generator, 8)
+
+    learner = DQN(TinyAgent(RankToy), DQNConfig(demo_batches=1, pretrain=0, updates=1, minibatch=8), expert)
+    learner.iterate(Repeating(16))
+    held = {name: tensor[: learner.replay.demos] for name, tensor in learner.replay.observations.items()}
+    starts = held["items"][(held["history"] < 0).all(1)]
+    assert len(starts.flatten(1).unique(dim=0)) == 16
+
+
 def test_exploration_falls_to_its_floor():
     learner = DQN(TinyAgent(RankToy), replace(DQNConfig(), epsilon=0.1, epsilon_iterations=10))
     seen = []
     for learner.iteration in (0, 5, 10, 50):
         seen.append(learner.exploration)
     assert seen == pytest.approx([1, 0.55, 0.1, 0.1])
+    taught = DQN(TinyAgent(RankToy), replace(learner.config, demo_batches=1), expert)
+    assert taught.exploration == pytest.approx(0.1)

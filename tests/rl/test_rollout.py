@@ -95,6 +95,9 @@ def test_sampling_depends_on_its_generator_alone():
 def test_time_passes_between_edits_only():
     roles = torch.tensor([[0], [1], [2], [0], [1], [2]])
     assert discounts(roles, 0.5)[:-1].flatten().tolist() == [1, 1, 0.5, 1, 1]
+    # Who picks only the contexts, or only one of them, lives through as many edits.
+    assert discounts(roles[roles > 0][:, None], 0.5)[:-1].flatten().tolist() == [1, 0.5, 1]
+    assert discounts(roles[roles == 1][:, None], 0.5)[:-1].flatten().tolist() == [0.5]
 
 
 def test_advantages_over_the_interleaved_chain_by_hand():

@@ -9,7 +9,7 @@ import random_weights
 import torch
 from safetensors.torch import save_file
 
-from rovr.agents import Agent
+from rovr.agents import Agent, AgentConfig
 from rovr.data.cases import Case, make_case
 from rovr.editor.aligned import AlignedEditor
 from rovr.errors import UserError
@@ -18,11 +18,11 @@ from rovr.mdp.environment import RepairEnv
 from rovr.mdp.reward import Reward
 from rovr.mdp.state import RepairState
 from rovr.repair import Repairer
-from rovr.rl import load_learner
+from rovr.rl import PartneredEnv, load_learner
 from rovr.rl.rollout import collect
 from rovr.select import load_selector
-from rovr.train.config import AgentTrainConfig, settle
-from rovr.train.experts import Oracle, coverage, sequential, sight
+from rovr.train.config import PRESETS, AgentTrainConfig, settle
+from rovr.train.experts import Oracle, coverage, easiest, sequential, sight
 from rovr.train.run import expert_act, score, train_agents
 from rovr.train.trainer import AgentTrainer, Stage
 
@@ -94,6 +94,16 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
+@pytest.mark.parametrize("frames", [True, False])
+def test_who_has_a_partner_learns_alone(frames: bool) -> None:
+    agent = Agent()
+    learning, expert = (agent.frame_policy, agent.context_policy)[:: 1 if frames else -1]
+    before = [p.clone() for p in expert.parameters()], [p.clone() for p in learning.parameters()]
+    load_learner("ppo", agent).iterate(PartneredEnv(world(), easiest, frames))
+    assert all(torch.equal(a, b) for a, b in zip(before[0], expert.parameters(), strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(before[1], learning.parameters(), strict=True))
+
+
 def test_who_is_held_still_does_not_change(tmp_path: Path) -> None:
     agent = Agent()
     stage = stages(agent, turns=1)[1]
@@ -140,6 +150,23 @@ def test_every_algorithm_trains_from_the_command(tmp_path: Path, algorithm: str)
     names = {name for _, name, _ in figures(tmp_path / "run")}
     assert {"val/return", "val/psnr", "val/sight_psnr"} <= names
     assert any("'sight'" in line for line in said)
+    if algorithm == "dqn":
+        trained = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["dqn"]
+        assert 0 < trained["replay"]["demos"] < trained["replay"]["size"]
+    assert agent.config.rule == (0 if algorithm == "dqn" else AgentConfig.rule)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_dqn_has_demonstrations_and_values_that_start_from_nothing(preset: str) -> None:
+    config = AgentTrainConfig((), Path(), algorithm="dqn", preset=preset)  # type: ignore[arg-type]
+    settled = settle(config)
+    assert settled.options["demo_batches"] > 0
+    assert settled.rule == 0
+    assert settle(replace(config, rule=2.0)).rule == 2
+    learner = load_learner("dqn", Agent(), sight, **settled.options)
+    micro_steps = settled.episodes * settled.length * (1 + config.contexts)
+    # The demonstrations stay for good; most of the memory is for what comes after them.
+    assert settled.options["demo_batches"] * micro_steps < learner.config.capacity / 2
 
 
 def test_weights_of_vgg_from_a_file_change_what_repairs_are_worth(tmp_path: Path) -> None:
@@ -170,6 +197,50 @@ def test_experts_are_the_strategies_of_their_names() -> None:
     assert torch.equal(expert[:, 0], chosen[:, 0])
     # The environment weighs on cells half as fine, so that near ties may fall otherwise.
     assert (expert[:, 1:].sort(1).values == chosen[:, 1:].sort(1).values).float().mean() > 0.7
+
+
+def test_the_easiest_frame_is_the_one_whose_hole_others_show() -> None:
+    cover = torch.zeros(2, 4, 16, 16)
+    cover[:, :, :8] = 1
+    seen = {
+        "mask": torch.tensor([[True, True, True, True], [True, False, False, False]]),
+        "role": torch.zeros(2, dtype=torch.long),
+        "cover": cover,
+        "edited": torch.zeros(2, 4, dtype=torch.bool),
+        "history": torch.full((2, 4, 3), -1),
+    }
+
+    def first(pending: list[int], edited: list[int]) -> int:
+        for name, frames in (("mask", pending), ("edited", edited)):
+            seen[name][0] = torch.zeros(4).bool().index_fill(0, torch.tensor(frames, dtype=torch.long), True)
+        found = easiest(None, seen).tolist()  # type: ignore[arg-type]
+        assert found[1] == 0  # who has finished waits
+        return int(found[0])
+
+    # All have the same hole: only what was repaired shows anything of it, and most from near by.
+    assert first([0, 1, 2], edited=[3]) == 2
+    assert first([0, 2, 3], edited=[1]) == 0
+    # Frame 2 misses other places, more of which others show, than it shows of theirs.
+    cover[:, 2, 6:8], cover[:, 2, 8:] = 0, 1
+    assert first([0, 1, 2, 3], edited=[]) == 2
+    assert first([0, 3], edited=[2]) == 3
+
+
+def test_the_expert_easiest_repairs_all_and_looks_where_sight_does() -> None:
+    env = world()
+    agrees: list[bool] = []
+
+    def act(seen: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        actions = easiest(env, seen)
+        if int(seen["role"][0]):
+            agrees.append(torch.equal(actions, sight(env, seen)))
+        return actions, {}
+
+    rollout = collect(env, env.begin([make(np.random.default_rng(seed)) for seed in range(2)]), act)
+    assert agrees
+    assert all(agrees)
+    assert not env.pending.any()
+    assert not torch.equal(rollout.actions[::3, 0], torch.arange(LENGTH))
 
 
 def test_settings_that_cannot_work_are_refused() -> None:

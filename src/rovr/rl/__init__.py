@@ -10,10 +10,21 @@ from rovr.rl.env import BatchEnv, Expert, Observation
 from rovr.rl.grpo import GRPO
 from rovr.rl.imitation import Imitation
 from rovr.rl.learner import Learner
+from rovr.rl.partner import PartneredEnv
 from rovr.rl.ppg import PPG
 from rovr.rl.ppo import PPO
 
-__all__ = ["LEARNERS", "Agent", "BatchEnv", "Expert", "Learner", "Observation", "SharedAgent", "load_learner"]
+__all__ = [
+    "LEARNERS",
+    "Agent",
+    "BatchEnv",
+    "Expert",
+    "Learner",
+    "Observation",
+    "PartneredEnv",
+    "SharedAgent",
+    "load_learner",
+]
 
 LEARNERS: dict[str, type[Learner]] = {learner.name: learner for learner in (PPG, PPO, GRPO, DQN, Imitation)}
 

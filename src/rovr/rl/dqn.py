@@ -31,7 +31,7 @@ from rovr.rl.scale import RewardScale
 
 @dataclass(frozen=True)
 class DQNConfig:
-    """Deep Q-learning, optionally from demonstrations."""
+    """Deep Q-learning, from demonstrations where an expert plays them."""
 
     seed: int = 0
     """Decides everything that is drawn."""
@@ -50,7 +50,7 @@ class DQNConfig:
     demo_bonus: float = 1.0
     """ε of demonstrations."""
     demo_batches: int = 0
-    """Batches of episodes that the expert plays first."""
+    """Batches of episodes that the expert plays first; 0 = the learner starts by itself, from chance."""
     pretrain: int = 1000
     """Updates on the demonstrations alone."""
     margin: float = 0.8
@@ -68,7 +68,8 @@ class DQNConfig:
     epsilon: float = 0.05
     """Chance of a random item, at last."""
     epsilon_iterations: int = 20
-    """Iterations over which that chance falls from 1."""
+    """Iterations over which that chance falls from 1; after demonstrations it is there at once, as in DQfD, since what
+    was learned from them is to be tried."""
     lr: float = 3e-4
     """Learning rate."""
     max_norm: float = 10.0
@@ -104,7 +105,7 @@ class DQN(Learner):
     def __init__(self, agent: Agent, config: DQNConfig, expert: Expert | None = None) -> None:
         super().__init__(agent, config, expert)
         if config.demo_batches and expert is None:
-            raise UserError("--demo-batches needs an expert who plays them")
+            raise UserError("option demo_batches needs an expert who plays them")
         self.config = config
         self.target = copy.deepcopy(agent)
         parameters = agent.actor_parameters()
@@ -131,7 +132,8 @@ class DQN(Learner):
     def exploration(self) -> float:
         """Chance of a random item in this iteration."""
         config = self.config
-        left = max(0.0, 1 - self.iteration / config.epsilon_iterations) if config.epsilon_iterations else 0.0
+        falls = 0 if config.demo_batches else config.epsilon_iterations
+        left = max(0.0, 1 - self.iteration / falls) if falls else 0.0
         return config.epsilon + (1 - config.epsilon) * left
 
     def _iterate(self, env: BatchEnv) -> dict[str, float]:
@@ -153,7 +155,9 @@ class DQN(Learner):
         expert = self.expert
         assert expert is not None
         for _ in range(self.config.demo_batches):
-            rollout = collect(env, env.reset(self.generator), lambda seen: (expert(env, seen), {}))
+            # Each start once: an expert would do the same again.
+            start = env.reset_group(self.generator, 1)
+            rollout = collect(env, start, lambda seen: (expert(env, seen), {}))
             self.replay.add(rollout, self.config.n, self.config.gamma, demo=True)
             self.scale.observe(rollout, self.config.gamma)
         self.update(self.config.pretrain)

@@ -65,7 +65,7 @@ class GRPO(Learner):
     def __init__(self, agent: Agent, config: GRPOConfig, expert: Expert | None = None) -> None:
         super().__init__(agent, config, expert)
         if config.group < 2:
-            raise UserError("--group must be at least 2: an episode is compared with the others of its group")
+            raise UserError("option group must be at least 2: an episode is compared with the others of its group")
         self.config = config
         self.optimiser = torch.optim.Adam(agent.actor_parameters(), config.lr, eps=1e-5)
         self.reference = copy.deepcopy(agent) if config.reference else None
@@ -77,7 +77,7 @@ class GRPO(Learner):
 
     def _iterate(self, env: BatchEnv) -> dict[str, float]:
         if env.size % self.config.group:
-            raise UserError(f"--group {self.config.group} must divide the {env.size} episodes played at a time")
+            raise UserError(f"option group={self.config.group} must divide the {env.size} episodes played at a time")
         start = env.reset_group(self.generator, self.config.group)
         rollout = collect(env, start, sampling(self.agent, self.generator, values=False))
         return {**rollout.figures(), **self.update(rollout)}

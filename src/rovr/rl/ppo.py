@@ -120,7 +120,7 @@ class PPO(Learner):
         apart = [p for p in critic if id(p) not in ours]
         self.shared = len(apart) < len(critic)
         if self.shared and config.epochs != config.value_epochs:
-            raise UserError("policies and critics share parameters: --epochs and --value-epochs must be equal")
+            raise UserError("policies and critics share parameters: options epochs and value_epochs must be equal")
         groups = {"agent": (actor + apart, config.lr)}
         if not self.shared:
             groups = {"actor": (actor, config.lr), "critic": (critic, config.value_lr)}

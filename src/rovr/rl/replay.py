@@ -94,7 +94,7 @@ class Replay:
         count = int(alive.sum())
         assert not demo or self.size == self.demos, "demonstrations come before anything else"
         if self.demos + count >= self.capacity:
-            raise UserError(f"--capacity {self.capacity} is too small for {self.demos + count} micro-steps at once")
+            raise UserError(f"option capacity={self.capacity} has no room for {self.demos + count} micro-steps at once")
         places = torch.arange(count, device=alive.device)
         slots = self.demos + (self.cursor + places) % (self.capacity - self.demos)
         weight = factors.T[alive]

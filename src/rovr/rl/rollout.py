@@ -1,8 +1,8 @@
 """Play whole episodes, and say how good every micro-step was.
 
-An edit is K + 1 micro-steps, and time passes between edits only: the discount is γ where the next micro-step has role 0
-and 1 inside an edit. One backward pass of GAE (Schulman et al. 2016, arXiv 1506.02438) runs over the interleaved chain,
-each value being that of the critic of its role:
+An edit is K + 1 micro-steps, and time passes between edits only: the discount is γ where the next micro-step belongs to
+another edit, whoever begins it, and 1 inside an edit. One backward pass of GAE (Schulman et al. 2016, arXiv 1506.02438)
+runs over the interleaved chain, each value being that of the critic of its role:
 
     δ_t = r_t + γ_t V(s_{t+1}) − V(s_t),    A_t = δ_t + γ_t λ A_{t+1}
 
@@ -116,9 +116,12 @@ def greedy(agent: Agent) -> Act:
 
 
 def discounts(roles: Tensor, gamma: float) -> Tensor:
-    """Discount between each micro-step and its next: γ where an edit ends, 1 inside it; (L, B) → (L, B)."""
+    """Discount between each micro-step and its next: γ where an edit ends, 1 inside it; (L, B) → (L, B).
+
+    Roles rise inside an edit, so it ends where they do not: before role 0, and also where a learner sees one role only.
+    """
     factors = torch.full(roles.shape, gamma, device=roles.device)
-    factors[:-1][roles[1:] > 0] = 1.0
+    factors[:-1][roles[1:] > roles[:-1]] = 1.0
     return factors
 
 

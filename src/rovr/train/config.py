@@ -19,7 +19,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "drill": 2,
         "options": {
             "ppg": {"policy_iterations": 2, "aux_epochs": 2, "lr": 1e-4},
-            "dqn": {"pretrain": 32, "updates": 8, "minibatch": 16},
+            "dqn": {"demo_batches": 1, "pretrain": 32, "updates": 8, "minibatch": 16},
         },
     },
     # What ships.
@@ -33,7 +33,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "relative": True,
         "group": 4,
         "options": {
-            "ppg": {"policy_iterations": 8, "aux_epochs": 1, "epochs": 2, "gamma": 0.5, "minibatch": 192, "lr": 1e-4}
+            "ppg": {"policy_iterations": 8, "aux_epochs": 1, "epochs": 2, "gamma": 0.5, "minibatch": 192, "lr": 1e-4},
+            "dqn": {"demo_batches": 8},
         },
     },
     # The poster's sizes and networks; wants a GPU.
@@ -46,7 +47,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "encoder": "resnet50",
         "perceptual": "download",
         "flow": "raft_large",
-        "options": {"ppg": {"policy_iterations": 16}},
+        "options": {"ppg": {"policy_iterations": 16}, "dqn": {"demo_batches": 8}},
     },
 }
 
@@ -61,6 +62,8 @@ COMMON: dict[str, Any] = {
     "shard": 4,
     "imitate": 0,
     "drill": 0,
+    "partners": 0,
+    "rule": None,
 }
 
 
@@ -90,6 +93,9 @@ class AgentTrainConfig:
     """Iterations in which the agents first imitate the rule 'sight'; not for DQN, which has demonstrations."""
     drill: int | None = None
     """Iterations in which π2 first tries many contexts for the same repair; not for DQN and imitation."""
+    partners: int | None = None
+    """Iterations in which π1 learns while an expert picks the contexts, and as many in which π2 learns while an expert
+    picks the frames, before both learn together (the poster's first next step); not for DQN and imitation."""
     encoder: str | None = None
     """φ: ``editor`` or ``resnet50``."""
     encoder_weights: Path | None = None
@@ -118,13 +124,17 @@ class AgentTrainConfig:
     shared: bool = False
     """Policies and critics share their trunks (the poster's third next step); not for PPG."""
     rule: float | None = None
-    """How much the agents heed the rule 'sight' before training; 0 = they start from nothing; by default much."""
+    """How much the agents heed the rule 'sight' before training; 0 = they start from nothing, as by default with DQN,
+    where it would be worth many times what any repair is; by default else much."""
     turns: int = 0
-    """Train π1 and π2 in turns of so many iterations, the other held still (the poster's first); 0 = both at once."""
+    """Train π1 and π2 in turns of so many iterations, the other held still; 0 = both at once."""
     editor: Path | None = None
     """Weights of the editor; by default the ones that ship."""
     lr: float | None = None
     """Learning rate; by default the algorithm's."""
+    options: tuple[str, ...] = ()
+    """Further settings of the algorithm, NAME=VALUE each, as aux_epochs=0: docs/train-agents.md lists them, and so does
+    the answer to a name that there is not."""
     seed: int = 0
     """Decides everything that is drawn."""
     workers: int | None = None
@@ -153,6 +163,7 @@ class Settled:
     size: int
     imitate: int
     drill: int
+    partners: int
     encoder: str
     perceptual: str
     flow: str
@@ -160,6 +171,7 @@ class Settled:
     relative: bool
     group: int
     shard: int
+    rule: float | None
     options: dict[str, Any]
 
 
@@ -169,13 +181,18 @@ def settle(config: AgentTrainConfig) -> Settled:
     Raises:
         UserError: settings that cannot work.
     """
+    from rovr.train.options import read_options  # heavy, and the command's help needs none of it
+
     preset = {**COMMON, **PRESETS[config.preset]}
-    given = {name: value for name, value in asdict(config).items() if name in preset and value is not None}
+    if config.algorithm == "dqn":
+        preset["rule"] = 0.0  # logits are values here, and the rule's are of no unit that rewards have
     options = dict(preset.pop("options").get(config.algorithm, {}))
+    given = {name: value for name, value in asdict(config).items() if name in preset and value is not None}
     if config.algorithm == "grpo":
         options["group"] = math.gcd(8, given.get("episodes", preset["episodes"]))
     if config.lr is not None:
         options["lr"] = config.lr
+    options |= read_options(config.algorithm, config.options, options)
     settled = Settled(**{**preset, **given}, options={**options, "seed": config.seed})
     if settled.episodes % settled.group:
         raise UserError(f"--episodes {settled.episodes} cannot be split into groups of --group {settled.group}")
@@ -190,6 +207,8 @@ def settle(config: AgentTrainConfig) -> Settled:
         raise UserError(f"--size {settled.size} must be even")
     if settled.length < config.contexts + 1:
         raise UserError(f"--length {settled.length} leaves no {config.contexts} contexts to choose from")
+    if settled.partners and config.algorithm in ("dqn", "imitation"):
+        raise UserError(f"--partners is not for {config.algorithm}, which learns both roles from an expert anyway")
     if config.shared and config.algorithm == "ppg":
         raise UserError("ppg keeps policies and critics apart; train shared ones with --algorithm ppo")
     return settled

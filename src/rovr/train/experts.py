@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from rovr.editor.sight import greedy, nearby, quality
 from rovr.mdp.encoder import CELL
 from rovr.mdp.environment import RepairEnv
 from rovr.mdp.mosaic import added_sight
@@ -11,6 +12,9 @@ from rovr.rl.env import BatchEnv, Observation
 
 ALPHA = 0.02
 """Share of the hole that one frame of distance must be worth, as in the selector ``coverage``."""
+
+REPAIRED = 0.5
+"""What a repaired place counts as a source, where a filmed one counts 1; how doubtful it is cannot be observed."""
 
 
 def added_view(env: RepairEnv, rows: Tensor, targets: Tensor, picked: Tensor) -> Tensor:
@@ -56,6 +60,25 @@ def sight(env: BatchEnv, observation: Observation) -> Tensor:
     """The rule ``sight``: pending frames in their order, contexts greedily by what they show along the motion."""
     scores = added_sight(observation).masked_fill(~observation["mask"], -torch.inf)
     return torch.where(observation["role"] == 0, observation["mask"].int().argmax(1), scores.argmax(1))
+
+
+def easiest(env: BatchEnv, observation: Observation) -> Tensor:
+    """π1*, the easiest first: the pending frame whose best contexts show most of its hole; contexts as ``sight``.
+
+    A hole that can be seen elsewhere is repaired well, and the frame may then serve others. What shows a hole is judged
+    by the masks, worth less the farther off; motion is followed once a frame is picked.
+    """
+    if int(observation["role"].max()) > 0:
+        return sight(env, observation)
+    mask, unknown = observation["mask"], torch.where(observation["edited"], 1 - REPAIRED, 1.0)
+    rows, frames = mask.nonzero().unbind(1)
+    hole = observation["cover"][rows, frames]
+    known = (1 - observation["cover"] * unknown[..., None, None])[rows]
+    worth = quality(nearby(known, frames))
+    contexts = greedy(worth, hole, frames, observation["history"].shape[2] - 1)
+    best = worth[torch.arange(len(rows), device=rows.device)[:, None], contexts].amax(1)
+    shown = (hole * best).sum((1, 2)) / hole.sum((1, 2)).clamp(min=1e-9)
+    return torch.full(mask.shape, -1.0, device=rows.device).index_put((rows, frames), shown).argmax(1)
 
 
 class Oracle:

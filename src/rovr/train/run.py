@@ -19,11 +19,11 @@ from rovr.editor.training.tracker import open_tracker
 from rovr.errors import UserError
 from rovr.mdp.environment import RepairEnv
 from rovr.metrics import psnr
-from rovr.rl import load_learner
+from rovr.rl import PartneredEnv, load_learner
 from rovr.rl.env import Expert
 from rovr.rl.rollout import Act, Rollout, collect, greedy
 from rovr.train.config import AgentTrainConfig, Settled, settle
-from rovr.train.experts import sight
+from rovr.train.experts import easiest, sight
 from rovr.train.practice import Practice, PracticeConfig
 from rovr.train.rooms import DRILL, WHOLE, build_encoder, build_env, build_rooms, describe_reward, flow_to_be_had
 from rovr.train.shards import Crew, Player, ShardedEnv
@@ -55,7 +55,7 @@ def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -
 
 def _train(config: AgentTrainConfig, settled: Settled, draw: CaseDraw, crew: Crew, say: Callable[[str], None]) -> Path:
     shape = AgentConfig(settled.encoder, config.contexts, shared=config.shared, seed=config.seed)
-    agent = Agent(shape if config.rule is None else replace(shape, rule=config.rule))
+    agent = Agent(shape if settled.rule is None else replace(shape, rule=settled.rule))
     agent.to(config.device)
     stages = build_stages(config, settled, agent, crew)
     validate = None
@@ -138,6 +138,10 @@ def build_stages(config: AgentTrainConfig, settled: Settled, agent: Agent, crew:
         room = ShardedEnv(crew, DRILL, settled.episodes, math.gcd(TRIES, settled.episodes), settled.shard)
         practice = Practice(agent, PracticeConfig(config.seed, room.group))
         stages.append(Stage("drill", practice, settled.drill, room))
+    alone = {"frames": PartneredEnv(env, easiest, True), "contexts": PartneredEnv(env, easiest, False)}
+    for role, beside in alone.items() if settled.partners else ():
+        learner = load_learner(config.algorithm, agent, **settled.options)
+        stages.append(Stage(f"{config.algorithm}-{role}", learner, settled.partners, beside))
     learner = load_learner(config.algorithm, agent, sight, **settled.options)
     return [*stages, Stage(config.algorithm, learner, settled.iterations, env, config.turns)]
 
