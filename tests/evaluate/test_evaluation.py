@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from contextlib import closing
 
 import pytest
 import torch
@@ -12,10 +13,12 @@ from rovr.cli import main
 from rovr.errors import UserError
 from rovr.evaluate import run as running
 from rovr.evaluate.bench import Bench
-from rovr.evaluate.clips import Clips, draw_case
+from rovr.evaluate.clips import Clips, draw_case, draw_masks
 from rovr.evaluate.config import EvaluateConfig, settle
+from rovr.evaluate.ledger import Ledger, key_of
 from rovr.evaluate.plan import make_plan
 from rovr.evaluate.run import evaluate
+from rovr.evaluate.sight import sights
 from rovr.metrics import psnr
 from rovr.metrics.perception import Perceptual
 
@@ -67,6 +70,7 @@ def test_a_file_holds_what_its_format_promises(done):
     assert (report["kind"], report["format"], report["seed"]) == ("evaluation", 1, "0–1")
     assert report["protocol"]["clips"] == ["one", "two"]
     assert report["protocol"]["size"] == [SIDE, SIDE]
+    assert report["clock"] == "processor"
     assert set(report["machine"]) == {"cpu", "instructions", "cores", "threads"}
     assert [method["name"] for method in report["methods"]] == ["telea", "sequential", "coverage", "oracle"]
     assert [method["contexts"] for method in report["methods"]] == [0, 2, 2, 2]
@@ -77,6 +81,7 @@ def test_a_file_holds_what_its_format_promises(done):
         assert len(run["hole"]) == FRAMES
         assert run["looks"] == sum(len(contexts) for _, contexts in run["edits"])
         assert sorted(frame for frame, _ in run["edits"]) == [t for t in range(FRAMES) if run["hole"][t]]
+        assert {len(numbers) for numbers in run["repairs"].values()} == {len(run["edits"])}
         times = run["seconds"]
         assert times["total"] == pytest.approx(times["select"] + times["edit"])
     assert not list((folder / "results").glob("*.partial*"))
@@ -109,6 +114,36 @@ def test_figures_are_those_of_the_metrics(done, clips):
         repaired[t] = (editor.edit(target, case.masks[t], []).frame * 255).round().byte()
     assert run["values"]["hole_psnr"] == pytest.approx(psnr(repaired, case.truth, case.masks), abs=1e-6)
     assert run["hole"] == pytest.approx(case.masks.float().mean((1, 2, 3)).tolist(), abs=1e-6)
+
+
+def test_what_contexts_saw_is_known_without_the_footage(done, clips):
+    """Masks drawn from names and sizes alone, and the edits of the file, give the shares that the file has."""
+    _, report = done
+    for run in report["runs"]:
+        masks = draw_masks(FRAMES, (SIDE, SIDE), run["clip"], run["seed"], run["corruption"]).numpy()[:, 0]
+        found = sights(masks, run["edits"])
+        assert run["repairs"]["saw"] == pytest.approx([sight.saw for sight in found], abs=1e-4)
+        assert run["repairs"]["knew"] == pytest.approx([sight.knew for sight in found], abs=1e-4)
+        if run["method"] == "telea":
+            assert set(run["repairs"]["saw"]) == {0.0}
+    chosen = {run["method"]: run["repairs"]["saw"] for run in report["runs"] if run["clip"] == "two"}
+    assert sum(chosen["coverage"]) > sum(chosen["sequential"])
+
+
+def test_the_holes_of_single_repairs_make_up_the_clips(done):
+    _, report = done
+    for run in report["runs"]:
+        frames = [frame for frame, _ in run["edits"]]
+        sizes = [run["hole"][frame] for frame in frames]
+        errors = [size * 10 ** (-score / 10) for size, score in zip(sizes, run["repairs"]["psnr"], strict=True)]
+        assert -10 * math.log10(sum(errors) / sum(sizes)) == pytest.approx(run["values"]["hole_psnr"], abs=0.01)
+
+
+@pytest.mark.parametrize("kind", ["shift", "static+photometric", "freeform-moving"])
+def test_masks_are_those_of_the_damaged_clip(kind):
+    clip = torch.zeros(4, 3, 32, 48, dtype=torch.uint8)
+    case = draw_case(clip, "a clip", 3, kind)
+    assert torch.equal(draw_masks(4, (32, 48), "a clip", 3, kind), case.masks)
 
 
 def test_better_methods_have_better_figures(done):
@@ -224,6 +259,17 @@ def test_an_evaluation_grows(done, clips, tmp_path):
         with pytest.raises(UserError, match="no evaluation that can be added to"):
             evaluate(config(clips, out, **more))
         assert out.read_text() == text
+
+
+def test_seconds_of_another_clock_are_not_passed_off_as_those_of_the_processor(done, tmp_path):
+    _, whole = done
+    for name, clock in (("new", "processor"), ("old", "")):
+        (tmp_path / name).write_text(
+            json.dumps({key: value for key, value in whole.items() if clock or key != "clock"})
+        )
+        with closing(Ledger(tmp_path / f"{name}.partial", whole["marks"])) as ledger:
+            ledger.adopt(tmp_path / name, {key_of(run) for run in whole["runs"]})
+        assert ledger.clock == clock
 
 
 def test_the_davis_protocol_takes_whole_clips(clips, tmp_path, monkeypatch):

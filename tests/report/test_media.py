@@ -8,10 +8,11 @@ import pytest
 
 from rovr.errors import UserError
 from rovr.report.closer import closer_plates, gaps
-from rovr.report.evaluation import Run, read_evaluation
+from rovr.report.evaluation import Run
 from rovr.report.focus import choose, choose_clips
 from rovr.report.media import Footage, open_scene
 from rovr.report.options import ReportOptions
+from rovr.report.reading import read_evaluation
 from rovr.report.style import Palette
 
 pytest_plugins = ["made_once"]
@@ -79,7 +80,7 @@ def test_an_agent_is_looked_at_rather_than_a_rule_and_a_rule_rather_than_the_ora
 def test_clips_of_the_largest_the_median_and_the_least_gain(inputs):
     evaluation = read_evaluation(inputs.path)
     options = ReportOptions((inputs.path,), inputs.folder)
-    assert choose_clips(evaluation, choose(evaluation, options), ()) == list(made_up_report.CLIPS)
+    assert choose_clips(evaluation, choose(evaluation, options), ()) == list(made_up_report.SEEN)
 
 
 def test_videos_that_do_not_belong_to_the_runs(tmp_path):

@@ -17,6 +17,7 @@ pytest_plugins = ["made_once"]
 
 FIGURES = (
     "overview",
+    "reach",
     "figure-1-training-loss",
     "figure-2-alps",
     "figure-2-alps-most",
@@ -133,7 +134,7 @@ def explorers(page):
 
 def test_the_strip_of_frames_knows_what_was_looked_at(page):
     data = explored(page)
-    assert len(data) == len(made_up_report.CLIPS)
+    assert len(data) == len(made_up_report.SEEN)
     method = next(m for m in data[0]["methods"] if m["name"] == "aligned/coverage")
     edits = [[edit["frame"], edit["contexts"]] for edit in method["edits"]]
     assert edits == made_up_report.edits("aligned/coverage", made_up_report.LENGTH)

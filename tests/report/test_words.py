@@ -3,15 +3,25 @@
 import copy
 import html
 import re
+from pathlib import Path
 
 import made_up_report
+import msgspec
 import pytest
+import torch
 
+from rovr.data.corrupt import KINDS
+from rovr.evaluate.config import EvaluateConfig, settle
+from rovr.evaluate.freeform import KINDS as FREEFORM
+from rovr.evaluate.gauge import Gauge
+from rovr.evaluate.plan import make_plan
+from rovr.evaluate.summary import compare
 from rovr.report import write_report
 from rovr.report.curves import Line, read_log
-from rovr.report.evaluation import Interval, Metric
+from rovr.report.evaluation import Evaluation, Interval, Metric
+from rovr.report.glossary import MEASURES, damage
 from rovr.report.options import ReportOptions
-from rovr.report.stats import bootstrap
+from rovr.report.stats import FEWEST, difference
 from rovr.report.trade import unbeaten
 from rovr.report.training import grid_of
 from rovr.report.words import compared, counted, listed, show, spread, verdict
@@ -41,26 +51,30 @@ def written(tmp_path, report, **options) -> tuple[str, list[str]]:
 def test_the_best_method_and_its_difference(words):
     # Gains of 1.5 dB times 1.5, 1 and 0.5 on the three clips, and a seed that adds 0.1 every second time.
     assert (
-        "aligned/coverage is the best of 4 methods in hole-PSNR (higher is better), 23.55 dB (23.30 to 23.80 dB)."
+        "aligned/coverage has the best mean of 4 methods in hole-PSNR (higher is better): 23.55 dB (23.30 to 23.80)."
         in words
     )
-    assert "aligned/coverage is better than aligned/sequential by +1.55 dB (+1.30 to +1.80 dB) in hole-PSNR" in words
-    assert "aligned/coverage is the better one on 3 of 3 clips" in words
+    assert (
+        "aligned/coverage is better than aligned/sequential, the baseline, by +1.55 dB (+1.30 to +1.80) in hole-PSNR; "
+        "the interval does not hold zero. aligned/coverage is the better one on 5 of 5 clips." in words
+    )
+    assert "aligned/coverage is better than aligned/coverage (1), the best rule, by +1.05 dB" in words
 
 
 def test_differences_clip_by_clip(words):
     assert "It does best on alps (+2.30 dB) and worst on city (+0.80 dB)." in words
-    assert "boat & <crew> $x$ 2 +1.55 dB (+1.50 to +1.60 dB)" in words
+    assert "boat & <crew> $x$ 2 +1.55 dB +1.50 to +1.60" in words
 
 
 def test_cost_and_contexts(words):
-    assert "By frames looked at for one repaired frame, no other method is both as cheap and as good as telea" in words
-    gap = bootstrap([1.5, 1.6, 1.0, 1.1, 0.5, 0.6])
+    assert "by frames looked at for one repaired frame, no other method is both as cheap and as good as telea" in words
+    gap = gap_over([1.5, 1.25, 1.0, 0.75, 0.5])
     step = f"hole-PSNR changes by {spread(gap, PSNR, signed=True)} from 1 to 2 contexts."
     assert gap.mean == pytest.approx(1.05)
     assert f"aligned, coverage, damage 'shift': {step}" in words
-    # 1.3 seconds for six frames.
-    assert "0.217 for aligned/coverage and 0.217 for aligned/sequential" in words
+    # 1.3 seconds for six frames, and a context less.
+    told = "0.217 for aligned/coverage, 0.217 for aligned/sequential and 0.150 for aligned/coverage (1)."
+    assert f"Processor seconds for one repaired frame: {told}" in words
 
 
 def test_training_curves_in_the_two_by_two(words):
@@ -89,12 +103,12 @@ def test_findings_turn_with_the_numbers(tmp_path):
             row["values"]["hole_psnr"] = {"mean": -0.5, "low": -1.0, "high": 0.25}
     words, _ = written(tmp_path, report, method="aligned/coverage")
     assert "aligned/coverage and aligned/sequential cannot be told apart" in words
-    assert "aligned/coverage is better than" not in words
+    assert "aligned/coverage is better than aligned/sequential" not in words
 
 
 def test_lower_may_be_better(tmp_path):
     words, _ = written(tmp_path, made_up_report.evaluation(), metric="flow")
-    assert "aligned/coverage is the best of 3 methods in flow error (lower is better), 0.345" in words
+    assert "aligned/coverage has the best mean of 3 methods in flow error (lower is better): 0.345" in words
     assert "It does best on alps (−0.230) and worst on city (−0.080)." in words
 
 
@@ -120,7 +134,7 @@ def test_one_method_is_enough(tmp_path):
 def test_kinds_of_damage_stand_beside_each_other(tmp_path):
     words, _ = written(tmp_path, made_up_report.evaluation(("shift", "static"), seeds=1))
     for kind in ("shift", "static"):
-        assert f"Damage '{kind}': aligned/coverage is the best of 4 methods" in words
+        assert f"Who repairs best, damage '{kind}' aligned/coverage has the best mean of 4 methods" in words
         assert (tmp_path / "out" / f"differences-{kind}.svg").exists()
     assert "Each clip was damaged once" in words
 
@@ -132,9 +146,9 @@ def test_several_files_become_one(tmp_path):
     paths = (made_up_report.write(tmp_path / "a", first, False), made_up_report.write(tmp_path / "b", second, False))
     write_report(ReportOptions(paths, tmp_path / "out", clips=("city",)), say=print)
     words = told((tmp_path / "out" / "index.html").read_text())
-    assert "aligned/coverage (4 contexts) 6 23.55 dB" in words
-    assert words.count("telea 6 18.00 dB") == 1
-    assert "from 1 to 2 and +0.00 dB (+0.00 to +0.00 dB) from 2 to 4 contexts" in words
+    assert "aligned/coverage (4 contexts) shift 23.55 dB 23.30 to 23.80" in words
+    assert words.count("telea shift 18.00 dB") == 1
+    assert "from 1 to 2 and +0.00 dB from 2 to 4 contexts" in words
 
 
 @pytest.mark.parametrize(
@@ -158,18 +172,97 @@ def test_numbers_are_written_alike():
     assert show(-1.234, PSNR, signed=True) == "−1.23 dB"
     assert show(-0.001, PSNR, signed=True) == "+0.00 dB"
     assert show(0.5, FLOW) == "0.500"
-    assert spread(Interval(1, -0.5, 2), PSNR) == "1.00 dB (−0.50 to 2.00 dB)"
+    assert spread(Interval(1, -0.5, 2), PSNR) == "1.00 dB (−0.50 to 2.00)"
     assert (counted(1, "clip"), counted(0, "clip")) == ("1 clip", "0 clips")
     assert (listed(["a"]), listed(["a", "b", "c"])) == ("a", "a, b and c")
 
 
-def test_bootstrap():
-    interval = bootstrap([0.0, 1.0] * 50)
-    assert interval.mean == 0.5
-    # The mean of 100 coins lies within 0.1 of a half in 95 of 100 draws.
-    assert interval.low == pytest.approx(0.4, abs=0.02)
-    assert interval.high == pytest.approx(0.6, abs=0.02)
-    assert bootstrap([3.0]) == Interval(3.0, 3.0, 3.0)
+def gap_over(gains):
+    """The difference between aligned/coverage and aligned/coverage (1), whose seeds differ by 0.1."""
+    pairs = [(str(clip), gain + 0.1 * seed) for clip, gain in enumerate(gains) for seed in range(2)]
+    one, other = (
+        [{"clip": clip, "hole": [0.5], "values": {"hole_psnr": gain * k}} for clip, gain in pairs] for k in (1, 0)
+    )
+    return Interval(**compare(one, other, ["hole_psnr"])["hole_psnr"])
+
+
+def test_an_end_near_zero_is_not_rounded_to_it():
+    assert spread(Interval(0.148, 0.0038, 0.307), PSNR, signed=True) == "+0.148 dB (+0.004 to +0.307)"
+    assert spread(Interval(0.13, -0.0038, 0.3), PSNR, signed=True) == "+0.13 dB (+0.00 to +0.30)"
+
+
+def test_few_clips_are_given_no_interval_and_no_verdict(tmp_path):
+    report = made_up_report.evaluation()
+    few = made_up_report.CLIPS[: FEWEST - 1]
+    report["runs"] = [run for run in report["runs"] if run["clip"] in few]
+    words, _ = written(tmp_path, report, clips=("alps",))
+    assert "aligned/coverage differs from aligned/sequential, the baseline, by +1.55 dB in hole-PSNR" in words
+    assert "too few to say whether that is chance" in words
+    assert " is better than " not in words
+    assert not re.search(r"\d \([^()]+ to [^()]+\)", words)
+
+
+def test_one_seed_of_a_clip_has_no_interval(tmp_path):
+    words, _ = written(tmp_path, made_up_report.evaluation(seeds=1))
+    assert "city 1 +0.75 dB" in words
+    assert "+0.75 to" not in words
+
+
+def test_intervals_are_over_clips_and_not_over_runs():
+    """Eight seeds that agree make an interval no narrower than one does."""
+    one, eight = (
+        msgspec.convert({**made_up_report.evaluation(seeds=seeds), "differences": []}, Evaluation) for seeds in (1, 8)
+    )
+    one, eight = (difference(e, "flow", "aligned/coverage (1)", "aligned/sequential", "shift") for e in (one, eight))
+    assert one.wide
+    assert (eight.mean, eight.low, eight.high) == pytest.approx((one.mean, one.low, one.high))
+
+
+def with_oracle_and_agent():
+    """The rule sequential, the rule coverage, an agent that is as good, and an oracle that is best."""
+    report = made_up_report.evaluation(seeds=1)
+    report["differences"] = []
+    for method, selector in zip(
+        report["methods"], ("sequential", "oracle", "runs/a.safetensors", "sight"), strict=True
+    ):
+        method["selector"] = selector
+    better = {"aligned/coverage (1)": 0.5, "telea": 0.5}
+    for run in report["runs"]:
+        if run["method"] in better:
+            place = made_up_report.CLIPS.index(run["clip"])
+            wins = {"telea": 0.1 * (-1) ** place}.get(run["method"], 0.02 * place)
+            run["values"]["hole_psnr"], run["edits"] = 24.0 - place + 0.5 + wins, [[k, [(k + 3) % 6]] for k in range(6)]
+    for row in report["summary"]:
+        if row["method"] in better:
+            row["values"]["hole_psnr"] = {"mean": 22.5 + (row["method"] != "telea") * 0.02, "low": 20.0, "high": 25.0}
+    return report
+
+
+def test_the_oracle_is_a_bound_and_the_agent_meets_the_best_rule(tmp_path):
+    words, _ = written(tmp_path, with_oracle_and_agent())
+    assert "aligned/coverage (1) has the best mean of 3 methods that do not know the truth in hole-PSNR" in words
+    assert "aligned/coverage (1) is better than aligned/sequential, the best rule," in words
+    assert "aligned/coverage is no rival but a bound, for it knows the truth: 23.50 dB, 0.98 dB better than" in words
+    assert "Oracle A selector that tries contexts out" in words
+
+
+@pytest.mark.parametrize("change", [{"commit": "a, b"}, {"clock": ""}])
+def test_seconds_that_cannot_be_compared_are_left_out(tmp_path, change):
+    words, said = written(tmp_path, made_up_report.evaluation() | change)
+    assert "Processor seconds" not in words
+    assert "Frames looked at for one repaired frame: 2.00 for aligned/coverage" in words
+    assert any("seconds: the runs were made by several versions" in line for line in said)
+
+
+def test_every_measure_and_kind_of_damage_is_explained():
+    config = EvaluateConfig(Path("clips"), Path("x.json"), protocol="davis", i3d="none")
+    gauge = Gauge(make_plan(config, settle(config), ["a"], [9]), torch.device("cpu"))
+    assert set(gauge.metrics) | {"lpips", "st_lpips", "vfid"} == set(MEASURES)
+    assert len(set(MEASURES.values())) == len(MEASURES)
+    for kind in (*KINDS, *FREEFORM, "shift+photometric"):
+        assert damage(kind).endswith(".")
+    assert "flicker" in damage("shift+photometric")
+    assert damage("unheard-of") == ""
 
 
 def test_unbeaten():

@@ -17,13 +17,13 @@ from rovr.evaluate.gauge import Gauge, Known
 from rovr.evaluate.media import write_video
 from rovr.evaluate.oracle import Oracle
 from rovr.evaluate.plan import BLIND, Method, Plan
+from rovr.evaluate.sight import repairs
 from rovr.mdp.state import RepairState
 from rovr.restorer import Restorer
 from rovr.select import load_selector
 from rovr.select.base import Selector
 from rovr.select.rules import first_pending
 from rovr.types import Edit
-
 
 CLOCK = time.process_time
 """Of the processor, so that what else a machine does meanwhile counts for little."""
@@ -145,6 +145,7 @@ class Bench:
             "seconds": {"select": clocked.seconds, "edit": total - clocked.seconds, "total": total},
             "looks": sum(len(edit.contexts) for edit in clocked.edits),
             "edits": [[edit.frame, list(edit.contexts)] for edit in clocked.edits],
+            "repairs": repairs(repaired, case, [(edit.frame, edit.contexts) for edit in clocked.edits]),
             "hole": [round(share, 6) for share in case.masks.float().mean((1, 2, 3)).tolist()],
         }
         features = self.gauge.features(repaired)

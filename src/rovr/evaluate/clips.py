@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from rovr.data.cases import Case, check_kinds, make_case
-from rovr.data.corrupt import damage
+from rovr.data.corrupt import damage, make_masks
 from rovr.data.folders import ClipSource, Footage, open_dataset
+from rovr.data.photometric import split_kind
 from rovr.errors import UserError
 from rovr.evaluate.freeform import KINDS, freeform_masks
 
@@ -81,5 +82,27 @@ def draw_case(clip: Tensor, name: str, seed: int, corruption: str) -> Case:
     chance = seed_of(name, seed)
     if corruption not in KINDS:
         return make_case(clip, corruption, chance)
-    masks = freeform_masks(len(clip), clip.shape[-2], clip.shape[-1], KINDS[corruption], chance)
+    masks = draw_masks(len(clip), (clip.shape[-2], clip.shape[-1]), name, seed, corruption)
     return Case(clip, damage(clip, masks), masks)
+
+
+def draw_masks(length: int, size: tuple[int, int], name: str, seed: int, corruption: str) -> Tensor:
+    """The masks of :func:`draw_case`, for which no footage is needed.
+
+    Args:
+        length: frames.
+        size: (H, W).
+        name: of the clip.
+        seed: from 0.
+        corruption: as :func:`draw_case` takes it.
+
+    Returns:
+        (length, 1, H, W) bool, True = missing.
+
+    Raises:
+        UserError: an unknown kind of damage.
+    """
+    chance = seed_of(name, seed)
+    if corruption in KINDS:
+        return freeform_masks(length, *size, KINDS[corruption], chance)
+    return make_masks(split_kind(corruption)[0], length, *size, chance)

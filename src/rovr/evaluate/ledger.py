@@ -13,6 +13,9 @@ from rovr.evaluate.plan import Key, Marks
 
 Run = dict[str, Any]
 
+CLOCKED = "processor"
+"""Clock that measures seconds; files of earlier versions, which took those of the clock on the wall, name none."""
+
 
 class Ledger:
     """A file of JSON lines: marks of the settings first, then a run a line, with the commit that made it.
@@ -24,6 +27,7 @@ class Ledger:
     Attributes:
         runs: those finished, by key.
         commits: those that made them, in order.
+        clock: what measured their seconds; empty where that was not the same for all.
 
     Raises:
         UserError: the file belongs to other settings, or cannot be read or written.
@@ -33,6 +37,7 @@ class Ledger:
         self.path, self.marks = path, marks
         self.runs: dict[Key, Run] = {}
         self.commits: list[str] = []
+        self.clock = CLOCKED
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             kept = self._read() if path.exists() else []
@@ -75,6 +80,7 @@ class Ledger:
             report = json.loads(out.read_text())
             marks, commit, runs = report["marks"], report["commit"], {key_of(run): run for run in report["runs"]}
             check_marks(self.marks, marks, out)
+            self.clock = self.clock if report.get("clock") == self.clock else ""
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise UserError(f"{out} is no evaluation that can be added to; choose another --out") from None
         lost = sorted({", ".join(map(str, key)) for key in runs.keys() - set(asked)})

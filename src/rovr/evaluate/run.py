@@ -124,6 +124,7 @@ def assemble(plan: Plan, gauge: Gauge, ledger: Ledger, caveat: str, out: Path) -
         "format": 1,
         "commit": ", ".join(ledger.commits),
         "machine": machine(1),
+        "clock": ledger.clock,
         "seed": f"0–{plan.seeds - 1}" if plan.seeds > 1 else "0",
         "rovr": __version__,
         "marks": ledger.marks,

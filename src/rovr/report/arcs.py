@@ -11,12 +11,18 @@ from numpy.typing import NDArray
 
 from rovr.report.evaluation import Run
 from rovr.report.focus import Focus
-from rovr.report.media import Scene, Sight
+from rovr.report.media import Scene
 from rovr.report.plate import Plate, Table, slug
-from rovr.report.style import GRID, MUTED, ORDER, WHITE, Palette, canvas
-from rovr.report.words import counted, listed, show
+from rovr.report.reach import distance, reach
+from rovr.report.style import GRID, INK, MUTED, ORDER, WHITE, Palette, canvas
+from rovr.report.words import counted, listed, seen, show
 
-WIDTH = 9.4
+WIDTH, ROW = 9.4, 0.95
+"""Inches of the figure, and of a method's row."""
+
+BLANK = np.array([205, 210, 217], np.uint8)
+"""Colour of what is not hidden where there is no footage to show."""
+
 THUMBNAILS = 9
 MANY = 6
 """Contexts of one repair above which their arcs are drawn thinner and without arrows."""
@@ -28,35 +34,35 @@ LINE = np.array([233, 87, 63], np.uint8)
 def arcs_plate(scene: Scene, focus: Focus, palette: Palette) -> Plate:
     """Draw one clip, one row a method."""
     n, methods = scene.length, in_order(scene, focus)
-    figure = canvas(WIDTH, 0.7 + _strip_height(scene) + 1.12 * len(methods))
-    heights = [_strip_height(scene), *[1.12] * len(methods)]
+    strip = _strip_height(scene)
+    figure = canvas(WIDTH, 0.9 + strip + ROW * len(methods))
+    heights = [strip] * bool(strip) + [ROW] * len(methods)
     axes = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0]
-    _strip(axes[0], scene)
-    for axis, method in zip(axes[1:], methods, strict=True):
+    if strip:
+        _strip(axes[0], scene)
+    rows = axes[-len(methods) :]
+    for axis, method in zip(rows, methods, strict=True):
         _row(axis, scene.runs[method], n)
-        axis.set_ylabel(
-            _broken(method),
-            color=palette(method).colour,
-            rotation=0,
-            ha="right",
-            va="center",
-            fontsize=9,
-            fontweight="bold",
-        )
-    for place, text in ((0.85, "looks at later frames"), (-1.0, "looks at earlier frames")):
-        axes[1].text(n - 0.4, place, text, color=MUTED, fontsize=6.5, ha="right", va="center")
+        style = {"rotation": 0, "ha": "right", "va": "center", "fontsize": 9, "fontweight": "bold"}
+        axis.set_ylabel(_broken(method), color=palette(method).colour, **style)
+        told = "\n".join(_told(scene.runs[method], focus))
+        axis.text(n - 0.2, 0, told, color=INK, fontsize=7.5, va="center", linespacing=1.35)
+    for place, text in ((0.95, "later frames ↑"), (-1.0, "earlier frames ↓")):
+        rows[0].text(-1.0, place, text, color=MUTED, fontsize=6.5, ha="right", va="center")
+    axes[-1].set_xlim(-0.8, n - 0.3)
     axes[-1].tick_params(bottom=True, labelbottom=True)
-    axes[-1].set_xlabel("frame of the clip")
+    axes[-1].set_xlabel("frame of the clip, counted from 0")
     axes[-1].set_xticks(range(0, n, max(1, round(n / 25))))
-    most = max(len(run.edits) for run in scene.runs.values())
-    bar = figure.colorbar(ScalarMappable(Normalize(1, max(most, 2)), ORDER), ax=axes[1:].tolist(), pad=0.01, aspect=40)
-    bar.set_label("order of repair")
+    most = max(2, *(len(run.edits) for run in scene.runs.values()))
+    colours = ScalarMappable(Normalize(1, most), ORDER)
+    bar = figure.colorbar(colours, ax=axes[-1], location="bottom", shrink=0.3, aspect=30, pad=0.02)
+    bar.set_ticks([1, most], labels=["repaired first", "last"], fontsize=7.5)
     bar.outline.set_visible(False)
     return Plate(
         f"figure-2-{slug(scene.clip)}",
-        f"Figure 2. Where each method looks: {scene.clip}, damage '{scene.corruption}'",
-        f"A strip of the clip's damaged frames, and for {listed(methods)} a line of dots, one a frame, with arcs from "
-        "each repaired frame to the frames it was repaired from.",
+        f"Figure 2. Which frames each method looks at: {scene.clip}",
+        f"For {listed(methods)} a line of dots, one a frame, with arcs from each repaired frame to the frames it was "
+        "repaired from.",
         _caption(scene, focus),
         figure,
         Table(
@@ -71,8 +77,9 @@ def arcs_plate(scene: Scene, focus: Focus, palette: Palette) -> Plate:
 
 
 def in_order(scene: Scene, focus: Focus) -> list[str]:
-    """The methods of a scene, those of the comparison first."""
-    return sorted(scene.runs, key=lambda name: (name != focus.method, name != focus.against))
+    """The methods of a scene, those of the comparison first and those that know the truth last."""
+    first = [focus.method, *dict(focus.others)]
+    return sorted(scene.runs, key=lambda name: (name in focus.bounds, (first.index(name) if name in first else 9)))
 
 
 def outlined(picture: NDArray[np.uint8], mask: NDArray[np.bool_], thickness: int) -> NDArray[np.uint8]:
@@ -88,41 +95,37 @@ def _broken(name: str) -> str:
     return name.replace("/", "/\n").replace(" (", "\n(")
 
 
-def _inches(scene: Scene) -> tuple[int, float]:
-    """Frames between two thumbnails, and a thumbnail's width in inches."""
-    step = -(-scene.length // THUMBNAILS)
-    return step, step * (WIDTH - 1.9) / scene.length
+def _inches(scene: Scene) -> float:
+    """A thumbnail's width."""
+    return (WIDTH - 2.6) / min(THUMBNAILS, scene.length)
 
 
 def _strip_height(scene: Scene) -> float:
-    if scene.footage is None:
-        return 0.5
-    height, width = scene.footage.masks.shape[1:]
-    return _inches(scene)[1] * height / width + 0.4
+    """Inches for the strip; none where nobody knows what a frame looks like."""
+    if scene.masks is None:
+        return 0.0
+    height, width = scene.masks.shape[1:]
+    return _inches(scene) * height / width + 0.2
 
 
 def _strip(axis: Any, scene: Scene) -> None:
-    """The damaged frames, and below them how much of each is hidden."""
-    hole = next(iter(scene.runs.values())).hole
-    top = max(max(hole), 1e-9)
-    axis.bar(range(len(hole)), [-share / top for share in hole], width=0.8, color=MUTED, alpha=0.6)
-    ceiling = 0.0
-    step = _inches(scene)[0]
-    if scene.footage is not None:
-        inches = _inches(scene)[1]
-        height, width = scene.footage.masks.shape[1:]
-        # One unit upwards is what is left of the strip's height for the bars, 0.4 inches with its margins.
-        ceiling = inches * height / width / 0.32
-        for first in range(0, scene.length, step):
-            at = first + (step - 1) / 2
-            frame = min(first + step // 2, scene.length - 1)
-            tile = cv2.resize(scene.footage.damaged[frame], (120, round(120 * height / width)), interpolation=3)
-            mask = cv2.resize(scene.footage.masks[frame].astype(np.uint8), tile.shape[1::-1], interpolation=0) > 0
-            half = step * 0.48
-            axis.imshow(outlined(tile, mask, 1), extent=(at - half, at + half, 0.06 * ceiling, ceiling), aspect="auto")
-    axis.set_xlim(-0.8, max(len(hole), -(-len(hole) // step) * step) - 0.3)
-    axis.set_ylim(-1.15, max(ceiling, 0.05))
-    axis.set_yticks([-0.5], [f"hidden\n(up to {top:.0%})"], fontsize=7.5)
+    """Some of the damaged frames, over the numbers they have below; without footage, the place of their holes."""
+    assert scene.masks is not None
+    height, width = scene.masks.shape[1:]
+    count = min(THUMBNAILS, scene.length)
+    for k in range(count):
+        at = (k + 0.5) * scene.length / count - 0.5
+        frame, half = round(at), 0.48 * scene.length / count
+        size = 120, max(1, round(120 * height / width))
+        mask = cv2.resize(scene.masks[frame].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+        if scene.footage is not None:
+            tile = outlined(cv2.resize(scene.footage.damaged[frame], size, interpolation=cv2.INTER_AREA), mask, 1)
+        else:
+            tile = np.where(mask[..., None], LINE, BLANK).astype(np.uint8)
+        axis.imshow(tile, extent=(at - half, at + half, 0, 1), aspect="auto")
+        axis.text(at, 1.04, f"frame {frame}", color=INK, fontsize=7, ha="center", va="bottom")
+    axis.set_ylim(0, 1.2)
+    axis.set_yticks([0.5], ["the clip" if scene.footage else "the holes"], fontsize=7.5)
     axis.tick_params(left=False, bottom=False, labelbottom=False)
     axis.spines[:].set_visible(False)
     axis.grid(visible=False)
@@ -130,6 +133,7 @@ def _strip(axis: Any, scene: Scene) -> None:
 
 def _row(axis: Any, run: Run, n: int) -> None:
     """One method: dots in the colour of their turn, arcs up to later frames and down to earlier ones."""
+    numbered = n <= 30 and not in_time(run)
     spans = [abs(context - frame) for frame, contexts in run.edits for context in contexts]
     longest = max(spans, default=1)
     last = max(len(run.edits) - 1, 1)
@@ -140,8 +144,8 @@ def _row(axis: Any, run: Run, n: int) -> None:
         colour = ORDER(turn / last)
         for context in contexts:
             _arc(axis, frame, context, longest, colour, many)
-        axis.plot(frame, 0, "o", color=colour, ms=11 if n <= 30 else 5, zorder=4)
-        if n <= 30:
+        axis.plot(frame, 0, "o", color=colour, ms=11 if numbered else 7 if n <= 30 else 5, zorder=4)
+        if numbered:
             axis.text(frame, -0.015, str(turn + 1), color=WHITE, fontsize=6, ha="center", va="center", zorder=5)
     axis.set_ylim(-1.12, 1.12)
     axis.set_yticks([])
@@ -174,33 +178,37 @@ def _arc(axis: Any, frame: int, context: int, longest: int, colour: Any, thin: b
         axis.plot(context, side * 0.24, "v" if side > 0 else "^", color=colour, ms=3.4, zorder=3)
 
 
-def distance(run: Run) -> float | None:
-    """Mean distance in frames between a repaired frame and those it was repaired from."""
-    spans = [abs(context - frame) for frame, contexts in run.edits for context in contexts]
-    return float(np.mean(spans)) if spans else None
+def in_time(run: Run) -> bool:
+    """Whether frames are repaired from the first to the last."""
+    order = [frame for frame, _ in run.edits]
+    return order == sorted(order)
+
+
+def _told(run: Run, focus: Focus) -> list[str]:
+    """What stands beside a row."""
+    far, found, value = distance(run), reach([run]), run.value(focus.key)
+    lines = [show(value, focus.metric)] if np.isfinite(value) else []
+    lines += [f"saw {found.saw:.0%}"] if found and far is not None else []
+    return [*lines, *([] if far is None else [f"{far:.1f} frames away"])]
 
 
 def _caption(scene: Scene, focus: Focus) -> str:
     said = []
     for method in [name for name in (focus.method, focus.against) if name in scene.runs]:
         run = scene.runs[method]
-        far, order = distance(run), [frame for frame, _ in run.edits]
-        where = "no other frame" if far is None else f"frames {far:.1f} away on average{_mean_sight(scene, run)}"
-        value = run.value(focus.key)
+        far, found, value = distance(run), reach([run]), run.value(focus.key)
+        sight = f", which {seen(found.saw, found.knew)}" if found and far is not None else ""
+        where = "no other frame" if far is None else f"frames {far:.1f} away on average{sight}"
         score = f", and reaches {show(value, focus.metric)} {focus.metric.label}" if np.isfinite(value) else ""
-        when = "in the order of time" if order == sorted(order) else "in an order of its own"
-        said.append(f"{method} repairs {counted(len(order), 'frame')} {when}, looks at {where}{score}.")
-    how = (
-        "Each dot is a frame, numbered and coloured by its turn. Arcs lead from it to the frames it was repaired from: "
-        "above the line to later frames, below it to earlier ones."
+        when = "in the order of time" if in_time(run) else "in an order of its own"
+        said.append(f"{method} repairs {counted(len(run.edits), 'frame')} {when}, looks at {where}{score}.")
+    hole = next(iter(scene.runs.values())).hole
+    hidden = f"{min(hole):.0%}" if max(hole) - min(hole) < 0.005 else f"{min(hole):.0%} to {max(hole):.0%}"
+    own = any(not in_time(run) for run in scene.runs.values()) and scene.length <= 30
+    holes = "" if scene.footage or scene.masks is None else " The strip shows where the holes are, in red."
+    return (
+        f"Damage '{scene.corruption}', which hides {hidden} of each frame.{holes} Each dot is a frame. Arcs lead from "
+        "it to the frames it was repaired from: above the line to later frames, below it to earlier ones. Colours tell "
+        f"the order of repair{'; where it is not that of time, dots have the number of their turn' * own}. "
+        f"{' '.join(said)}"
     )
-    return f"{how} {' '.join(said)}"
-
-
-def _mean_sight(scene: Scene, run: Run) -> str:
-    """What the contexts saw, on average over repairs, as part of a sentence."""
-    sights = list(scene.footage.sights(run).values()) if scene.footage else []
-    if not sights:
-        return ""
-    saw, knew = (float(np.mean([getattr(sight, what) for sight in sights])) for what in ("saw", "knew"))
-    return f", which {Sight(saw, knew, [], []).words()}"

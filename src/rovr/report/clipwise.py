@@ -40,30 +40,31 @@ def clipwise_plate(evaluation: Evaluation, focus: Focus, corruption: str, palett
     return Plate(
         f"differences-{slug(corruption)}",
         f"Clip by clip: {focus.method} against {focus.against}, damage '{corruption}'",
-        f"A dot for each of {counted(len(gaps), 'clip')}, sorted, with its 95 % interval; a line at zero; a band for "
-        "the mean over all.",
-        _caption(gaps, focus, compared(focus.method, focus.against, overall, focus.metric)),
+        f"A dot for each of {counted(len(gaps), 'clip')}, sorted, with a line from its lowest to its highest seed; a "
+        "line at zero; a band for the mean over all.",
+        _caption(gaps, focus, corruption, compared(focus.method, focus.against, overall, focus.metric)),
         figure,
         Table(
-            ["clip", "seeds", f"difference in {focus.metric.label} (95 % interval)"],
+            ["clip", "seeds", f"difference in {focus.metric.label} (lowest to highest seed)"],
             [[gap.clip, str(gap.seeds), spread(gap.interval, focus.metric, signed=True)] for gap in gaps],
         ),
     )
 
 
-def _caption(gaps: list[ClipDifference], focus: Focus, finding: str) -> str:
+def _caption(gaps: list[ClipDifference], focus: Focus, corruption: str, finding: str) -> str:
     better = sum(focus.metric.sign * gap.interval.mean > 0 for gap in gaps)
     seeds = max(gap.seeds for gap in gaps)
     ends = [f"{gap.clip} ({show(gap.interval.mean, focus.metric, signed=True)})" for gap in (gaps[0], gaps[-1])]
     spans = (
-        f"Lines are 95 % intervals over up to {counted(seeds, 'seed')} of the damage."
+        f"Lines reach from the lowest to the highest of up to {counted(seeds, 'seed')}."
         if seeds > 1
-        else "Each clip was damaged once, so that its dot has no interval."
+        else "Each clip was damaged once, so that chance is not shown clip by clip."
     )
     return (
-        f"{focus.method} has the better {focus.metric.label} on {better} of {counted(len(gaps), 'clip')}. {finding} "
-        f"It does best on {ends[0]} and worst on {ends[1]}. {spans} The dashed line and the band are the mean over all "
-        "clips and its interval."
+        f"Damage '{corruption}': {focus.method} has the better {focus.metric.label} on {better} of "
+        f"{counted(len(gaps), 'clip')}. {finding} "
+        f"It does best on {ends[0]} and worst on {ends[1]}. {spans} The dashed line is the mean over all clips, the "
+        "band its 95 % interval."
     )
 
 

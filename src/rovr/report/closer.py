@@ -6,13 +6,14 @@ import numpy as np
 from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
+from rovr.evaluate.sight import Sight
 from rovr.report.arcs import LINE, in_order
 from rovr.report.evaluation import Metric
 from rovr.report.focus import Focus
-from rovr.report.media import Footage, Scene, Sight
+from rovr.report.media import Footage, Scene
 from rovr.report.plate import Plate, Table, slug
 from rovr.report.style import WHITE, Palette, canvas
-from rovr.report.words import counted, show
+from rovr.report.words import counted, seen, show
 
 DECIBELS = Metric("hole-PSNR", "dB")
 ROWS = 3
@@ -65,7 +66,7 @@ def _plate(
         _line(line, scene, footage, method, frame, looked[method], sight)
         line[0].set_ylabel(method.replace("/", "/\n"), color=palette(method).colour, fontweight="bold")
         contexts = ", ".join(map(str, scene.contexts(method, frame) or [])) or "none"
-        rows.append([method, contexts, sight.words(), f"{footage.psnr(method, frame):.2f} dB"])
+        rows.append([method, contexts, seen(sight.saw, sight.knew), f"{footage.psnr(method, frame):.2f} dB"])
     return Plate(
         f"figure-2-{slug(scene.clip)}-{which}",
         f"{scene.clip}, frame {frame}: where {focus.method} gains the {which} on {focus.against}",
@@ -121,8 +122,8 @@ def _caption(
     scene: Scene, footage: Footage, focus: Focus, frame: int, found: dict[int, float], rows: list[list[str]]
 ) -> str:
     said = []
-    for method, contexts, seen, score in rows:
-        looked = "looked at no other frame" if contexts == "none" else f"looked at {contexts}, which {seen}"
+    for method, contexts, what, score in rows:
+        looked = "looked at no other frame" if contexts == "none" else f"looked at {contexts}, which {what}"
         said.append(f"{method} {looked}: {score}.")
     wins = sum(gap > 0 for gap in found.values())
     mean = float(np.mean(list(found.values())))

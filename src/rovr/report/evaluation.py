@@ -1,16 +1,13 @@
-"""The evaluation file that a report is made of, as ``rovr evaluate`` writes it."""
+"""What an evaluation file holds, as ``rovr evaluate`` writes it."""
 
-import json
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
+from rovr.evaluate.ledger import CLOCKED
+from rovr.evaluate.oracle import Oracle
 
-from rovr.errors import UserError
-
-FORMAT = 1
 Values = dict[str, float | None]
 
 
@@ -45,9 +42,29 @@ class Method:
         return self.selector == "agent" or self.selector.endswith(".safetensors")
 
     @property
+    def knows_truth(self) -> bool:
+        """Whether it chooses by the undamaged clip, as no method can that has to repair something."""
+        return self.selector.replace(":", " ").split()[:1] == [Oracle.name]
+
+    @property
     def chooser(self) -> str:
         """The selector, an agent by its file's name."""
         return Path(self.selector).stem if self.selector.endswith(".safetensors") else self.selector
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """What each repair of a run had to go by and what came of it, in the order of repair; as in docs/evaluate.md.
+
+    Attributes:
+        saw: share of the hole that the contexts saw.
+        knew: the same with what earlier repairs had brought into them.
+        psnr: hole-PSNR of that frame in dB; empty where it was not kept.
+    """
+
+    saw: list[float | None]
+    knew: list[float | None]
+    psnr: list[float | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -58,6 +75,7 @@ class Run:
         looks: context frames fused, over all repairs.
         edits: (frame, contexts) in order of repair.
         hole: share of the picture that is hidden, for each frame.
+        repairs: None in files of earlier versions.
     """
 
     method: str
@@ -69,6 +87,7 @@ class Run:
     looks: float | None
     edits: list[tuple[int, list[int]]]
     hole: list[float]
+    repairs: Repairs | None = None
 
     def value(self, key: str) -> float:
         """A metric's value, NaN where there is none."""
@@ -78,11 +97,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its 95 % interval."""
+    """A mean with its 95 % interval, which has no width where there is none to believe."""
 
     mean: float
     low: float
     high: float
+
+    @property
+    def wide(self) -> bool:
+        """Whether there is an interval."""
+        return self.low < self.high
 
 
 @dataclass(frozen=True)
@@ -123,6 +147,8 @@ class Evaluation:
     """A whole file.
 
     Attributes:
+        commit: of the source that made the runs; several where they were not made at once.
+        clock: what measured seconds; empty in files of earlier versions.
         media: folder of videos, as the file names it.
         videos: folder of a method's videos and the method's name there, by its name here.
     """
@@ -135,6 +161,7 @@ class Evaluation:
     differences: list[Difference]
     commit: str = ""
     machine: dict[str, Any] | str | None = None
+    clock: str = ""
     seed: str | int = ""
     rovr: str = ""
     media: str | None = None
@@ -145,6 +172,11 @@ class Evaluation:
         """The methods' names."""
         return [method.name for method in self.methods]
 
+    @property
+    def timed(self) -> bool:
+        """Whether seconds of one method can stand beside those of another."""
+        return self.clock == CLOCKED and "," not in self.commit
+
     def of(self, method: str, corruption: str) -> list[Run]:
         """The runs of a method under one kind of damage."""
         return [run for run in self.runs if (run.method, run.corruption) == (method, corruption)]
@@ -153,56 +185,3 @@ class Evaluation:
         """A method's mean of a metric."""
         rows = (row for row in self.summary if (row.method, row.corruption) == (method, corruption))
         return next((row.values.get(key) for row in rows), None)
-
-
-def read_evaluation(path: Path) -> Evaluation:
-    """Read and check an evaluation file.
-
-    Raises:
-        UserError: it is no such file, of a later format, or does not fit together.
-    """
-    hint = "make one with: rovr evaluate"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read ({_reason(error)}); {hint}") from error
-    try:
-        # Numbers that JSON does not have (NaN, Infinity) count as missing.
-        content = json.loads(text, parse_constant=lambda name: None)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON ({_reason(error)}); {hint}") from error
-    if not isinstance(content, dict) or content.get("kind") != "evaluation":
-        raise UserError(f"{path} is no evaluation file; {hint}")
-    if content.get("format") != FORMAT:
-        raise UserError(f"{path} is of format {content.get('format')}, and this version reads {FORMAT}; {hint}")
-    try:
-        evaluation = msgspec.convert(content, Evaluation)
-        _check(evaluation)
-    except msgspec.ValidationError as error:
-        raise UserError(f"{path} is not a whole evaluation file ({_reason(error)}); {hint}") from error
-    place = evaluation.media and str(path.parent / evaluation.media)
-    return replace(evaluation, videos={name: (place, name) for name in evaluation.names} if place else {})
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return " ".join(str(error).split())[:200]
-
-
-def _check(evaluation: Evaluation) -> None:
-    """Raise a ValidationError where parts do not fit together."""
-    names = evaluation.names
-    for what, found in (("metrics", evaluation.metrics), ("methods", names), ("runs", evaluation.runs)):
-        if not found:
-            raise msgspec.ValidationError(f"it has no {what}")
-    if len(set(names)) < len(names):
-        raise msgspec.ValidationError("two methods have the same name")
-    for k, run in enumerate(evaluation.runs):
-        if run.method not in names:
-            raise msgspec.ValidationError(f"runs[{k}] is of '{run.method}', which is not among the methods")
-        if not run.hole:
-            raise msgspec.ValidationError(f"runs[{k}] has no frames")
-        touched = [index for frame, contexts in run.edits for index in (frame, *contexts)]
-        if any(not 0 <= index < len(run.hole) for index in touched):
-            raise msgspec.ValidationError(f"runs[{k}] looks at a frame outside its {len(run.hole)} frames")

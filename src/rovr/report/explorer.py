@@ -14,6 +14,7 @@ from rovr.report.focus import Focus
 from rovr.report.media import Footage, Scene
 from rovr.report.plate import data_address
 from rovr.report.style import Palette
+from rovr.report.words import seen
 
 TILE = 160
 """Width of a frame in the sheets, in pixels; less for long clips."""
@@ -128,7 +129,7 @@ def _edits(scene: Scene, footage: Footage, method: str) -> list[dict[str, Any]]:
     found = []
     for frame, contexts in scene.runs[method].edits:
         score, sight = footage.psnr(method, frame), sights.get(frame)
-        words = sight.words() if sight and contexts else ""
+        words = seen(sight.saw, sight.knew) if sight and contexts else ""
         found.append({"frame": frame, "contexts": contexts, "score": score and round(score, 2), "saw": words})
     return found
 

@@ -9,9 +9,6 @@ from rovr.report.evaluation import Evaluation, Metric
 from rovr.report.options import ReportOptions
 from rovr.report.stats import paired
 
-ORACLE = "oracle"
-"""The selector that sees the truth."""
-
 
 @dataclass(frozen=True)
 class Focus:
@@ -23,6 +20,8 @@ class Focus:
         method: looked at closely.
         against: its baseline; None where there is one method only.
         corruptions: kinds of damage that have runs; the close looks are at the first.
+        rule: the best of the others that neither learned nor know the truth; None where there is none.
+        bounds: methods that know the truth.
     """
 
     key: str
@@ -30,6 +29,16 @@ class Focus:
     method: str
     against: str | None
     corruptions: list[str]
+    rule: str | None = None
+    bounds: tuple[str, ...] = ()
+
+    @property
+    def others(self) -> list[tuple[str, str]]:
+        """Whom the method is compared with, and what each of them is."""
+        if self.against == self.rule:
+            return [(self.rule, "the best rule")] if self.rule else []
+        pairs = ((self.against, "the baseline"), (self.rule, "the best rule"))
+        return [(name, role) for name, role in pairs if name]
 
     @property
     def axis(self) -> str:
@@ -90,19 +99,35 @@ def choose(evaluation: Evaluation, options: ReportOptions) -> Focus:
         raise UserError(f"'{method}' cannot be compared with itself; give --method or --against another name")
     if method == against:
         against = next((name for name in names if name != method), method)
-    return Focus(key, metric, method, against if against != method else None, corruptions)
+    rules = [name for name in _rules(evaluation, method) if score(name) > float("-inf")]
+    bounds = tuple(one.name for one in evaluation.methods if one.knows_truth)
+    baseline = against if against != method else None
+    return Focus(key, metric, method, baseline, corruptions, max(rules, key=score, default=None), bounds)
 
 
 def _plainness(name: str) -> int:
     return AGAINST.index(name) if name in AGAINST else len(AGAINST)
 
 
+def _looking(evaluation: Evaluation) -> set[str]:
+    """Methods that look at other frames."""
+    return {run.method for run in evaluation.runs if any(contexts for _, contexts in run.edits)}
+
+
+def _rules(evaluation: Evaluation, method: str) -> list[str]:
+    """Rules with the editor of a method, or else with any."""
+    editor = next(one.editor for one in evaluation.methods if one.name == method)
+    looking = _looking(evaluation) - {method}
+    found = [m for m in evaluation.methods if m.name in looking and not m.chosen_by_agent and not m.knows_truth]
+    return [m.name for m in found if m.editor == editor] or [m.name for m in found]
+
+
 def _worth_a_look(evaluation: Evaluation, against: str) -> list[str]:
     """Methods to look at closely: agents if there are any, and rather not one that sees the truth or no other frame."""
-    looking = {run.method for run in evaluation.runs if any(contexts for _, contexts in run.edits)}
+    looking = _looking(evaluation)
     others = [method for method in evaluation.methods if method.name != against]
     agents = [method.name for method in others if method.chosen_by_agent]
-    honest = [method.name for method in others if method.name in looking and method.selector != ORACLE]
+    honest = [method.name for method in others if method.name in looking and not method.knows_truth]
     return agents or honest or [method.name for method in others]
 
 

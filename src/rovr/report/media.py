@@ -1,7 +1,7 @@
 """The small videos that an evaluation leaves of each clip, and what can be measured on them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,34 +9,14 @@ import torch
 from numpy.typing import NDArray
 
 from rovr.errors import UserError
+from rovr.evaluate.sight import Sight, sights
 from rovr.metrics import psnr
-from rovr.report.evaluation import Evaluation, Run
+from rovr.report.evaluation import Evaluation, Repairs, Run
+from rovr.report.holes import Holes
 from rovr.video import open_source
 
 Frames = NDArray[np.uint8]
 """(T, H, W, 3)."""
-
-
-@dataclass(frozen=True)
-class Sight:
-    """How much of a hole's place was not hidden in the frames that a repair looked at.
-
-    Attributes:
-        saw: share that the camera saw in at least one of them.
-        knew: the same with what earlier repairs had brought into them from other frames.
-        each_saw: ``saw`` of every single context.
-        each_knew: ``knew`` of every single context.
-    """
-
-    saw: float
-    knew: float
-    each_saw: list[float]
-    each_knew: list[float]
-
-    def words(self) -> str:
-        """Both shares, in words."""
-        more = f" themselves, and {self.knew:.0%} with what earlier repairs had brought there"
-        return f"saw {self.saw:.0%} of the hole{more if self.knew - self.saw > 0.005 else ''}"
 
 
 @dataclass(frozen=True)
@@ -65,19 +45,17 @@ class Footage:
         value = psnr(repaired, truth, torch.from_numpy(self.masks[frame])[None, None])
         return value if np.isfinite(value) else None
 
-    def sights(self, run: Run) -> dict[int, "Sight"]:
-        """What each repair of a run could draw on, by frame. Motion is not followed."""
-        known = ~self.masks
-        found: dict[int, Sight] = {}
-        for frame, contexts in run.edits:
-            hole = self.masks[frame]
-            if not hole.any():
-                continue
-            saw, knew = ~self.masks[contexts][:, hole], known[contexts][:, hole]
-            each = [[float(share) for share in shown.mean(1)] for shown in (saw, knew)]
-            found[frame] = Sight(float(saw.any(0).mean()), float(knew.any(0).mean()), *each)
-            known[frame] |= known[contexts].any(0)
-        return found
+    def sights(self, run: Run) -> dict[int, Sight]:
+        """What each repair of a run could draw on, by frame; as of the masks in these videos."""
+        found = zip(run.edits, sights(self.masks, run.edits), strict=True)
+        return {frame: sight for (frame, _), sight in found if sight is not None}
+
+    def repairs(self, run: Run) -> Repairs:
+        """What a file of a later version would say of a run that is shown here."""
+        found = sights(self.masks, run.edits)
+        shares = [(None, None) if sight is None else (sight.saw, sight.knew) for sight in found]
+        scores = [self.psnr(run.method, frame) for frame, _ in run.edits]
+        return Repairs([saw for saw, _ in shares], [knew for _, knew in shares], scores)
 
 
 @dataclass(frozen=True)
@@ -89,12 +67,14 @@ class Scene:
         corruption: the kind of damage.
         runs: of the first seed, by method.
         footage: None where the evaluation has no videos of it.
+        masks: (T, H, W) bool, the holes; None where they are not known.
     """
 
     clip: str
     corruption: str
     runs: dict[str, Run]
     footage: Footage | None
+    masks: NDArray[np.bool_] | None = None
 
     @property
     def length(self) -> int:
@@ -110,8 +90,14 @@ class Scene:
         return next((k for k, (index, _) in enumerate(self.runs[method].edits) if index == frame), None)
 
 
-def open_scene(evaluation: Evaluation, clip: str, corruption: str) -> Scene | None:
+def open_scene(evaluation: Evaluation, clip: str, corruption: str, holes: Holes | None = None) -> Scene | None:
     """The first seed of a clip; None where there is no run.
+
+    Args:
+        evaluation: the whole.
+        clip: its name.
+        corruption: kind of damage.
+        holes: draws the masks where there are no videos.
 
     Raises:
         UserError: videos that cannot be read or do not fit together.
@@ -122,12 +108,20 @@ def open_scene(evaluation: Evaluation, clip: str, corruption: str) -> Scene | No
     first = min(run.seed for run in found)
     own = {run.method: run for run in found if run.seed == first}
     runs = {name: own[name] for name in evaluation.names if name in own}
-    scene = Scene(clip, corruption, runs, _footage(evaluation, clip, corruption, list(runs)))
+    footage = _footage(evaluation, clip, corruption, list(runs))
+    drawn = holes.of(next(iter(runs.values()))) if holes else None
+    scene = Scene(clip, corruption, runs, footage, drawn if footage is None else footage.masks)
     if scene.footage is not None and len(scene.footage.truth) != scene.length:
         raise UserError(
             f"the videos of {clip} have {len(scene.footage.truth)} frames and the runs {scene.length}; "
             "evaluate again, so that they belong together"
         )
+    if footage is not None:
+        # What the file says is exact; the videos, which are compressed, serve where it says nothing.
+        for name in footage.repaired:
+            kept = runs[name].repairs
+            if kept is None or not kept.psnr:
+                runs[name] = replace(runs[name], repairs=footage.repairs(runs[name]))
     return scene
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from rovr.errors import UserError
-from rovr.report.evaluation import Evaluation, Method, read_evaluation
+from rovr.report.evaluation import Evaluation, Method
+from rovr.report.reading import read_evaluation
 from rovr.report.words import counted
 
 
@@ -33,6 +34,8 @@ def _joined(whole: Evaluation, other: Evaluation, first: Path, path: Path) -> Ev
     new = set(names)
     return replace(
         whole,
+        commit=", ".join(dict.fromkeys(", ".join([whole.commit, other.commit]).split(", "))),
+        clock=whole.clock if other.clock == whole.clock else "",
         metrics={**whole.metrics, **other.metrics},
         methods=whole.methods + [replace(method, name=names[method.name]) for method in added],
         runs=whole.runs + [replace(run, method=names[run.method]) for run in other.runs if run.method in new],

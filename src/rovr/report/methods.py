@@ -3,13 +3,13 @@
 import inspect
 from pathlib import Path
 
-from rovr.evaluate.oracle import Oracle
 from rovr.evaluate.plan import BLIND
 from rovr.report.evaluation import Evaluation, Method
 from rovr.report.plate import Table
 from rovr.select import SELECTORS
 
 AGENT = "Trained policies: one picks the frame, the other the frames to look at, by what they learned to be worth it."
+ORACLE = "Knows the truth: tries contexts out, and keeps those whose repair comes closest to it. A bound, and no rival."
 STILL = "Repairs each frame from its own surroundings and looks at no other."
 
 
@@ -23,10 +23,12 @@ def explained(method: Method) -> str:
     """A sentence on a method's selector, the first of its own description."""
     if method.chosen_by_agent:
         return AGENT
-    name = method.selector.split()[0].split(":")[0]
+    name = (method.selector.replace(":", " ").split() or [""])[0]
     if name == BLIND:
         return STILL
-    rule = Oracle if name == Oracle.name else SELECTORS.get(name)
+    if method.knows_truth:
+        return ORACLE
+    rule = SELECTORS.get(name)
     return first_sentence(inspect.getdoc(rule) or "") if rule else f"As '{Path(name).stem}' has it."
 
 

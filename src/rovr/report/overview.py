@@ -1,10 +1,15 @@
 """All methods at a glance: their means with intervals."""
 
-from rovr.report.evaluation import Evaluation, Interval
+from rovr.report.evaluation import Evaluation, Interval, Metric
 from rovr.report.focus import Focus
 from rovr.report.plate import Plate, Table
 from rovr.report.style import Palette, canvas
 from rovr.report.words import counted, show, spread
+
+OVERLAP = (
+    "Clips differ more than methods do, so intervals overlap although one method may be better on nearly every clip: "
+    "whether two differ is told by their differences on the same clips."
+)
 
 
 def means(evaluation: Evaluation, focus: Focus, corruption: str) -> dict[str, Interval]:
@@ -29,7 +34,7 @@ def overview_plate(evaluation: Evaluation, focus: Focus, palette: Palette) -> Pl
         axis.set_title(f"damage: {corruption}")
         axis.set_xlabel(focus.axis)
         axis.grid(axis="y", visible=False)
-    axes[0].set_yticks(range(len(ranked)), ranked)
+    axes[0].set_yticks(range(len(ranked)), [f"{n}\n(knows the truth)" if n in focus.bounds else n for n in ranked])
     axes[0].set_ylim(len(ranked) - 0.5, -0.5)
     rows = [[name, corruption, spread(part[name], focus.metric)] for corruption, part in found.items() for name in part]
     return Plate(
@@ -37,7 +42,7 @@ def overview_plate(evaluation: Evaluation, focus: Focus, palette: Palette) -> Pl
         f"{focus.metric.label} of each method",
         f"A dot for each of {counted(len(ranked), 'method')}, with a line for its 95 % interval; "
         f"{focus.metric.better} is better.",
-        " ".join(_caption(corruption, part, focus) for corruption, part in found.items() if part),
+        " ".join([*(_caption(corruption, part, focus) for corruption, part in found.items() if part), OVERLAP]),
         figure,
         Table(["method", "damage", f"{focus.metric.label} (95 % interval)"], rows),
     )
@@ -45,10 +50,7 @@ def overview_plate(evaluation: Evaluation, focus: Focus, palette: Palette) -> Pl
 
 def _caption(corruption: str, part: dict[str, Interval], focus: Focus) -> str:
     ranks = [f"{name} {show(mean.mean, focus.metric)}" for name, mean in part.items()]
-    return (
-        f"Damage '{corruption}', from best to worst: {', '.join(ranks)}. Intervals of two methods may overlap although "
-        "one is better on nearly every clip: whether they differ is told by their differences on the same clips."
-    )
+    return f"Damage '{corruption}', from best to worst: {', '.join(ranks)}."
 
 
 def crossed(evaluation: Evaluation, focus: Focus, corruption: str) -> Table | None:
@@ -70,15 +72,18 @@ def crossed(evaluation: Evaluation, focus: Focus, corruption: str) -> Table | No
 
 
 def summary_table(evaluation: Evaluation, focus: Focus, corruption: str) -> Table:
-    """Every metric of every method under one kind of damage."""
-    ranked = means(evaluation, focus, corruption)
-    rows = []
-    for name in [*ranked, *(name for name in evaluation.names if name not in ranked)]:
-        row = next((r for r in evaluation.summary if (r.method, r.corruption) == (name, corruption)), None)
-        if row is None:
-            continue
-        cells = [(row.values.get(key), metric) for key, metric in evaluation.metrics.items()]
-        rows.append([name, str(row.count), *(spread(mean, metric) if mean else "–" for mean, metric in cells)])
+    """Every metric of every method under one kind of damage: metrics down, methods across, the best first."""
+    ranked = [*means(evaluation, focus, corruption)]
+    ranked += [name for name in evaluation.names if name not in ranked]
+    rows = {row.method: row.values for row in evaluation.summary if row.corruption == corruption}
+    names = [name for name in ranked if name in rows]
     arrows = {"higher": "↑", "lower": "↓"}
-    heads = [f"{metric.label} {arrows[metric.better]}" for metric in evaluation.metrics.values()]
-    return Table(["method", "runs", *heads], rows)
+    cells = []
+    for key, metric in evaluation.metrics.items():
+        unit = f", {metric.unit}" if metric.unit else ""
+        bare = Metric(metric.label)
+        found = [rows[name].get(key) for name in names]
+        digits = 2 if metric.unit else None
+        told = [spread(mean, bare, digits=digits) if mean else "–" for mean in found]
+        cells.append([f"{metric.label}{unit} {arrows[metric.better]}", *told])
+    return Table(["measure", *names], cells)

@@ -1,5 +1,6 @@
 """The page: sections of figures, tables and clips to look at, put into one HTML file."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -44,6 +45,7 @@ class Section:
         lead: what it shows, and how to read it.
         plates: figures.
         tables: (title, table) of each table.
+        more: (title, table) of each table that is shown when asked for.
         clips: close looks; all but the first are folded.
         notes: what was left out, and which option would give it.
     """
@@ -53,24 +55,51 @@ class Section:
     lead: str
     plates: list[Drawn] = field(default_factory=list)
     tables: list[tuple[str, Table]] = field(default_factory=list)
+    more: list[tuple[str, Table]] = field(default_factory=list)
     clips: list[Clip] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to see in it."""
+        return not (self.plates or self.tables or self.clips)
 
-def render(
-    sections: Sequence[Section],
-    short: Sequence[str],
-    facts: Sequence[tuple[str, str]],
-    words: Sequence[tuple[str, str]],
-    colours: dict[str, int],
-) -> str:
+
+@dataclass(frozen=True)
+class Told:
+    """What the page says besides its sections.
+
+    Attributes:
+        measured: what was measured on, and how.
+        caveat: what has to be said of the figures; may be empty.
+        short: headings with sentences that sum it up.
+        facts: where the figures come from.
+        words: terms and what they mean.
+    """
+
+    measured: Sequence[str]
+    caveat: str
+    short: Sequence[tuple[str, Sequence[str]]]
+    facts: Sequence[tuple[str, str]]
+    words: Sequence[tuple[str, str]]
+
+
+RANGE = re.compile(r"(.*\d.*) \((.+ to .+)\)")
+"""A mean with its interval, as :func:`rovr.report.words.spread` writes it."""
+
+
+def _parts(cell: str) -> list[str]:
+    """A cell's text, and what goes on a second line."""
+    found = RANGE.fullmatch(cell)
+    return [found[1], found[2]] if found else [cell, ""]
+
+
+def render(sections: Sequence[Section], told: Told, colours: dict[str, int]) -> str:
     """The whole file.
 
     Args:
-        sections: in order.
-        short: sentences that sum it up.
-        facts: what was measured, how, and where.
-        words: terms and what they mean.
+        sections: in order; those with nothing in them are named at the end alone.
+        told: what the page says besides.
         colours: colour of each method.
     """
     environment = Environment(
@@ -80,12 +109,12 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["parts"] = _parts
     given: dict[str, Any] = {name: _asset(name) for name in ("page.css", "page.js")}
     return environment.get_template("page.html").render(
-        sections=sections,
-        short=short,
-        facts=facts,
-        words=words,
+        sections=[section for section in sections if not section.empty],
+        missing=[(section.title, note) for section in sections for note in section.notes],
+        told=told,
         colours=colours,
         light=list(enumerate(COLOURS)),
         dark=list(enumerate(DARK)),

@@ -79,6 +79,8 @@ def inline(svg: str, name: str, alt: str) -> str:
     svg = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in used else "", svg)
     svg = svg.replace(' id="', f' id="{name}-').replace("url(#", f"url(#{name}-").replace('href="#', f'href="#{name}-')
     svg = PICTURE.sub(lambda match: _smaller(match[1]), svg)
+    # Without its paper, the shadows of what can be scrolled show through.
+    svg = svg.replace(f"fill: {PAPER}", "fill: none", 1)
     named = {INK: "--ink", MUTED: "--muted", GRID: "--grid", PAPER: "--paper"}
     named |= {colour: f"--c{index}" for index, colour in enumerate(COLOURS)}
     for colour, variable in named.items():

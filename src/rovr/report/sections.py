@@ -11,6 +11,7 @@ from rovr.report.curves import Logs
 from rovr.report.evaluation import Evaluation
 from rovr.report.explorer import explorer
 from rovr.report.focus import Focus, choose_clips
+from rovr.report.holes import Holes
 from rovr.report.learning import learning_plate
 from rovr.report.media import Scene, open_scene
 from rovr.report.methods import who_chooses
@@ -18,13 +19,19 @@ from rovr.report.options import ReportOptions
 from rovr.report.overview import crossed, overview_plate, summary_table
 from rovr.report.page import Clip, Drawn, Section
 from rovr.report.plate import Plate
+from rovr.report.reach import reach_plate
 from rovr.report.stats import paired
 from rovr.report.style import Palette
 from rovr.report.trade import cost_plate
 from rovr.report.training import training_plate
-from rovr.report.words import counted, show
+from rovr.report.words import counted, listed, show
 
 MEDIA_HINT = "rovr evaluate --media writes them"
+
+UNTIMED = (
+    "seconds: the runs were made by several versions, or timed by the clock on the wall, which a busy machine "
+    "falsifies; evaluate all methods at once, with this version."
+)
 
 FIGURES = 0.75
 """Share of the page that figures may take before further clips are left to files."""
@@ -46,6 +53,7 @@ class Job:
         options: as asked for.
         folder: where figures are written.
         limit: bytes that the page may take.
+        holes: draws masks where there are no videos.
         used: bytes that its figures take.
         names: of figures written, so that none replaces another.
         scenes: the clips that were looked at closely.
@@ -59,6 +67,7 @@ class Job:
     options: ReportOptions
     folder: Path
     limit: int
+    holes: Holes
     used: int = RESERVE
     names: set[str] = field(default_factory=set)
     scenes: list[Scene] = field(default_factory=list)
@@ -92,17 +101,18 @@ def all_sections(job: Job) -> list[Section]:
 
 def methods_section(job: Job) -> Section:
     """The means."""
-    section = Section("methods", "How well each method repairs", "Means over all clips and seeds, the best first.")
+    lead = "Means over all clips and seeds, the best first."
+    section = Section("methods", "How well each method repairs", lead)
     section.tables.append(("Who chooses", who_chooses(job.evaluation)))
     job.put(section, overview_plate(job.evaluation, job.focus, job.palette))
     for corruption in job.focus.corruptions:
         table = summary_table(job.evaluation, job.focus, corruption)
-        title = f"Every measure, damage '{corruption}' (95 % intervals; arrows point to better)"
-        section.tables.append((title, table))
+        title = f"Every measure, damage '{corruption}' (with 95 % intervals; ↑ higher is better, ↓ lower)"
+        section.more.append((title, table))
         grid = crossed(job.evaluation, job.focus, corruption)
         if grid:
             title = f"{job.focus.metric.label} of editor and selector apart, damage '{corruption}'"
-            section.tables.append((title, grid))
+            section.more.append((title, grid))
     return section
 
 
@@ -124,15 +134,14 @@ def looks_section(job: Job) -> Section:
     section = Section(
         "looks",
         "Where each method looks, and what it gains",
-        "Two methods with the same editor differ only in the frames they look at. Here is whom they looked at, frame "
-        "by frame. What a hole hides must come from a frame that saw it: the more of the hole the contexts saw, the "
-        "less has to be made up.",
+        "Two methods with the same editor differ only in the frames they repair first and look at. What a hole hides "
+        "must come from a frame that saw it: the more of the hole the contexts saw, the less has to be made up.",
     )
     corruption = job.focus.corruptions[0]
     clips = choose_clips(job.evaluation, job.focus, job.options.clips)
     seen: list[tuple[Scene, Clip]] = []
     for name in clips:
-        scene = open_scene(job.evaluation, name, corruption)
+        scene = open_scene(job.evaluation, name, corruption, job.holes)
         if scene is None:
             continue
         full = job.used > FIGURES * job.limit
@@ -142,12 +151,16 @@ def looks_section(job: Job) -> Section:
             continue
         section.clips.append(clip)
         job.scenes.append(scene)
-        if scene.footage is None:
-            section.notes.append(f"pictures and videos of {name}: there are none; {MEDIA_HINT}.")
-        else:
+        if scene.footage is not None:
             seen.append((scene, clip))
+    unseen = [scene.clip for scene in job.scenes if scene.footage is None]
+    if unseen:
+        section.notes.append(f"pictures and videos of {listed(unseen)}: there are none; {MEDIA_HINT}.")
     if job.focus.against is None:
         section.notes.append("there is one method only; evaluate two or more to compare where they look.")
+    plate = reach_plate(job.evaluation, job.scenes, job.focus, job.palette)
+    if plate:
+        section.plates.append(job.draw(plate))
     _add_explorers(job, seen)
     return section
 
@@ -160,17 +173,17 @@ def _clip(job: Job, scene: Scene) -> Clip:
 
 def _title(job: Job, scene: Scene) -> str:
     """A clip's name, and how it stands among the others."""
-    focus, head = job.focus, f"{scene.clip}, damage '{scene.corruption}'"
+    focus, head = job.focus, scene.clip
     if focus.against is None:
         return head
     gaps = paired(job.evaluation, focus.key, focus.method, focus.against, scene.corruption)
     for place, gap in enumerate(gaps):
         if gap.clip == scene.clip:
-            by = show(gap.interval.mean, focus.metric, signed=True)
-            return (
-                f"{head}: here {focus.method} differs from {focus.against} by {by} in {focus.metric.label}, place "
-                f"{place + 1} among its gains on {counted(len(gaps), 'clip')}"
-            )
+            gain = focus.metric.sign * gap.interval.mean
+            ends = {0: "the largest", len(gaps) - 1: "the least"}
+            where = f"{ends.get(place, f'number {place + 1}')} of its gains on {counted(len(gaps), 'clip')}"
+            ahead = f"{show(abs(gain), focus.metric)} {'ahead of' if gain >= 0 else 'behind'} {focus.against}"
+            return f"{head}: {focus.method} is {ahead}, {where}"
     return head
 
 
@@ -198,9 +211,11 @@ def contexts_section(job: Job) -> Section:
 
 def cost_section(job: Job) -> Section:
     """Quality against cost."""
-    section = Section("cost", "What quality costs", "Up is better repair where the measure says so, left is cheaper.")
+    section = Section("cost", "What quality costs", "The farther left, the cheaper.")
     otherwise = "no run tells its seconds or looks; evaluate again with rovr evaluate."
     job.put(section, cost_plate(job.evaluation, job.focus, job.palette), otherwise)
+    if not job.evaluation.timed:
+        section.notes.append(UNTIMED)
     return section
 
 
@@ -216,7 +231,7 @@ def clips_section(job: Job) -> Section:
         job.put(section, plate, otherwise)
     table = differences_table(job.evaluation, job.focus)
     if table:
-        section.tables.append(("All differences of the evaluation", table))
+        section.more.append(("All differences of the evaluation", table))
     return section
 
 

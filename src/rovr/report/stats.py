@@ -1,14 +1,16 @@
-"""Means with bootstrap intervals, and the pairs of runs that differences are taken over."""
+"""Differences between methods on the same clips, and which intervals are worth showing."""
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rovr.report.evaluation import Evaluation, Interval
+from rovr.evaluate.summary import compare
+from rovr.report.evaluation import Evaluation, Interval, Run
 
-DRAWS = 2000
+FEWEST = 5
+"""Clips below which resampling them says little of clips that were not measured: no interval is shown then."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class ClipDifference:
 
     Attributes:
         clip: its name.
-        interval: of the difference over seeds; of no width where there is one seed.
+        interval: mean over seeds, with the lowest and the highest of them.
         seeds: how many.
     """
 
@@ -26,30 +28,47 @@ class ClipDifference:
     seeds: int
 
 
-def bootstrap(values: Sequence[float], seed: int = 0) -> Interval:
-    """The mean of some values with its 95 % percentile interval.
+def cautious(evaluation: Evaluation) -> Evaluation:
+    """The evaluation without the intervals of too few clips: they get no width."""
+    few = [kind for kind in {run.corruption for run in evaluation.runs} if clips(evaluation, kind) < FEWEST]
 
-    Args:
-        values: at least one; fewer than two give an interval of no width.
-        seed: of the resampling.
-    """
-    array = np.asarray(values, float)
-    if len(array) < 2:
-        return Interval(float(array.mean()), float(array.mean()), float(array.mean()))
-    drawn = np.random.default_rng(seed).integers(len(array), size=(DRAWS, len(array)))
-    low, high = np.percentile(array[drawn].mean(1), [2.5, 97.5])
-    return Interval(float(array.mean()), float(low), float(high))
+    def bare(values: dict[str, Interval | None]) -> dict[str, Interval | None]:
+        return {key: found and _bare(found) for key, found in values.items()}
+
+    return replace(
+        evaluation,
+        summary=[replace(r, values=bare(r.values)) if r.corruption in few else r for r in evaluation.summary],
+        differences=[replace(r, values=bare(r.values)) if r.corruption in few else r for r in evaluation.differences],
+    )
+
+
+def clips(evaluation: Evaluation, corruption: str) -> int:
+    """How many clips were measured under a kind of damage."""
+    return len({run.clip for run in evaluation.runs if run.corruption == corruption})
+
+
+def _bare(found: Interval) -> Interval:
+    return Interval(found.mean, found.mean, found.mean)
+
+
+def _pairs(evaluation: Evaluation, key: str, method: str, against: str, corruption: str) -> list[tuple[Run, Run]]:
+    """Runs of both methods on the same damaged clip that have a value each."""
+    other = {(run.clip, run.seed): run for run in evaluation.of(against, corruption)}
+    pairs = [
+        (run, other[run.clip, run.seed]) for run in evaluation.of(method, corruption) if (run.clip, run.seed) in other
+    ]
+    return [pair for pair in pairs if not np.isnan(pair[0].value(key) - pair[1].value(key))]
 
 
 def paired(evaluation: Evaluation, key: str, method: str, against: str, corruption: str) -> list[ClipDifference]:
     """The differences of two methods clip by clip, the largest gain first; only over seeds that both were run on."""
-    other = {(run.clip, run.seed): run.value(key) for run in evaluation.of(against, corruption)}
     found: dict[str, list[float]] = defaultdict(list)
-    for run in evaluation.of(method, corruption):
-        gap = run.value(key) - other.get((run.clip, run.seed), np.nan)
-        if not np.isnan(gap):
-            found[run.clip].append(gap)
-    gaps = [ClipDifference(clip, bootstrap(values), len(values)) for clip, values in found.items()]
+    for mine, theirs in _pairs(evaluation, key, method, against, corruption):
+        found[mine.clip].append(mine.value(key) - theirs.value(key))
+    gaps = [
+        ClipDifference(clip, Interval(float(np.mean(values)), min(values), max(values)), len(values))
+        for clip, values in found.items()
+    ]
     sign = evaluation.metrics[key].sign
     return sorted(gaps, key=lambda gap: (-sign * gap.interval.mean, gap.clip))
 
@@ -59,7 +78,18 @@ def difference(evaluation: Evaluation, key: str, method: str, against: str, corr
     for row in evaluation.differences:
         if (row.method, row.against, row.corruption) == (method, against, corruption) and row.values.get(key):
             return row.values[key]
-    other = {(run.clip, run.seed): run.value(key) for run in evaluation.of(against, corruption)}
-    gaps = [run.value(key) - other.get((run.clip, run.seed), np.nan) for run in evaluation.of(method, corruption)]
-    known = [gap for gap in gaps if not np.isnan(gap)]
-    return bootstrap(known) if known else None
+    pairs = _pairs(evaluation, key, method, against, corruption)
+    if not pairs or key == "vfid":
+        return None
+    mine, theirs = (_plain([pair[side] for pair in pairs], key) for side in (0, 1))
+    values = compare(mine, theirs, [key])[key]
+    if values is None:
+        return None
+    found = Interval(**values)
+    return _bare(found) if len({run.clip for run, _ in pairs}) < FEWEST else found
+
+
+def _plain(runs: Sequence[Run], key: str) -> list[dict[str, object]]:
+    """Runs as :mod:`rovr.evaluate.summary` takes them."""
+    keys = (key, "flow_error_damaged", "flow_error_repaired")
+    return [{"clip": r.clip, "hole": r.hole, "values": {k: r.value(k) for k in keys}} for r in runs]

@@ -1,6 +1,7 @@
 """What quality costs: against seconds, and against looks."""
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,11 @@ def looks_a_repair(run: Run) -> float | None:
 
 Price = Callable[[Run], float | None]
 
-COSTS: tuple[tuple[str, Price], ...] = (
-    ("seconds for one repaired frame", seconds_a_repair),
-    ("frames looked at for one repaired frame", looks_a_repair),
-)
+
+def costs(evaluation: Evaluation) -> dict[str, Price]:
+    """What a repaired frame costs, by name; no seconds where those of one method cannot stand beside another's."""
+    seconds: dict[str, Price] = {"processor seconds for one repaired frame": seconds_a_repair}
+    return {**(seconds if evaluation.timed else {}), "frames looked at for one repaired frame": looks_a_repair}
 
 
 def cost(evaluation: Evaluation, method: str, corruption: str, of: Price) -> float | None:
@@ -51,32 +53,38 @@ def unbeaten(points: dict[str, tuple[float, float]], sign: int) -> list[str]:
 
 def cost_plate(evaluation: Evaluation, focus: Focus, palette: Palette) -> Plate | None:
     """Quality against seconds and looks, one row a kind of damage; None where no run tells its cost."""
-    figure = canvas(8.4, 3.2 * len(focus.corruptions) + 0.5)
-    axes = figure.subplots(len(focus.corruptions), len(COSTS), squeeze=False, sharey="row")
+    prices_of = costs(evaluation)
+    # One panel a kind of damage and cost, side by side where that leaves room.
+    flat = len(prices_of) == 1 and len(focus.corruptions) <= 2
+    shape = (1, len(focus.corruptions)) if flat else (len(focus.corruptions), len(prices_of))
+    figure = canvas(4.2 * max(shape[1], 1.3), 3.2 * shape[0] + 0.5)
+    axes = figure.subplots(*shape, squeeze=False, sharey="row")
+    panels = zip(axes.flat, product(focus.corruptions, prices_of.items()), strict=True)
     said, rows = [], []
-    for line, corruption in zip(axes, focus.corruptions, strict=True):
-        line[0].set_ylabel(focus.axis)
-        line[0].set_title(f"damage: {corruption}")
-        for axis, (label, of) in zip(line, COSTS, strict=True):
-            known = means(evaluation, focus, corruption)
-            prices = {name: price for name in known if (price := cost(evaluation, name, corruption, of)) is not None}
-            axis.set_xlabel(label)
-            if not prices:
-                continue
-            scatter(axis, {name: known[name] for name in prices}, prices, palette)
-            said.append(_front(axis, {name: (prices[name], known[name].mean) for name in prices}, focus, label))
-            rows += [
-                [name, corruption, label, short(prices[name]), spread(known[name], focus.metric)] for name in prices
-            ]
+    for axis, (corruption, (label, of)) in panels:
+        known = means(evaluation, focus, corruption)
+        prices = {name: price for name in known if (price := cost(evaluation, name, corruption, of)) is not None}
+        axis.set_xlabel(label)
+        axis.set_title(f"damage: {corruption}")
+        if not prices:
+            continue
+        scatter(axis, {name: known[name] for name in prices}, prices, palette)
+        points = {name: (prices[name], known[name].mean) for name in prices}
+        said.append(f"Damage '{corruption}': {_front(axis, points, focus, label)}")
+        rows += [[name, corruption, label, short(prices[name]), spread(known[name], focus.metric)] for name in prices]
     if not rows:
         return None
+    for line in axes:
+        line[0].set_ylabel(focus.axis)
     legend(figure, axes.flat, 4)
+    bounds = f" The trials of {listed(focus.bounds)} are not counted as looks." if focus.bounds else ""
     return Plate(
         "cost",
         f"{focus.metric.label} against cost",
         f"Dots for {counted(len(evaluation.names), 'method')}: {focus.metric.label} upwards, cost to the right, "
         "95 % intervals as lines.",
-        " ".join([*dict.fromkeys(said), f"The grey line joins those. {focus.metric.better.capitalize()} is better."]),
+        f"{' '.join(said)} The grey line joins those. Methods of the same price stand side by side, so that none hides "
+        f"another.{bounds} {focus.metric.better.capitalize()} is better.",
         figure,
         Table(["method", "damage", "cost", "mean", f"{focus.metric.label} (95 % interval)"], rows),
     )
@@ -87,17 +95,17 @@ def _front(axis: Any, points: dict[str, tuple[float, float]], focus: Focus, labe
     front = unbeaten(points, focus.metric.sign)
     axis.step(*np.transpose([points[name] for name in front]), where="post", color=MUTED, linewidth=0.9, zorder=1)
     told = [f"{name} ({short(points[name][0])}, {show(points[name][1], focus.metric)})" for name in front]
-    return f"By {label}, no other method is both as cheap and as good as {listed(told)}."
+    return f"by {label}, no other method is both as cheap and as good as {listed(told)}."
 
 
 def scatter(axis: Any, means: dict[str, Interval], prices: dict[str, float], palette: Palette) -> None:
-    """A dot with its interval for each method; equal prices are moved apart a little, or intervals hide each other."""
+    """A dot with its interval for each method; equal prices are moved apart, or intervals hide each other."""
     lowest, highest = min(prices.values()), max(prices.values())
     wide = lowest > 0 and highest > 8 * lowest
     if wide:
         axis.set_xscale("log")
         logarithmic(axis.xaxis)
-    step = 0 if wide else 0.012 * (highest - lowest)
+    step = 0 if wide else 0.03 * (highest - lowest or 1)
     for name, mean in means.items():
         same = [other for other in means if prices[other] == prices[name]]
         dot(axis, prices[name] + step * (same.index(name) - (len(same) - 1) / 2), mean, palette(name), name)
