@@ -130,7 +130,8 @@ def main() -> None:
         row = {"editor": editor, "selector": selector}
         rows.append({**row, **{figure: float(np.mean([r[figure] for r in own])) for figure in figures}})
     report = {
-        "commit": args.commit,
+        # With --keep rows come from several.
+        "commit": ", ".join(dict.fromkeys(row["commit"] for row in details)),
         "machine": machine(1),
         **setting,
         "rows": rows,

@@ -33,6 +33,8 @@ class Scale:
         agents: of the agents' training.
         evaluation: of the evaluation.
         rules: selectors to stand beside the agents.
+        editors: to train under both samplers; the poster's comes first.
+        contexts: numbers of them to measure the samplers with, beside the usual two.
     """
 
     length: int
@@ -42,6 +44,7 @@ class Scale:
     evaluation: Options
     rules: tuple[str, ...] = ("sequential", "nearest", "random", "local_stride", "coverage", "sight")
     editors: tuple[str, ...] = ("concat", "aligned")
+    contexts: tuple[int, ...] = (1, 4)
 
 
 SCALES = {
@@ -126,6 +129,10 @@ class Run:
         """Where an editor's training goes."""
         return self.out / f"{editor}-{sampler}"
 
+    def budget(self, contexts: int) -> Path:
+        """Where the evaluation with another number of contexts goes."""
+        return self.out / f"contexts-{contexts}.json"
+
     def measure(self, name: str, test: Path, selectors: tuple[str, ...], **options: Any) -> dict[str, Any]:
         """Evaluate, or read what an earlier run has found."""
         path = self.out / f"{name}.json"
@@ -157,7 +164,7 @@ class Run:
             for sampler in SAMPLERS
         ]
         options = ReportOptions(
-            evaluations=(self.out / "evaluation.json",),
+            evaluations=(self.out / "evaluation.json", *(self.budget(count) for count in self.scale.contexts)),
             output=self.out / "report",
             curves=(tuple(curves),),
             agents=((f"agents={agent.parent / 'metrics.csv'}",),),

@@ -55,6 +55,10 @@ def reproduce(run: Run, clips: Path | None) -> dict[str, Any]:
     run.announce("Measuring rules and agents with the editor that ships")
     media = out / "videos"
     whole = run.measure("evaluation", test, (*scale.rules, str(agent)), media=media)
+    budgets = {}
+    for count in scale.contexts:
+        run.announce(f"Measuring both samplers with {count} context{'s' * (count != 1)}")
+        budgets[count] = run.measure(run.budget(count).stem, test, tuple(samplers.values()), contexts=count)
     crossed = {}
     first = scale.editors[0]
     for sampler in samplers:
@@ -69,7 +73,7 @@ def reproduce(run: Run, clips: Path | None) -> dict[str, Any]:
         "commit": commit("src", "scripts"),
         "seed": run.seed,
         "machine": machine(torch.get_num_threads()),
-        **findings(whole, agent.stem, logs, crossed),
+        **findings(whole, agent.stem, logs, crossed, budgets),
         "apart": apart,
         # Of a run that went on from an earlier one it would say little.
         "cpu_seconds": round(sum(os.times()[:4]) - began) if fresh else None,

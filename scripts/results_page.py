@@ -12,9 +12,11 @@ Without options it shows every column of the file's ``rows``. The options, separ
 
 - ``rows=key``: the list under this key of the file instead of its ``rows``.
 - ``columns=a,b.c``: these columns, in this order; a dot leads into a value that has parts of its own.
+- ``times=a:1000,…``: these columns times so many, and their heads say so: for figures whose digits begin late.
 - ``where=key:value,…``: only the rows with these values.
 - ``pivot=a,b,c``: one line for each value of a, one column for each value of b, c in the cells.
-- ``value=path.to.number``: no table but that one number, for use within a sentence; ``format=.1f`` says how.
+- ``value=path.to.number``: no table but that one number, for use within a sentence; ``format=.1f`` says how. With
+  ``where``, the path begins at the one row with these values. A blank in a key or value is written as ``_``.
 """
 
 import argparse
@@ -82,9 +84,25 @@ def part(row: dict[str, Any], path: str) -> Any:
     return found
 
 
+def scaled(value: Any, factor: float) -> Any:
+    """A figure, or a mean with its interval, times a factor."""
+    if factor == 1 or value is None:
+        return value
+    return {key: factor * bound for key, bound in value.items()} if isinstance(value, dict) else factor * value
+
+
 def unique(rows: list[dict[str, Any]], key: str) -> list[Any]:
     """The values of a column, each once, in order of appearance."""
     return list(dict.fromkeys(row.get(key) for row in rows))
+
+
+def chosen(report: dict[str, Any], options: dict[str, str]) -> list[dict[str, Any]]:
+    """The rows that a block asks for."""
+    rows: list[dict[str, Any]] = report[options.get("rows", "rows")]
+    for condition in filter(None, options.get("where", "").split(",")):
+        key, _, wanted = condition.partition(":")
+        rows = [row for row in rows if str(row.get(key)).replace(" ", "_") == wanted]
+    return rows
 
 
 def body(name: str, options: dict[str, str], results: Path) -> str:
@@ -94,12 +112,12 @@ def body(name: str, options: dict[str, str], results: Path) -> str:
         return MISSING if "value" in options else f"\n{MISSING.capitalize()}.\n"
     report = json.loads(path.read_text())
     if "value" in options:
-        value = dig(report, options["value"])
+        whole = chosen(report, options) if "where" in options else [report]
+        if len(whole) != 1:
+            raise SystemExit(f"{path.name}: {len(whole)} rows where one is wanted: {options}")
+        value = dig(whole[0], options["value"])
         return format(value, options["format"]) if "format" in options else show(value)
-    rows: list[dict[str, Any]] = report[options.get("rows", "rows")]
-    for condition in filter(None, options.get("where", "").split(",")):
-        key, _, wanted = condition.partition(":")
-        rows = [row for row in rows if str(row.get(key)) == wanted]
+    rows = chosen(report, options)
     if "pivot" in options:
         down, across, cell = options["pivot"].split(",")
         found = {(row.get(down), row.get(across)): row.get(cell) for row in rows}
@@ -109,7 +127,9 @@ def body(name: str, options: dict[str, str], results: Path) -> str:
     else:
         every = dict.fromkeys(key for row in rows for key in row)
         heads = options["columns"].split(",") if "columns" in options else list(every)
-        text = table(heads, [[part(row, head) for head in heads] for row in rows])
+        times = dict(pair.split(":") for pair in filter(None, options.get("times", "").split(",")))
+        lines = [[scaled(part(row, head), float(times.get(head, 1))) for head in heads] for row in rows]
+        text = table([f"{head} × {times[head]}" if head in times else head for head in heads], lines)
     return f"\n{text}\n\n{origin(name, report)}\n"
 
 

@@ -123,6 +123,16 @@ def test_every_result_is_shown():
     assert not results_page().unshown(), "add a block to docs/results.md"
 
 
+def test_every_result_says_how_it_is_made():
+    text = (ROOT / "docs" / "results.md").read_text()
+    made = dict(re.findall(r"^\| `([\w.]+\.json)` \| ([^|]*) \|", text, re.M))
+    assert sorted(made) == sorted(path.name for path in (ROOT / "results").glob("*.json"))
+    for command in re.findall(r"`python ([^`]*)`", " ".join(made.values())):
+        program, *words = command.split()
+        source = (ROOT / program).read_text()
+        assert not [word for word in words if word.startswith("--") and f'"{word}"' not in source], command
+
+
 def test_a_missing_result_is_said_to_be_missing(tmp_path):
     page = results_page()
     text = "<!-- begin:none --><!-- end:none -->, <!-- begin:none value=a.b --><!-- end:none -->"
@@ -146,8 +156,13 @@ def test_blocks_select_pivot_and_format(tmp_path):
     assert "| a | w |" in shown("columns=a,v.w")
     assert "| x | 21.63 [21.50, 21.75] |" in shown("columns=a,v.w")
     assert "| y | – |" in shown("columns=a,v.w")
+    assert "| w × 10 |" in shown("columns=a,v.w times=v.w:10")
+    assert "| x | 216 [215, 218] |" in shown("columns=a,v.w times=v.w:10")
     (tmp_path / "t.json").write_text(json.dumps({"seed": 3, "rows": rows}))
     assert ">12.3<" in shown("value=rows.1.v format=.1f")
+    assert ">12.3<" in shown("where=a:y value=v format=.1f")
+    with pytest.raises(SystemExit, match="0 rows"):
+        shown("where=a:z value=v")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=relative)

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -78,3 +79,79 @@ def test_holes_of_either_frame_count_for_flicker():
     restored = truth.clone()
     restored[0, :, 0, 0] = 0.2
     assert flicker(restored, truth, masks) == pytest.approx(math.sqrt(0.04 / 2), abs=1e-6)
+
+
+def fetch(picture, x, y):
+    """The bilinear value of a NumPy picture (C, H, W) at one place, which is moved onto the picture first."""
+    height, width = picture.shape[1:]
+    x, y = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
+    left, top = min(int(x), width - 2), min(int(y), height - 2)
+    across = picture[:, :, left] * (left + 1 - x) + picture[:, :, left + 1] * (x - left)
+    return across[:, top] * (top + 1 - y) + across[:, top + 1] * (y - top)
+
+
+def plain_unoccluded(forward, backward):
+    """As Sundaram, Brox and Keutzer write it, pixel by pixel."""
+    _, height, width = forward.shape
+    seen = np.zeros((height, width), bool)
+    for y in range(height):
+        for x in range(width):
+            there = forward[:, y, x]
+            to_x, to_y = x + there[0], y + there[1]
+            back = fetch(backward, to_x, to_y)
+            across = forward[:, y, x + 1] - there if x + 1 < width else np.zeros(2)
+            down = forward[:, y + 1, x] - there if y + 1 < height else np.zeros(2)
+            inside = 0 <= to_x <= width - 1 and 0 <= to_y <= height - 1
+            agree = sum((there + back) ** 2) <= 0.01 * (sum(there**2) + sum(back**2)) + 0.5
+            smooth = sum(across**2) + sum(down**2) <= 0.01 * sum(there**2) + 0.002
+            seen[y, x] = inside and agree and smooth
+    return seen
+
+
+def plain_warp_error(frames, flow, visible):
+    errors = []
+    for t in range(len(flow)):
+        squares = [
+            (fetch(frames[t + 1], x + flow[t, 0, y, x], y + flow[t, 1, y, x]) - frames[t, :, y, x]) ** 2
+            for y, x in zip(*np.nonzero(visible[t]), strict=True)
+        ]
+        if squares:
+            errors.append(np.mean(squares))
+    return np.mean(errors)
+
+
+def plain_flicker(restored, truth, masks):
+    squares = [
+        ((restored[t + 1, :, y, x] - restored[t, :, y, x]) - (truth[t + 1, :, y, x] - truth[t, :, y, x])) ** 2
+        for t in range(len(truth) - 1)
+        for y, x in zip(*np.nonzero(masks[t, 0] | masks[t + 1, 0]), strict=True)
+    ]
+    return np.mean(squares) ** 0.5
+
+
+def bent(seed, length=3, height=14, width=18):
+    """Flow that varies smoothly over the picture, there and roughly back, by fractions of pixels and out of it."""
+    chance = torch.Generator().manual_seed(seed)
+    coarse = 5 * torch.randn(length, 2, 2, 2, generator=chance)
+    forward = torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear", align_corners=True) / 4
+    return forward, -forward + 0.4 * torch.randn(forward.shape, generator=chance)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_steadiness_is_that_of_plain_numpy(seed):
+    forward, backward = bent(seed)
+    visible = unoccluded(forward, backward)
+    theirs = np.stack(
+        [plain_unoccluded(f, b) for f, b in zip(forward.double().numpy(), backward.double().numpy(), strict=True)]
+    )
+    assert 0.05 < visible.float().mean() < 0.95
+    assert np.array_equal(visible.numpy(), theirs)
+
+    chance = torch.Generator().manual_seed(seed)
+    truth, restored = torch.rand(2, 4, 3, 14, 18, generator=chance)
+    expected = plain_warp_error(restored.double().numpy(), forward.double().numpy(), theirs)
+    assert warp_error(restored, forward, visible) == pytest.approx(expected, rel=1e-4)
+
+    masks = torch.rand(4, 1, 14, 18, generator=chance) < 0.3
+    expected = plain_flicker(restored.double().numpy(), truth.double().numpy(), masks.numpy())
+    assert flicker(restored, truth, masks) == pytest.approx(expected, rel=1e-5)

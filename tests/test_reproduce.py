@@ -92,6 +92,7 @@ def evaluation(recovery, low):
     values = {"flow_recovery": gap, "hole_psnr": {"mean": 1.0, "low": 0.5, "high": 1.5}}
     return {
         "protocol": {},
+        "methods": [{"name": "agent", "contexts": 2}],
         "summary": [row("sequential", 0.4), row("agent", 0.4 + recovery)],
         "differences": [{"method": "agent", "against": "sequential", "values": values}],
     }
@@ -111,17 +112,20 @@ def logs(folder, losses):
     [
         (0.2, 0.1, 1.0, True, "does not hold zero"),
         (0.2, -0.1, 1.0, True, "holds zero"),
-        (-0.2, -0.3, 1.0, False, "does NOT show: agents recover no more"),
+        (-0.2, -0.3, 1.0, False, "does NOT show in recovery with the shipped editor, and loss: agents recover no"),
         (0.2, 0.1, 3.0, False, "loss is lower for no editor"),
     ],
 )
 def test_the_verdict_follows_from_the_numbers(tmp_path, scripts, recovery, low, loss, shows, words):
     paths = logs(tmp_path, {("concat", "sequential"): 2.0, ("concat", "agents"): loss})
     whole = evaluation(recovery, low)
-    found = scripts["_findings"].findings(whole, "agent", paths, {"sequential": whole})
+    # With the poster's editor it is the other way round.
+    both = dict.fromkeys(("sequential", "agents"), evaluation(-recovery, low))
+    found = scripts["_findings"].findings(whole, "agent", paths, both, {1: whole})
     assert found["ordering"]["shows"] is shows
     text = " ".join(scripts["_findings"].told(found))
     assert words in text
+    assert f"agents recover {'more' if recovery < 0 else 'no more'} of the motion than sequential sampling." in text
     assert "40.0% under sequential" in text
     assert f"{0.4 + recovery:.1%} under the agents" in text
     best = "agents" if recovery > 0 else "sequential"
@@ -158,9 +162,13 @@ def test_the_smallest_run_goes_all_the_way_and_goes_on(tmp_path, scripts):
     assert [(row["trained_on"], row["chosen_by"]) for row in found["crossed"]] == [
         (trained, chosen) for trained in ("sequential", "agents") for chosen in ("sequential", "agents")
     ]
+    assert [(row["contexts"], row["selector"]) for row in found["contexts"]] == [
+        (count, selector) for count in (1, 2, 4) for selector in ("sequential", "agents")
+    ]
     assert found["cpu_seconds"] > 0
     page = (tmp_path / "out" / "report" / "index.html").read_text()
-    assert "figure-1" in " ".join(path.name for path in (tmp_path / "out" / "report").iterdir())
+    drawn = {path.name for path in (tmp_path / "out" / "report").iterdir()}
+    assert {"figure-1-training-loss.png", "contexts.png", "cost.png"} <= drawn
     assert "Figure 2" in page
     assert any("ordering" in line for line in said)
 
