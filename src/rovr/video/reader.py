@@ -131,6 +131,9 @@ class FileSource(Source):
         if _HDR & {getattr(getattr(d, "type", None), "name", "") for d in first.side_data}:
             self.say("HDR mastering metadata is not carried over; the colour tags are.")
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        if rate * stream.time_base >= 1:
+            # FFmpeg takes every tick of a DV tape for a frame.
+            rate = min(rate, stream.guessed_rate or rate)
         aspect = context.sample_aspect_ratio
         return VideoInfo(
             path=self.path,

@@ -216,7 +216,7 @@ class FileSink(Sink):
                 raise
             raise UserError(
                 f"{self.pending.path.suffix} cannot hold what was to be written ({error.strerror}): a stream of "
-                f"{self.info.path} is damaged; write .mkv, or a folder of pictures."
+                f"{self.info.path} does not fit or is damaged; write .mkv, or a folder of pictures."
             ) from error
 
     def _mux(self, packets: list[Any]) -> None:
