@@ -10,7 +10,7 @@ import av
 from av.error import FFmpegError
 
 from rovr.errors import UserError
-from rovr.video import pixels
+from rovr.video import frames, pixels
 from rovr.video.colour import Colour, Frame
 from rovr.video.encoding import has_alpha
 from rovr.video.limits import MAX_PIXELS, check_pixels
@@ -134,7 +134,8 @@ class FileSource(Source):
         if rate * stream.time_base >= 1:
             # FFmpeg takes every tick of a DV tape for a frame.
             rate = min(rate, stream.guessed_rate or rate)
-        aspect = context.sample_aspect_ratio
+        # The container's word counts before the codec's, as in players.
+        aspect = stream.sample_aspect_ratio or frames.pixel_shape(first)
         return VideoInfo(
             path=self.path,
             kind="video",

@@ -11,7 +11,7 @@ import cv2
 from av.error import FFmpegError
 
 from rovr.errors import UserError
-from rovr.video import pixels
+from rovr.video import frames
 from rovr.video.colour import Colour, Frame, matrix_of
 from rovr.video.encoding import check_suffix, choose_encoding, has_alpha
 from rovr.video.outfile import PendingOutput, is_folder_output
@@ -138,6 +138,9 @@ class FileSink(Sink):
         self.encoding = choose_encoding(info.pix_fmt, info.width, info.height, lossless, crf)
         if self.encoding.note:
             say(self.encoding.note)
+        if lossless and info.sample_aspect_ratio:
+            shape = str(info.sample_aspect_ratio).replace("/", ":")
+            say(f"The pixel shape {shape} stands in the pictures and not in Matroska's header: some players miss it.")
         fast = {"movflags": "+faststart"} if pending.path.suffix.lower() != ".mkv" else {}
         self.copier: StreamCopier | None = None
         self.container: Any = av.open(str(pending.partial.absolute()), "w", container_options=fast)
@@ -189,13 +192,11 @@ class FileSink(Sink):
 
     def _fit(self, native: Any) -> Any:
         """The frame in the encoder's pixel format, its samples untouched where the formats allow."""
-        target = self.encoding.pix_fmt
-        name = native.format.name
-        if name == target:
-            return native
-        if name.replace("yuvj", "yuv") == target:
-            return pixels.relabel(native, target)
-        return self.colour.recast(native, target)
+        native = self.colour.recast(native, self.encoding.pix_fmt)
+        if self.info.sample_aspect_ratio and self.encoding.codec == "ffv1":
+            # FFV1 takes it from the frames, and theirs is not set where only the container knew.
+            native = frames.filtered(native, "setsar", f"{self.info.sample_aspect_ratio}:max={2**31 - 1}")
+        return native
 
     def write(self, frame: Frame) -> None:
         """Encode one frame."""
