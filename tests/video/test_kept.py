@@ -1,5 +1,6 @@
 """What frames say of themselves beside their samples: kept on repaired frames as on all others."""
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from conftest import moving_texture, write_video
 
 from rovr.video import frames, open_sink, open_source
+from rovr.video.side_data import hdr_params, lost
 
 COUNT = 4
 OUTPUTS = ["out.mp4", "out.mov", "out.mkv", "lossless.mkv"]
@@ -82,10 +84,7 @@ def captioned(path: Path) -> Path:
 def captions(path: Path) -> list[bytes]:
     with av.open(str(path)) as container:
         return [
-            bytes(data)
-            for frame in container.decode(video=0)
-            for data in frame.side_data
-            if data.type.name == "A53_CC"
+            bytes(data) for frame in container.decode(video=0) for data in frame.side_data if data.type.name == "A53_CC"
         ]
 
 
@@ -109,3 +108,54 @@ def test_the_shape_of_pixels_is_kept(tmp_path, name, codec, pix_fmt, shape, out)
         with open_source(file) as source:
             assert source.info.sample_aspect_ratio == shape
     assert any("pixel shape" in note for note in said) == (out == "lossless.mkv")
+
+
+DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+
+
+@pytest.mark.parametrize("out", OUTPUTS)
+def test_hdr_mastering_metadata_is_kept_or_dropped_aloud(tmp_path, out):
+    options = {"x265-params": f"hdr10=1:master-display={DISPLAY}:max-cll=1000,400:log-level=none"}
+    frames = moving_texture(COUNT)
+    path = write_video(tmp_path / "in.mp4", frames, codec="libx265", pix_fmt="yuv420p10le", options=options)
+    said = repaired(path, tmp_path / out, {1})
+    with open_source(path) as one, open_source(tmp_path / out) as two:
+        assert set(one.info.side_data) == {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"}
+        lossless = out == "lossless.mkv"
+        assert two.info.side_data == ({} if lossless else one.info.side_data)
+    assert any("mastering" in note for note in said) == lossless
+
+
+@pytest.mark.parametrize("out", OUTPUTS)
+def test_the_packing_of_both_eyes_is_kept_or_dropped_aloud(tmp_path, out):
+    path = write_video(tmp_path / "in.mkv", moving_texture(COUNT), options={"x264-params": "frame-packing=3"})
+    said = repaired(path, tmp_path / out, {0})
+    with open_source(tmp_path / out) as source:
+        assert ("STEREO3D" in source.info.side_data) == (out != "lossless.mkv")
+    assert any("eye" in note for note in said) == (out == "lossless.mkv")
+
+
+@pytest.mark.parametrize(
+    ("values", "params"),
+    [
+        (
+            [1, 2] * 8 + [1, 100, 600, 1, 1, 1],
+            "G(25000,25000)B(25000,25000)R(25000,25000)WP(25000,25000)L(6000000,100)",
+        ),
+        ([1, 2] * 8 + [1, 100, 600, 1, 1, 0], ""),
+        ([-1, 2] * 8 + [1, 100, 600, 1, 1, 1], ""),
+        ([9, 2] * 8 + [1, 100, 600, 1, 1, 1], ""),
+        ([9, 0] * 8 + [1, 0, 600, 0, 1, 1], ""),
+    ],
+)
+def test_x264_is_told_of_mastering_displays_that_it_takes(values, params):
+    found = {"MASTERING_DISPLAY_METADATA": struct.pack("<22i", *values)}
+    assert hdr_params(found) == (f"mastering-display={params}" if params else "")
+    assert hdr_params({"CONTENT_LIGHT_LEVEL": struct.pack("<2I", 1000, 1 << 20)}) == ""
+
+
+def test_all_else_is_dropped_aloud():
+    for name in ("SPHERICAL", "DOVI_METADATA", "DYNAMIC_HDR_PLUS"):
+        assert name in av.sidedata.sidedata.Type.__members__
+        assert len(lost({name: b""}, "libx264")) == len(lost({name: b""}, "ffv1")) == 1
+    assert lost({}, "ffv1") == []

@@ -15,6 +15,7 @@ from rovr.video import frames
 from rovr.video.colour import Colour, Frame, matrix_of
 from rovr.video.encoding import check_suffix, choose_encoding, has_alpha
 from rovr.video.outfile import PendingOutput, is_folder_output
+from rovr.video.side_data import hdr_params, lost
 from rovr.video.source import Say, VideoInfo
 
 _INTERLACED_DCT = 1 << 18
@@ -105,6 +106,8 @@ class FolderSink(Sink):
         self.count = 0
         if info.audio or info.subtitles:
             say("A folder of pictures holds no sound or subtitles: dropped.")
+        for note in lost(info.side_data, "png"):
+            say(note)
         if has_alpha(info.pix_fmt):
             say("The PNGs are written without transparency.")
         if info.bits > 8:
@@ -135,9 +138,11 @@ class FileSink(Sink):
 
         self.pending = pending
         self.info = info
-        self.encoding = choose_encoding(info.pix_fmt, info.width, info.height, lossless, crf)
-        if self.encoding.note:
-            say(self.encoding.note)
+        self.encoding = choose_encoding(
+            info.pix_fmt, info.width, info.height, lossless, crf, hdr_params(info.side_data)
+        )
+        for note in filter(None, (self.encoding.note, *lost(info.side_data, self.encoding.codec))):
+            say(note)
         if lossless and info.sample_aspect_ratio:
             shape = str(info.sample_aspect_ratio).replace("/", ":")
             say(f"The pixel shape {shape} stands in the pictures and not in Matroska's header: some players miss it.")
