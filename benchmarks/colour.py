@@ -14,7 +14,7 @@ import av
 import numpy as np
 from _common import commit, machine, write
 
-from rovr.video import pixels
+from rovr.video import frames, pixels
 from rovr.video.colour import Colour
 
 
@@ -34,11 +34,9 @@ def direct(colour: Colour, frame: av.VideoFrame) -> Any:
 
 def whole(frame: av.VideoFrame, filled: av.VideoFrame, mask: Any) -> av.VideoFrame:
     """A merge that looks at every sample."""
-    new = pixels.blank_like(frame)
+    new = frames.duplicate(frame)
     layout = pixels._layout(frame.format.name)[1]
-    planes = zip(pixels.planes(new), pixels.planes(frame), pixels.planes(filled), layout, strict=True)
-    for target, kept, fresh, (_, across, down, edited) in planes:
-        np.copyto(target, kept)
+    for target, fresh, (_, across, down, edited) in zip(pixels.planes(new), pixels.planes(filled), layout, strict=True):
         hole = pixels.plane_mask(mask, across, down)
         for channel in edited:
             np.copyto(target[..., channel], fresh[..., channel], where=hole)

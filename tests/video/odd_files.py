@@ -30,7 +30,9 @@ CONVERTED = {
 }  # fmt: skip
 # File name → codec and pixel format; audio codec where there is sound.
 CONTAINERS = {
-    "mpeg4.avi": ("mpeg4", "yuv420p", "pcm_s16le"), "mjpeg.avi": ("mjpeg", "yuvj422p", "mp2"),
+    "mpeg4.avi": ("mpeg4", "yuv420p", "pcm_s16le"), "stereo.avi": ("mpeg4", "yuv420p", "pcm_s16le"),
+    "surround.mkv": ("libx264", "yuv420p", "pcm_s16le"), "tape.dv": ("dvvideo", "yuv420p", "pcm_s16le"),
+    "mjpeg.avi": ("mjpeg", "yuvj422p", "mp2"),
     "raw.avi": ("rawvideo", "bgr24", None), "huffyuv.avi": ("huffyuv", "yuv422p", None),
     "utvideo.avi": ("utvideo", "gbrp", None), "cinepak.avi": ("cinepak", "rgb24", None),
     "prores.mov": ("prores_ks", "yuv422p10le", "pcm_s24le"), "prores4444.mov": ("prores_ks", "yuva444p10le", None),
@@ -102,7 +104,7 @@ def in_container(folder: Path, name: str) -> Path:
     codec, pix_fmt, sound = CONTAINERS[name]
     if name.endswith("y4m") or pix_fmt == "rgb8":
         return _plainly(folder / name, codec, pix_fmt)
-    width, height = (176, 144) if name.endswith("3gp") else (WIDTH, HEIGHT)
+    width, height = {"3gp": (176, 144), "dv": (720, 576)}.get(name.rpartition(".")[2], (WIDTH, HEIGHT))
     count = 1 if name.endswith("webp") else COUNT
     path = write_video(folder / name, moving_texture(count, height, width), codec=codec, pix_fmt=pix_fmt)
     return with_sound(path, sound) if sound else path
@@ -136,7 +138,9 @@ def with_sound(path: Path, codec: str, seconds: float = 0.3) -> Path:
     target = path.with_name(f"sound-{path.name}")
     with av.open(str(path)) as given, av.open(str(target), "w") as output:
         stream = output.add_stream_from_template(given.streams.video[0], opaque=True)
-        sound = output.add_stream(codec, rate=48000, layout="stereo" if codec in ("ac3", "eac3", "mp2") else "mono")
+        two = codec in ("ac3", "eac3", "mp2") or path.stem in ("stereo", "tape")
+        layout = "5.1" if path.stem == "surround" else "stereo" if two else "mono"
+        sound = output.add_stream(codec, rate=48000, layout=layout)
         packets = [packet for packet in given.demux(video=0) if packet.size]
         resampler = av.AudioResampler(sound.format.name, sound.layout.name, 48000, frame_size=sound.frame_size or 1024)
         wave = np.sin(np.arange(int(seconds * 48000)) / 20).astype(np.float32)[None] * 0.3

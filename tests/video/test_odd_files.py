@@ -136,7 +136,8 @@ def test_containers(tmp_path, restorer, name):
             assert one.info.shown_size == two.info.shown_size
             assert abs(one.info.rate - two.info.rate) <= one.info.rate / 20
             assert sum(1 for _ in two) == len(holes)
-        assert [data for _, data in packets(out, "audio")] == [data for _, data in sound]
+        # Containers cut PCM at other places.
+        assert b"".join(data for _, data in packets(out, "audio")) == b"".join(data for _, data in sound)
 
 
 @pytest.mark.parametrize("name", odd_files.ODD)

@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
@@ -5,7 +7,7 @@ from conftest import moving_texture
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rovr.video import pixels
+from rovr.video import frames, pixels
 from rovr.video.colour import Colour, Frame
 
 FORMATS = [
@@ -122,11 +124,27 @@ def test_other_formats_have_a_substitute(pix_fmt, substitute):
     assert pixels.is_plain(substitute)
 
 
-def test_relabel_keeps_samples():
-    native = random_native("yuvj420p", 16, 16)
-    new = pixels.relabel(native, "yuv420p")
+@pytest.mark.parametrize("pix_fmt", ["yuvj420p", "yuvj422p", "yuvj444p", "yuvj440p"])
+def test_another_name_for_the_same_planes_keeps_samples(pix_fmt):
+    native = random_native(pix_fmt, 47, 63)
+    new = Colour(5, True).recast(native, pix_fmt.replace("yuvj", "yuv"))
+    assert new.format.name == pix_fmt.replace("yuvj", "yuv")
     for old, now in zip(pixels.planes(native), pixels.planes(new), strict=True):
         np.testing.assert_array_equal(old, now)
+
+
+@pytest.mark.parametrize("pix_fmt", FORMATS)
+def test_a_duplicate_has_samples_of_its_own_and_the_same_tags(pix_fmt):
+    native = random_native(pix_fmt, 47, 63)
+    native.colorspace, native.color_primaries, native.color_trc, native.color_range = 9, 9, 16, 1
+    native.time_base, native.duration = Fraction(1, 90000), 3600
+    new = frames.duplicate(native)
+    for name in ("pts", "time_base", "duration", "colorspace", "color_primaries", "color_trc", "color_range"):
+        assert getattr(new, name) == getattr(native, name), name
+    for old, now in zip(pixels.planes(native), pixels.planes(new), strict=True):
+        np.testing.assert_array_equal(old, now)
+        now[:] += 1
+        assert (old != now).all()
 
 
 @pytest.mark.parametrize("size", [(32, 48), (31, 47), (1, 1), (2, 3), (40, 1090)])

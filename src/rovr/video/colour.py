@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rovr.video import pixels
+from rovr.video import frames, pixels
 
 if TYPE_CHECKING:
     import av
@@ -114,7 +114,7 @@ class Colour:
             return frame
         rgb_in = frame.format.is_rgb
         new: av.VideoFrame = self._convert("recast", frame, pix_fmt, rgb_in or self.full_range, self.full_range)
-        pixels.copy_tags(frame, new)
+        frames.copy_tags(frame, new)
         return new
 
 

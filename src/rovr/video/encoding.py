@@ -65,7 +65,7 @@ def check_suffix(path: Path, lossless: bool) -> None:
         )
 
 
-def choose_encoding(pix_fmt: str, width: int, height: int, lossless: bool, crf: int) -> Encoding:
+def choose_encoding(pix_fmt: str, width: int, height: int, lossless: bool, crf: int, x264_params: str = "") -> Encoding:
     """Pick the encoder and the pixel format closest to the source's.
 
     Args:
@@ -74,6 +74,7 @@ def choose_encoding(pix_fmt: str, width: int, height: int, lossless: bool, crf: 
         height: pixels.
         lossless: FFV1 in place of H.264.
         crf: constant rate factor of H.264, 0 (best) to 51.
+        x264_params: more parameters of x264.
     """
     if lossless:
         from av.codec import Codec
@@ -98,15 +99,17 @@ def choose_encoding(pix_fmt: str, width: int, height: int, lossless: bool, crf: 
         target = "yuv444p10le" if "10" in target else "yuvj444p" if "yuvj" in target else "yuv444p"
         note = f"{width}×{height} is odd, which H.264 refuses in {pix_fmt}: encoded as {target}."
     ahead = {"rc-lookahead": str(_LOOKAHEAD)} if width * height >= LARGE else {}
-    return Encoding("libx264", target, {"crf": str(crf), "preset": "medium", **ahead, **_repeatable()}, note)
+    params = ":".join(filter(None, (_repeatable(), x264_params)))
+    more = {"x264-params": params} if params else {}
+    return Encoding("libx264", target, {"crf": str(crf), "preset": "medium", **ahead, **more}, note)
 
 
-def _repeatable() -> dict[str, str]:
+def _repeatable() -> str:
     """What x264 needs to turn the same frames into the same bytes each time.
 
     Its AVX-512 code for the macroblock tree does not: at widths such as 64 or 432 pixels every run differs.
     """
-    return {"x264-params": "asm=avx2,fma3,bmi2,lzcnt"} if cv2.checkHardwareSupport(_AVX512_SKX) else {}
+    return "asm=avx2,fma3,bmi2,lzcnt" if cv2.checkHardwareSupport(_AVX512_SKX) else ""
 
 
 def has_alpha(pix_fmt: str) -> bool:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rovr.video.frames import duplicate
+
 if TYPE_CHECKING:
     import av
 
@@ -123,27 +125,6 @@ def plane_mask(mask: Array, across: int, down: int) -> Array:
     return np.asarray(blocks.all((1, 3)))
 
 
-def blank_like(frame: "av.VideoFrame", pix_fmt: str | None = None) -> "av.VideoFrame":
-    """A frame of the same size, time and colour tags with undefined pixels."""
-    from av import VideoFrame
-
-    new = VideoFrame(frame.width, frame.height, pix_fmt or frame.format.name)
-    copy_tags(frame, new)
-    return new
-
-
-def copy_tags(source: "av.VideoFrame", target: "av.VideoFrame") -> None:
-    """Give a frame the time stamps and colour tags of another."""
-    target.pts = source.pts
-    if source.time_base is not None:
-        target.time_base = source.time_base
-    target.duration = source.duration
-    target.colorspace = source.colorspace
-    target.color_range = source.color_range
-    target.color_primaries = source.color_primaries
-    target.color_trc = source.color_trc
-
-
 def merge(frame: "av.VideoFrame", filled: "av.VideoFrame", mask: Array) -> "av.VideoFrame":
     """A copy of the frame with ``filled`` under the mask.
 
@@ -155,12 +136,10 @@ def merge(frame: "av.VideoFrame", filled: "av.VideoFrame", mask: Array) -> "av.V
         filled: the same format and size.
         mask: (H, W) bool.
     """
-    new = blank_like(frame)
+    new = duplicate(frame)
     layout = _layout(frame.format.name)[1]
-    triples = zip(planes(new), planes(frame), planes(filled), layout, strict=True)
     top, bottom, left, right = _around(mask)
-    for target, kept, fresh, (_, across, down, edited) in triples:
-        np.copyto(target, kept)
+    for target, fresh, (_, across, down, edited) in zip(planes(new), planes(filled), layout, strict=True):
         # Masked copies are slow, and most of a picture is whole.
         hole = plane_mask(mask[top:bottom, left:right], across, down)
         rows = slice(top >> down, (top >> down) + hole.shape[0])
@@ -180,11 +159,3 @@ def _around(mask: Array) -> tuple[int, int, int, int]:
         return 0, 0, 0, 0
     ends = [min(int(last) // 8 * 8 + 8, size) for last, size in zip((rows[-1], columns[-1]), mask.shape, strict=True)]
     return int(rows[0]) // 8 * 8, ends[0], int(columns[0]) // 8 * 8, ends[1]
-
-
-def relabel(frame: "av.VideoFrame", pix_fmt: str) -> "av.VideoFrame":
-    """The same samples under the name of another format with the same planes, as yuvj420p and yuv420p."""
-    new = blank_like(frame, pix_fmt)
-    for target, kept in zip(planes(new), planes(frame), strict=True):
-        np.copyto(target, kept)
-    return new

@@ -10,12 +10,13 @@ import av
 from av.error import FFmpegError
 
 from rovr.errors import UserError
-from rovr.video import pixels
+from rovr.video import frames, pixels
 from rovr.video.colour import Colour, Frame
 from rovr.video.encoding import has_alpha
 from rovr.video.limits import MAX_PIXELS, check_pixels
 from rovr.video.orient import Orientation
 from rovr.video.picture_size import picture_size
+from rovr.video.side_data import side_data
 from rovr.video.source import Say, Source, VideoInfo
 
 # FFmpeg's own remarks repeat what we say in one line, or do not concern the user.
@@ -23,8 +24,6 @@ logging.getLogger("libav").setLevel(logging.CRITICAL)
 
 STARTS_OVER = Fraction(1, 5)
 """Seconds by which time stamps jump back where a recording begins anew, and not one stamp is wrong."""
-
-_HDR = {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DYNAMIC_HDR_PLUS"}
 
 
 def open_input(path: Path, max_pixels: int = MAX_PIXELS) -> Any:
@@ -128,10 +127,12 @@ class FileSource(Source):
             self.say("The display matrix is not made of quarter turns: masks are taken as the frames are stored.")
         if first.interlaced_frame:
             self.say("The video is interlaced: both fields of a frame are repaired as one picture.")
-        if _HDR & {getattr(getattr(d, "type", None), "name", "") for d in first.side_data}:
-            self.say("HDR mastering metadata is not carried over; the colour tags are.")
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        aspect = context.sample_aspect_ratio
+        if rate * stream.time_base >= 1:
+            # FFmpeg takes every tick of a DV tape for a frame.
+            rate = min(rate, stream.guessed_rate or rate)
+        # The container's word counts before the codec's, as in players.
+        aspect = stream.sample_aspect_ratio or frames.pixel_shape(first)
         return VideoInfo(
             path=self.path,
             kind="video",
@@ -150,6 +151,7 @@ class FileSource(Source):
             color_trc=int(first.color_trc),
             colorspace=int(first.colorspace),
             interlaced=bool(first.interlaced_frame),
+            side_data=side_data(first),
             audio=len(self.container.streams.audio),
             subtitles=len(self.container.streams.subtitles),
             max_pixels=self.max_pixels,

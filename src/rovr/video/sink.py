@@ -11,10 +11,11 @@ import cv2
 from av.error import FFmpegError
 
 from rovr.errors import UserError
-from rovr.video import pixels
+from rovr.video import frames
 from rovr.video.colour import Colour, Frame, matrix_of
 from rovr.video.encoding import check_suffix, choose_encoding, has_alpha
 from rovr.video.outfile import PendingOutput, is_folder_output
+from rovr.video.side_data import hdr_params, lost
 from rovr.video.source import Say, VideoInfo
 
 _INTERLACED_DCT = 1 << 18
@@ -105,6 +106,8 @@ class FolderSink(Sink):
         self.count = 0
         if info.audio or info.subtitles:
             say("A folder of pictures holds no sound or subtitles: dropped.")
+        for note in lost(info.side_data, "png"):
+            say(note)
         if has_alpha(info.pix_fmt):
             say("The PNGs are written without transparency.")
         if info.bits > 8:
@@ -135,9 +138,14 @@ class FileSink(Sink):
 
         self.pending = pending
         self.info = info
-        self.encoding = choose_encoding(info.pix_fmt, info.width, info.height, lossless, crf)
-        if self.encoding.note:
-            say(self.encoding.note)
+        self.encoding = choose_encoding(
+            info.pix_fmt, info.width, info.height, lossless, crf, hdr_params(info.side_data)
+        )
+        for note in filter(None, (self.encoding.note, *lost(info.side_data, self.encoding.codec))):
+            say(note)
+        if lossless and info.sample_aspect_ratio:
+            shape = str(info.sample_aspect_ratio).replace("/", ":")
+            say(f"The pixel shape {shape} stands in the pictures and not in Matroska's header: some players miss it.")
         fast = {"movflags": "+faststart"} if pending.path.suffix.lower() != ".mkv" else {}
         self.copier: StreamCopier | None = None
         self.container: Any = av.open(str(pending.partial.absolute()), "w", container_options=fast)
@@ -189,13 +197,11 @@ class FileSink(Sink):
 
     def _fit(self, native: Any) -> Any:
         """The frame in the encoder's pixel format, its samples untouched where the formats allow."""
-        target = self.encoding.pix_fmt
-        name = native.format.name
-        if name == target:
-            return native
-        if name.replace("yuvj", "yuv") == target:
-            return pixels.relabel(native, target)
-        return self.colour.recast(native, target)
+        native = self.colour.recast(native, self.encoding.pix_fmt)
+        if self.info.sample_aspect_ratio and self.encoding.codec == "ffv1":
+            # FFV1 takes it from the frames, and theirs is not set where only the container knew.
+            native = frames.filtered(native, "setsar", f"{self.info.sample_aspect_ratio}:max={2**31 - 1}")
+        return native
 
     def write(self, frame: Frame) -> None:
         """Encode one frame."""
@@ -216,7 +222,7 @@ class FileSink(Sink):
                 raise
             raise UserError(
                 f"{self.pending.path.suffix} cannot hold what was to be written ({error.strerror}): a stream of "
-                f"{self.info.path} is damaged; write .mkv, or a folder of pictures."
+                f"{self.info.path} does not fit or is damaged; write .mkv, or a folder of pictures."
             ) from error
 
     def _mux(self, packets: list[Any]) -> None:

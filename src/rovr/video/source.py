@@ -39,6 +39,7 @@ class VideoInfo:
         color_trc: AVColorTransferCharacteristic.
         colorspace: AVColorSpace.
         interlaced: whether the first frame says so.
+        side_data: what else the first frame carries, see :func:`rovr.video.side_data.side_data`.
         audio: number of audio streams.
         subtitles: number of subtitle streams.
         max_pixels: that a frame may have.
@@ -61,6 +62,7 @@ class VideoInfo:
     color_trc: int = 2
     colorspace: int = 2
     interlaced: bool = False
+    side_data: dict[str, bytes] = field(default_factory=dict)
     audio: int = 0
     subtitles: int = 0
     max_pixels: int = MAX_PIXELS

@@ -23,15 +23,41 @@ def lasting(metadata: dict[str, str]) -> dict[str, str]:
     return {k: v for k, v in metadata.items() if k.lower().partition("-eng")[0] not in _STALE}
 
 
-def _fits(stream: Any, format_name: str) -> bool:
-    """Whether a container takes this stream as it is; the sure way to know is to write a header."""
+# Only its packets tell all that the MP4 family writes of such sound, so that there is no header without them.
+_TOLD_BY_PACKETS = {"ac3", "eac3", "truehd"}
+
+# Sound of so many channels that does not say where they are to be heard, and FFmpeg's usual order of as many.
+_USUAL = {
+    "2 channels": "stereo", "3 channels": "2.1", "4 channels": "4.0", "5 channels": "5.0", "6 channels": "5.1",
+    "7 channels": "6.1", "8 channels": "7.1",
+}  # fmt: skip
+
+
+def _fits(stream: Any, format_name: str, layout: str = "") -> bool:
+    """Whether a container takes this stream; the sure way to know is to write a header.
+
+    Args:
+        stream: of the input.
+        format_name: FFmpeg's name of the container.
+        layout: to give the channels of a sound, empty to leave it as it is.
+    """
+    # Otherwise MP4 describes its streams, and refuses them, at the very end.
+    at_once = format_name != "matroska" and stream.name not in _TOLD_BY_PACKETS
+    options = {"movflags": "empty_moov"} if at_once else {}
     try:
-        with av.open(io.BytesIO(), "w", format=format_name) as trial:
-            trial.add_stream_from_template(stream)
+        with av.open(io.BytesIO(), "w", format=format_name, options=options) as trial:
+            _place(trial.add_stream_from_template(stream), layout)
             trial.start_encoding()
     except (FFmpegError, ValueError, RuntimeError, TypeError):
         return False
     return True
+
+
+def _place(target: Any, layout: str) -> Any:
+    """Say where the channels of a new stream are to be heard, unless that is left open."""
+    if layout:
+        target.codec_context.layout = layout
+    return target
 
 
 class StreamCopier:
@@ -76,11 +102,14 @@ class StreamCopier:
         return bool(self.output.format.name == "matroska")
 
     def _add(self, stream: Any, say: Say) -> Any:
-        if stream.type in ("audio", "subtitle") and _fits(stream, self.output.format.name):
-            target = self.output.add_stream_from_template(stream)
-            target.metadata.update(lasting(stream.metadata))
-            target.disposition = stream.disposition
-            return target
+        if stream.type in ("audio", "subtitle"):
+            usual = _USUAL.get(stream.codec_context.layout.name, "") if stream.type == "audio" else ""
+            for layout in dict.fromkeys(("", usual)):
+                if _fits(stream, self.output.format.name, layout):
+                    target = _place(self.output.add_stream_from_template(stream), layout)
+                    target.metadata.update(lasting(stream.metadata))
+                    target.disposition = stream.disposition
+                    return target
         if stream.type == "attachment" and self._matroska:
             self.output.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
             return None

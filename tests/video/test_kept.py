@@ -1,0 +1,161 @@
+"""What frames say of themselves beside their samples: kept on repaired frames as on all others."""
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from conftest import moving_texture, write_video
+
+from rovr.video import frames, open_sink, open_source
+from rovr.video.side_data import hdr_params, lost
+
+COUNT = 4
+OUTPUTS = ["out.mp4", "out.mov", "out.mkv", "lossless.mkv"]
+
+
+def repaired(path: Path, out: Path, chosen: set[int]) -> list[str]:
+    """Through source and sink with a hole pasted over in some frames; returns what was said."""
+    said: list[str] = []
+    with open_source(path, said.append) as source:
+        mask = np.zeros((source.info.height, source.info.width), bool)
+        mask[8:24, 8:24] = True
+        sink = open_sink(out, source.info, said.append, lossless=out.stem == "lossless")
+        try:
+            for index, frame in enumerate(source):
+                sink.write(frame.pasted(255 - frame.rgb, mask) if index in chosen else frame)
+            sink.commit()
+        finally:
+            sink.abort()
+    return said
+
+
+def fields(path: Path) -> list[str]:
+    """Which field of each frame comes first, by FFmpeg's own word."""
+    kinds = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            for kind in ("PROGRESSIVE", "TOPFIRST", "BOTTOMFIRST"):
+                try:
+                    frames.filtered(frame, "select", f"eq(interlace_type,{kind})")
+                except BlockingIOError:
+                    continue
+                kinds.append(kind)
+    return kinds
+
+
+def interlaced(path: Path, order: str) -> Path:
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25, options={"flags": "+ildct+ilme"})
+        stream.width = stream.height = 64
+        for index, rgb in enumerate(moving_texture(COUNT, 64, 64)):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            output.mux(stream.encode(frames.filtered(frame, "setfield", order)))
+        output.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("out", OUTPUTS)
+@pytest.mark.parametrize("chosen", [{0, 1, 2, 3}, {1}, set()])
+@pytest.mark.parametrize(("order", "kind"), [("tff", "TOPFIRST"), ("bff", "BOTTOMFIRST")])
+def test_the_order_of_fields_is_kept(tmp_path, order, kind, chosen, out):
+    path = interlaced(tmp_path / "in.mkv", order)
+    repaired(path, tmp_path / out, chosen)
+    assert fields(path) == fields(tmp_path / out) == [kind] * COUNT
+
+
+def captioned(path: Path) -> Path:
+    """A raw stream of H.264 with closed captions, different ones in each frame."""
+    plain = write_video(path.with_name("plain.h264"), moving_texture(COUNT), options={"preset": "ultrafast"})
+    pieces, count = [], 0
+    for unit in plain.read_bytes().replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")[1:]:
+        if unit[0] & 31 in (1, 5):
+            data = b"\xb5\x00\x31GA94\x03\x42\xff" + bytes([0xFC, 0x80 + count, 0x41, 0xFD, 0x42, 0x43]) + b"\xff"
+            pieces.append(b"\x06\x04" + bytes([len(data)]) + data + b"\x80")
+            count += 1
+        pieces.append(unit)
+    path.write_bytes(b"".join(b"\0\0\0\1" + piece for piece in pieces))
+    return path
+
+
+def captions(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [
+            bytes(data) for frame in container.decode(video=0) for data in frame.side_data if data.type.name == "A53_CC"
+        ]
+
+
+@pytest.mark.parametrize("out", OUTPUTS[:3])
+def test_closed_captions_are_kept(tmp_path, out):
+    path = captioned(tmp_path / "in.h264")
+    assert len(set(captions(path))) == COUNT
+    repaired(path, tmp_path / out, {1, 2})
+    assert captions(tmp_path / out) == captions(path)
+
+
+@pytest.mark.parametrize("out", OUTPUTS)
+@pytest.mark.parametrize("shape", [Fraction(16, 11), Fraction(118, 81), Fraction(8, 9)])
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt"), [("in.mp4", "libx264", "yuv420p"), ("in.mov", "prores_ks", "yuv422p10le")]
+)
+def test_the_shape_of_pixels_is_kept(tmp_path, name, codec, pix_fmt, shape, out):
+    path = write_video(tmp_path / name, moving_texture(COUNT), codec=codec, pix_fmt=pix_fmt, aspect=shape)
+    said = repaired(path, tmp_path / out, {1})
+    for file in (path, tmp_path / out):
+        with open_source(file) as source:
+            assert source.info.sample_aspect_ratio == shape
+    assert any("pixel shape" in note for note in said) == (out == "lossless.mkv")
+
+
+DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+
+
+@pytest.mark.parametrize("out", OUTPUTS)
+def test_hdr_mastering_metadata_is_kept_or_dropped_aloud(tmp_path, out):
+    options = {"x265-params": f"hdr10=1:master-display={DISPLAY}:max-cll=1000,400:log-level=none"}
+    frames = moving_texture(COUNT)
+    path = write_video(tmp_path / "in.mp4", frames, codec="libx265", pix_fmt="yuv420p10le", options=options)
+    said = repaired(path, tmp_path / out, {1})
+    with open_source(path) as one, open_source(tmp_path / out) as two:
+        assert set(one.info.side_data) == {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"}
+        lossless = out == "lossless.mkv"
+        assert two.info.side_data == ({} if lossless else one.info.side_data)
+    assert any("mastering" in note for note in said) == lossless
+
+
+@pytest.mark.parametrize("out", OUTPUTS)
+def test_the_packing_of_both_eyes_is_kept_or_dropped_aloud(tmp_path, out):
+    path = write_video(tmp_path / "in.mkv", moving_texture(COUNT), options={"x264-params": "frame-packing=3"})
+    said = repaired(path, tmp_path / out, {0})
+    with open_source(tmp_path / out) as source:
+        assert ("STEREO3D" in source.info.side_data) == (out != "lossless.mkv")
+    assert any("eye" in note for note in said) == (out == "lossless.mkv")
+
+
+@pytest.mark.parametrize(
+    ("values", "params"),
+    [
+        (
+            [1, 2] * 8 + [1, 100, 600, 1, 1, 1],
+            "G(25000,25000)B(25000,25000)R(25000,25000)WP(25000,25000)L(6000000,100)",
+        ),
+        ([1, 2] * 8 + [1, 100, 600, 1, 1, 0], ""),
+        ([-1, 2] * 8 + [1, 100, 600, 1, 1, 1], ""),
+        ([9, 2] * 8 + [1, 100, 600, 1, 1, 1], ""),
+        ([9, 0] * 8 + [1, 0, 600, 0, 1, 1], ""),
+    ],
+)
+def test_x264_is_told_of_mastering_displays_that_it_takes(values, params):
+    found = {"MASTERING_DISPLAY_METADATA": struct.pack("<22i", *values)}
+    assert hdr_params(found) == (f"mastering-display={params}" if params else "")
+    assert hdr_params({"CONTENT_LIGHT_LEVEL": struct.pack("<2I", 1000, 1 << 20)}) == ""
+
+
+def test_all_else_is_dropped_aloud():
+    for name in ("SPHERICAL", "DOVI_METADATA", "DYNAMIC_HDR_PLUS"):
+        assert name in av.sidedata.sidedata.Type.__members__
+        assert len(lost({name: b""}, "libx264")) == len(lost({name: b""}, "ffv1")) == 1
+    assert lost({}, "ffv1") == []
