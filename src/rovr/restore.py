@@ -14,6 +14,7 @@ from rovr.device import describe_device
 from rovr.editor.base import Editor
 from rovr.errors import UserError
 from rovr.grain import add_grain
+from rovr.outputs import followed, prepared
 from rovr.provenance.output import ProvenanceOutput
 from rovr.restorer import Restorer, RestoreResult
 from rovr.resume import Journal, describe_job, job_options
@@ -95,6 +96,9 @@ def restore_video(
     notes = Notes(on_note)
     if not 0 <= crf <= 51:
         raise UserError(f"--crf {crf}: H.264 takes 0 (best) to 51.")
+    given = str(out)
+    # With a journal, whoever holds it sweeps.
+    out = followed(out) if resume else prepared(out)
     with ExitStack() as stack:
         source = stack.enter_context(open_source(path, notes, rate, max_pixels))
         masks = open_masks(source.info, mask, boxes, dilate, notes)
@@ -135,7 +139,7 @@ def restore_video(
             stack.callback(record.abort)
         masks.check_length()
         restorer = restorer or Restorer.from_pretrained(editor, selector, device, contexts, weights, cuts)
-        summary = _summary(source, out, restorer, seed)
+        summary = _summary(source, given, restorer, seed)
         on_start(Job(source.info.frames, describe_device(restorer.device), source.info.shown_size))
 
         def seal(partial: Path) -> None:
@@ -161,11 +165,11 @@ def restore_video(
     return summary
 
 
-def _summary(source: Source, out: str | Path, restorer: Restorer, seed: int) -> Summary:
+def _summary(source: Source, out: str, restorer: Restorer, seed: int) -> Summary:
     info, repairer = source.info, restorer.repairer
     return Summary(
         input=str(info.path),
-        output=str(out),
+        output=out,
         width=info.width,
         height=info.height,
         rate=float(info.rate),

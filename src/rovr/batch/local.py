@@ -143,9 +143,10 @@ class ProcessEngine:
 
 def _serve(pipe: "Connection[Any, Any]", tools: Tools, workers: int) -> None:
     """What a process does: load the tools, do tasks until the line is closed."""
-    # Ctrl-C reaches all processes of a terminal, but only the first one is to answer it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _terminate)
+    # Ctrl-C and the end of a terminal reach all its processes, but only the first one is to answer them.
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
     import cv2
@@ -156,6 +157,8 @@ def _serve(pipe: "Connection[Any, Any]", tools: Tools, workers: int) -> None:
     threads = max(1, torch.get_num_threads() // workers)
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
+    # Until here the process just ends: it has begun nothing, and compiled modules swallow exceptions as they load.
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         restorer = tools.load()
     except UserError as error:

@@ -13,6 +13,7 @@ import torch
 from rovr.batch.manifest import weigh
 from rovr.batch.task import Outcome, Task
 from rovr.errors import UserError
+from rovr.outputs import followed
 from rovr.restore import restore_video
 from rovr.restorer import Restorer
 from rovr.resume import BusyError, OtherJob, journal_folder
@@ -38,7 +39,7 @@ def repair_one(task: Task, restorer: Restorer, replace: bool, on_share: Callable
         try:
             summary = _restore(task, restorer, replace, on_share)
         except OtherJob:
-            shutil.rmtree(journal_folder(task.output))
+            shutil.rmtree(journal_folder(Path(followed(task.output))))
             summary = _restore(task, restorer, replace, on_share)
         return Outcome(report=_report(task.output, summary))
     except BusyError as error:

@@ -4,6 +4,8 @@ The fields of the dataclass are the arguments, their docstrings the help, and ``
 belong into ``run``, so that asking for help takes no time.
 """
 
+import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -11,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rovr._version import __version__
+from rovr.cli.signals import HEAVY, Terminated, at_once, orderly, told
 from rovr.errors import UserError
 
 _ABOUT = "Repair the holes in a video. Also: --version, and --debug for a traceback where ROVR itself fails."
@@ -53,11 +56,6 @@ def _app(verbs: dict[str, Any]) -> Any:
     return app
 
 
-def _terminate(number: int, frame: Any) -> None:
-    # An exception, so that whatever is half-written is removed on the way out.
-    raise SystemExit(128 + number)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -65,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name; by default those of the process.
 
     Returns:
-        The exit code: 0, 1 for our fault, 2 for a mistake in what was asked, 130 where interrupted.
+        The exit code: 0, 1 for our fault, 2 for a mistake in what was asked, 130 where interrupted, 143 where
+        terminated.
     """
     args = list(sys.argv[1:] if argv is None else argv)
     if args[:1] == ["--version"]:
@@ -77,34 +76,44 @@ def main(argv: Sequence[str] | None = None) -> int:
     def run() -> None:
         from tyro.conf import FlagCreatePairsOff
 
-        _app(verbs()).cli(prog="rovr", description=_ABOUT, args=args, config=(FlagCreatePairsOff,)).run()
+        with at_once():
+            verb = _app(verbs()).cli(prog="rovr", description=_ABOUT, args=args, config=(FlagCreatePairsOff,))
+            for name in getattr(verb, "LOADS", HEAVY):
+                importlib.import_module(name)
+        verb.run()
 
     return answer(run, debug)
 
 
 def answer(run: Callable[[], None], debug: bool = False) -> int:
     """Do a job, say in one line what went wrong, and give the exit code of :func:`main`."""
-    previous = signal.signal(signal.SIGTERM, _terminate)
     try:
-        run()
+        with orderly():
+            run()
     except UserError as error:
-        print(f"rovr: {error}", file=sys.stderr)
+        _say(f"rovr: {error}")
         return 2
     except KeyboardInterrupt:
-        print("rovr: interrupted, nothing was written.", file=sys.stderr)
-        return 130
+        _say(told(signal.SIGINT))
+        return 128 + signal.SIGINT
+    except Terminated:
+        _say(told(signal.SIGTERM))
+        return 128 + signal.SIGTERM
     except BrokenPipeError:
         return 1
     except Exception as error:
         if debug:
             raise
         line = str(error).strip().splitlines()[0] if str(error).strip() else ""
-        print(
+        _say(
             f"rovr: internal error, {type(error).__name__}: {line} — please report it with the output of "
-            "the same command and --debug.",
-            file=sys.stderr,
+            "the same command and --debug."
         )
         return 1
-    finally:
-        signal.signal(signal.SIGTERM, previous)
     return 0
+
+
+def _say(line: str) -> None:
+    # The terminal may be gone.
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)

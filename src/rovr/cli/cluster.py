@@ -8,6 +8,7 @@ from rovr.batch.portions import Shot
 from rovr.batch.share_out import Sharing, share_out
 from rovr.batch.task import Tools
 from rovr.errors import UserError
+from rovr.outputs import followed
 from rovr.restorer import Restorer
 from rovr.resume import job_options
 
@@ -63,7 +64,7 @@ class Cluster:
         shot = Shot(
             input=verb.input.absolute(),
             mask=None if verb.mask is None else verb.mask.absolute(),
-            output=Path(verb.output).absolute(),
+            output=Path(followed(verb.output)).absolute(),
             boxes=verb.box,
             options=tuple(options.items()),
             max_pixels=verb.max_pixels,

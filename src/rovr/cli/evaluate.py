@@ -18,6 +18,7 @@ class Evaluate(EvaluateConfig):
     def run(self) -> None:
         """Do it."""
         from rovr.cli.progress import Display
+        from rovr.cli.signals import Terminated
         from rovr.evaluate.run import evaluate
         from rovr.evaluate.table import tables
 
@@ -29,11 +30,11 @@ class Evaluate(EvaluateConfig):
 
             try:
                 report = evaluate(self, display.start, step, display.note)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, Terminated) as error:
                 display.line(
                     f"rovr: interrupted; finished runs are kept, and the same command goes on: {self.out}.partial"
                 )
-                raise SystemExit(130) from None
+                raise SystemExit(getattr(error, "code", 130)) from None
         if self.json:
             print(json_module.dumps({name: report[name] for name in ("summary", "differences")}))
         elif not self.quiet:

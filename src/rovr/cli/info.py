@@ -7,11 +7,14 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from rovr.cli.signals import VIDEO
+
 
 @dataclass(frozen=True)
 class Info:
     """Say what a video or a folder of frames holds; without one, which selectors, editors and kinds of damage exist."""
 
+    LOADS = VIDEO
     input: Positional[Path | None] = None
     """Video or folder of frames."""
     json: bool = False

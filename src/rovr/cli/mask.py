@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
+from rovr.cli.signals import VIDEO
+
 if TYPE_CHECKING:
     from rovr.cli.progress import Display
     from rovr.masking import Masker, Place
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class _Mask:
+    LOADS = VIDEO
     video: Positional[Path]
     """Video, or folder of frames."""
     output: Annotated[str, arg(aliases=["-o"], metavar="MASK")]

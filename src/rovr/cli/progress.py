@@ -4,6 +4,8 @@ import sys
 from types import TracebackType
 from typing import Any, Self
 
+from rovr.cli.signals import check
+
 
 class Display:
     """Shows a job while it runs; stdout is left to results.
@@ -57,6 +59,7 @@ class Display:
 
     def step(self, amount: float = 1) -> None:
         """One frame, or part of a larger thing, is done."""
+        check()
         if self._bar is None:
             return
         self._bar.advance(self._task, amount)

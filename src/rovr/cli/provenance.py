@@ -49,12 +49,13 @@ class Provenance:
         import cv2
 
         from rovr.errors import UserError
+        from rovr.outputs import prepared
         from rovr.provenance.picture import alone
         from rovr.video.outfile import PendingOutput
 
         if path.suffix.lower() != ".png":
             raise UserError(f"The picture is a PNG; call it {path.with_suffix('.png')}, say.")
-        pending = PendingOutput(path, False, self.overwrite, [self.file])
+        pending = PendingOutput(Path(prepared(path)), False, self.overwrite, [self.file])
         try:
             drawn = cv2.cvtColor(alone(trace, frame), cv2.COLOR_RGB2BGR)
             pending.partial.write_bytes(cv2.imencode(".png", drawn)[1].tobytes())

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from rovr.cli.signals import HEAVY
+
 if TYPE_CHECKING:
     from rovr.cli.cluster import Cluster
     from rovr.cli.progress import Display
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 class Restore:
     """Repair the holes of a video: whatever is white in the mask is filled from other frames."""
 
+    LOADS = (*HEAVY, "rovr.restore")
     input: Positional[Path]
     """Video, or folder of frames."""
     output: Annotated[str, arg(aliases=["-o"], metavar="PATH")]

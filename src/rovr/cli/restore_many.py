@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from rovr.cli.signals import HEAVY
+
 if TYPE_CHECKING:
     from rovr.batch.run import BatchSummary
     from rovr.cli.progress import Display
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 class RestoreMany:
     """Repair many videos: those of a list or a folder. The same command again goes on where it was interrupted."""
 
+    LOADS = (*HEAVY, "rovr.batch.run", "rovr.batch.work")
     source: Annotated[Positional[Path], arg(metavar="LIST|FOLDER")]
     """List of videos (.csv, .tsv, .jsonl), with columns input, mask, output and more; or a folder of videos."""
     output: Annotated[Path, arg(aliases=["-o"], metavar="OUTDIR")]

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+from rovr.cli.signals import VIDEO
+
 
 @dataclass(frozen=True)
 class Serve:
     """Open a page where videos are repaired by looking: mark, preview, repair, compare."""
 
+    LOADS = VIDEO
     port: int | None = None
     """Port to listen on; by default the first free one from 8765."""
     no_browser: bool = False

@@ -13,6 +13,7 @@ from rovr.data.chance import generator
 from rovr.data.corrupt import FILLS, damage, iter_masks
 from rovr.data.photometric import Photometric, split_kind
 from rovr.errors import UserError
+from rovr.outputs import prepared
 from rovr.video.colour import Frame
 from rovr.video.folder import list_images
 from rovr.video.limits import MAX_PIXELS
@@ -74,7 +75,7 @@ def corrupt_video(
     Raises:
         UserError: an input that cannot be read, an output that cannot be written, or options that do not fit.
     """
-    out, mask_out = Path(out), Path(mask_out)
+    out, mask_out = Path(prepared(out)), Path(prepared(mask_out))
     _check_apart(out, mask_out)
     if fill not in FILLS:
         raise UserError(f"no fill is called '{fill}'; choose from {', '.join(FILLS)}")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rovr.errors import UserError
+from rovr.outputs import prepared
 from rovr.video.colour import Frame
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.mask_sink import mask_frame, open_mask_sink
@@ -124,7 +125,8 @@ def write_masks(
         raise UserError(f"--dilate {place.dilate}: the holes can only be widened; give 0 or more.")
     with ExitStack() as stack:
         source = stack.enter_context(open_source(place.video, rate=place.rate, max_pixels=place.max_pixels))
-        sink = open_mask_sink(place.out, source.info, overwrite=place.overwrite)
+        out = prepared(place.out)
+        sink = open_mask_sink(out, source.info, overwrite=place.overwrite)
         stack.callback(sink.abort)
         frames = masked = 0
         share = 0.0
@@ -141,7 +143,7 @@ def write_masks(
                 raise UserError(least)
             sink.commit()
         except OSError as error:
-            raise full_disk(error, Path(place.out)) or error from error
+            raise full_disk(error, Path(out)) or error from error
     return Written(frames, masked, share / max(frames, 1))
 
 

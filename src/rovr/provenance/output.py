@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rovr.errors import UserError
+from rovr.outputs import prepared
 from rovr.provenance.file import TraceWriter
 from rovr.provenance.picture import tinted, with_legend
 from rovr.provenance.tally import Tally
@@ -40,10 +41,11 @@ class ProvenanceOutput:
         path = Path(path)
         if path.suffix.lower() != SUFFIX:
             raise UserError(f"Provenance is written as {SUFFIX}; call it {path.with_suffix(SUFFIX)}, say.")
+        path, picture = Path(prepared(path)), prepared(picture_path(path))
         self.info, self.frames, self.tally = info, 0, Tally()
         self.pending = PendingOutput(path, False, overwrite, [info.path, *inputs])
         try:
-            self.video = open_sink(picture_path(path), info, _silent, overwrite=overwrite, inputs=inputs)
+            self.video = open_sink(picture, info, _silent, overwrite=overwrite, inputs=inputs)
         except BaseException:
             self.pending.discard()
             raise

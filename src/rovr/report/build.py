@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib
 
 from rovr.errors import UserError
+from rovr.outputs import prepared
 from rovr.report.curves import read_logs
 from rovr.report.focus import choose, shown
 from rovr.report.glossary import facts, measured, words
@@ -34,7 +35,7 @@ def build_report(options: ReportOptions, say: Callable[[str], None]) -> Path:
     # Marks are given out over all methods, so that a report of a few shows them as the whole one does.
     palette = Palette(every.names, {method.chooser: method.name for method in reversed(every.methods)})
     given = [Path(item.partition("=")[2]) for group in (*options.curves, *options.agents) for item in group]
-    folder = ReportFolder(options.output, True, options.overwrite, [*options.evaluations, *given])
+    folder = ReportFolder(Path(prepared(options.output)), True, options.overwrite, [*options.evaluations, *given])
     try:
         with matplotlib.rc_context(SETTINGS):
             job = Job(evaluation, focus, palette, curves, agents, options, folder.partial, LIMIT, holes)

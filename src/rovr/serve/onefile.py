@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rovr.outputs import prepared
 from rovr.report.place import MARK, ReportFolder
 from rovr.serve.pictures import clear_png, jpeg, smaller
 from rovr.summary import Summary
@@ -40,7 +41,7 @@ class RepairReport:
     """
 
     def __init__(self, folder: Path, overwrite: bool) -> None:
-        self.place = ReportFolder(folder, True, overwrite)
+        self.place = ReportFolder(Path(prepared(folder)), True, overwrite)
         self.edits: list[Edit] = []
         self.doubts: dict[int, bytes] = {}
         self.levels: list[float] = []

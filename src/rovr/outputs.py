@@ -1,0 +1,39 @@
+"""Where an output goes, settled before anything is begun: links followed, and what killed runs left there removed."""
+
+import contextlib
+from pathlib import Path
+
+from rovr.errors import UserError
+from rovr.video.outfile import sweep
+
+
+def followed(path: str | Path) -> str:
+    """The place that an output means: where a link points to, there or not yet; any other path as it is.
+
+    Args:
+        path: as given by the user; a slash at its end stays there.
+
+    Raises:
+        UserError: ``-``, a link that leads nowhere, or one to a name of another kind.
+    """
+    text, link = str(path), Path(path)
+    if text == "-":
+        raise UserError("Nothing is written to stdout; give the output a name, such as out.mp4.")
+    if not link.is_symlink():
+        return text
+    try:
+        target = link.resolve()
+    except (OSError, RuntimeError):
+        raise UserError(f"The output {link} is a link that leads in a circle; give another name.") from None
+    if target.suffix.lower() != link.suffix.lower():
+        raise UserError(f"The output {link} is a link to {target}, a name of another kind; give that name itself.")
+    return f"{target}{text[len(text.rstrip('/')) :]}"
+
+
+def prepared(path: str | Path) -> str:
+    """As :func:`followed`, and half-written files that dead processes left of that output are removed."""
+    place = followed(path)
+    # Whatever is wrong with the folder is said by whoever writes into it.
+    with contextlib.suppress(OSError):
+        sweep(Path(place))
+    return place
