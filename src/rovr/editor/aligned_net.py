@@ -71,12 +71,12 @@ class AlignNet(nn.Module):
         seen, known = self._look(F.avg_pool2d(full, 2), flow, origin / 2)
         witnesses = (x.unflatten(0, (batch, count)) for x in (seen + 0.5, known, error))
         gain = fold(gains(small[:, :3] + 0.5, small[:, 3:], *witnesses))
-        full = torch.cat([full[:, :3] * gain, full[:, 3:]], 1)
-        seen = ((seen + 0.5) * gain - 0.5) * (known > 1e-3)
+        seen = _brightened(seen, gain, known)
         consensus = self._consensus(small, seen, known, score, count)
         flow, score = self._refine(small, consensus, seen, known, flow, score, count)
 
         seen, known = self._look(full, double(flow), origin)
+        seen = _brightened(seen, gain, known)
         image, weights, residual = self._fuse(views, seen, known, score)
         sure = F.interpolate(1 / (1 + SHAKY * error), scale_factor=2.0)
         found = (weights[:, :count] * (known * sure).unflatten(0, (batch, count))).sum(1)
@@ -121,7 +121,10 @@ class AlignNet(nn.Module):
             attention = merge(scale).unflatten(0, (-1, count)).softmax(1)
             merged.append((attention * scale.unflatten(0, (-1, count))).sum(1))
         decoded = self.fuse.decode(merged)
-        vote = self.vote(torch.cat([decoded.repeat_interleave(count, 0), scales[0]], 1)).float()
+        # One convolution of both side by side, without laying them there: half of them is the same for all contexts.
+        shared, own = self.vote.weight.chunk(2, 1)
+        vote = F.conv2d(scales[0], own, self.vote.bias, padding=1).unflatten(0, (-1, count))
+        vote = (vote + F.conv2d(decoded, shared, padding=1)[:, None]).flatten(0, 1).float()
         vote = F.pixel_shuffle(vote, 2) + F.interpolate(score, scale_factor=2.0, mode="bilinear", align_corners=False)
         rest = F.pixel_shuffle(self.rest(decoded).float(), 2)
         vote = (vote + torch.log(known + 1e-4)).unflatten(0, (-1, count))
@@ -130,6 +133,11 @@ class AlignNet(nn.Module):
         residual = rest[:, 1:]
         image = torch.lerp(views.base, (weights * choices).sum(1) + residual, views.mask)
         return image, weights, residual
+
+
+def _brightened(seen: Tensor, gain: Tensor, known: Tensor) -> Tensor:
+    """Colours centred on 0, times a gain; nothing where nothing was seen."""
+    return ((seen + 0.5) * gain - 0.5) * (known > 1e-3)
 
 
 def _plain(x: Tensor) -> Tensor:
