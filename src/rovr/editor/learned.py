@@ -19,7 +19,7 @@ from rovr.editor.views import Fusion, Views
 from rovr.editor.window import Window, even, fit, shrink, work_size
 from rovr.memory import release
 
-MARGIN = 32
+MARGIN = 16
 """Pixels of surroundings that the network sees beside the hole, at working size."""
 
 WORKS = 64
