@@ -12,6 +12,7 @@ import pytest
 
 from rovr.report import write_report
 from rovr.report.options import ReportOptions
+from rovr.report.plate import inline
 
 pytest_plugins = ["made_once"]
 
@@ -173,3 +174,9 @@ def test_a_small_page_leaves_methods_then_clips_out_and_says_so(inputs, tmp_path
     assert len(text) < 700_000
     assert any("city" in line and "--clips" in line for line in said)
     assert (tmp_path / "tiny" / "figure-2-city.svg").exists()
+
+
+def test_coordinates_are_short_and_scales_are_left_alone():
+    path = '<path d="M 1.234567 -2.0001 L 3.5 4"/>'
+    drawing = f'<svg width="72pt" height="72pt"><g transform="scale(0.015625)">{path}</g></svg>'
+    assert 'scale(0.015625)"><path d="M 1.23 -2 L 3.5 4"/>' in inline(drawing, "x", "a drawing")

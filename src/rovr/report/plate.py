@@ -21,6 +21,9 @@ NOTHING = {"Date": None, "Creator": None, "Format": None, "Type": None}
 PIXELS = 4 / 3
 """Of a browser in a point of print."""
 
+PATH, LONG = re.compile(r' d="([^"]+)"'), re.compile(r"-?\d+\.\d{3,}")
+"""Outlines in a drawing, and coordinates in them with more decimals than are needed."""
+
 PICTURE = re.compile(r"data:image/png;base64,\s*([A-Za-z0-9+/=\s]+)")
 
 
@@ -78,6 +81,7 @@ def inline(svg: str, name: str, alt: str) -> str:
     used = set(re.findall(r'(?:url\(|href=")#([^")]+)', svg))
     svg = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in used else "", svg)
     svg = svg.replace(' id="', f' id="{name}-').replace("url(#", f"url(#{name}-").replace('href="#', f'href="#{name}-')
+    svg = PATH.sub(lambda match: f' d="{LONG.sub(_rounded, match[1])}"', svg)
     svg = PICTURE.sub(lambda match: _smaller(match[1]), svg)
     # Without its paper, the shadows of what can be scrolled show through.
     svg = svg.replace(f"fill: {PAPER}", "fill: none", 1)
@@ -90,6 +94,11 @@ def inline(svg: str, name: str, alt: str) -> str:
     svg = re.sub(r'(width|height)="[\d.]+pt"', "", svg, count=2)
     wide = round(float(found[1]) * PIXELS)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(alt, quote=True)}" style="--wide: {wide}px" ', 1)
+
+
+def _rounded(number: re.Match[str]) -> str:
+    """A coordinate to a hundredth of a point, which nobody sees."""
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
 
 
 def _smaller(base: str) -> str:
