@@ -41,10 +41,12 @@ def draw(report: dict[str, Any], path: Path) -> None:
             axis.plot(
                 steps, line, color="black", linewidth=1.4, label=f"default, {len(values)} seeds" if not k else None
             )
-        for row in rows:
-            if row["damage"] == damage and row["name"] not in (DEFAULT, *learners):
-                axis.axhline(row["psnr"], color="grey", linewidth=0.9, linestyle=":")
-                axis.annotate(row["name"], (steps[0], row["psnr"]), fontsize=8, color="dimgrey", va="bottom")
+        rules = [row for row in rows if row["damage"] == damage and row["name"] not in (DEFAULT, *learners)]
+        for k, row in enumerate(rules):
+            axis.axhline(row["psnr"], color="grey", linewidth=0.9, linestyle=":")
+            # Left and right in turn, since some rules are near each other.
+            place, side = ((steps[0], "left"), (steps[-1], "right"))[k % 2]
+            axis.annotate(row["name"], (place, row["psnr"]), fontsize=8, color="dimgrey", va="bottom", ha=side)
         axis.set(title=damage, xlabel="iterations", ylabel="hole-PSNR on validation clips, dB")
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", fontsize=8, frameon=False)
