@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
+from rovr.cli.repairing import RATE_UNUSED, frame_rate
 from rovr.cli.signals import VIDEO
 
 if TYPE_CHECKING:
@@ -26,22 +27,17 @@ class _Mask:
     """Pixels to widen the holes by."""
     overwrite: bool = False
     """Replace the output if it exists."""
-    rate: float = 25.0
-    """Frames per second, where the input is a folder."""
+    rate: Annotated[float | None, arg(metavar="FPS")] = None
+    """Frames per second of a folder of frames; by default 25."""
     max_pixels: int = 1 << 26
     """Pixels that a frame may have; larger ones are refused before they are decoded."""
     quiet: bool = False
     """Print nothing but errors."""
 
     def _place(self) -> "Place":
-        from fractions import Fraction
-
-        from rovr.errors import UserError
         from rovr.masking import Place
 
-        if not 0 < self.rate <= 1000:
-            raise UserError(f"--rate {self.rate}: give frames per second between 0 and 1000.")
-        rate = Fraction(self.rate).limit_denominator(1001)
+        rate = frame_rate(self.rate)
         return Place(self.video, self.output, self.overwrite, rate, self.dilate, self.max_pixels)
 
     @contextmanager
@@ -51,6 +47,8 @@ class _Mask:
 
         with Display(self.quiet) as display:
             # What is wrong with the video is said by whoever reads it.
+            if self.rate is not None and self.video.is_file():
+                display.note(RATE_UNUSED)
             frames = count_frames(self.video, self.max_pixels) if self.video.exists() else None
             display.start(frames * passes if frames else None, "masking")
             yield display
