@@ -117,6 +117,24 @@ def test_an_object_is_followed():
     assert found.sum() == len(frames) * 29 * 29
 
 
+@pytest.mark.parametrize("across", [True, False])
+@pytest.mark.parametrize("thick", [8, 20])
+def test_a_bar_as_wide_or_as_high_as_the_picture_is_followed(across, thick):
+    rng = np.random.default_rng(0)
+    ground = cv2.GaussianBlur(rng.integers(0, 255, (96, 96), dtype=np.uint8), (0, 0), 2)
+    bar = cv2.GaussianBlur(rng.integers(0, 255, (thick, 96), dtype=np.uint8), (0, 0), 1) // 2 + 128
+    frames = np.stack([ground] * 8)
+    for k, frame in enumerate(frames):
+        frame[3 * k : 3 * k + thick] = bar
+    frames, box = (frames, (0, 0, 96, thick)) if across else (frames.transpose(0, 2, 1), (0, 0, thick, 96))
+    lost = []
+    found = np.stack(list(following(box, on_lost=lambda *at: lost.append(at))(shown(np.ascontiguousarray(frames)))))
+    assert not lost
+    found = found if across else found.transpose(0, 2, 1)
+    for k, mask in enumerate(found):
+        assert mask[3 * k + 1 : 3 * k + thick - 1].mean() > 0.9
+
+
 def test_a_lost_object_is_told_and_frames_without_it_have_no_hole():
     frames, _ = moving_object(12, vanish=7)
     lost = []
@@ -134,6 +152,7 @@ def test_a_lost_object_is_told_and_frames_without_it_have_no_hole():
         (lambda f: list(following((0, 0, 20, 20), 9)(shown(f))), "only 4 frames"),
         (lambda f: list(following((150, 0, 20, 20))(shown(f))), "sticks out"),
         (lambda f: list(following((0, 0, 4, 4))(shown(f))), "too small"),
+        (lambda f: list(following((0, 0, WIDTH, HEIGHT))(shown(f))), "whole picture"),
         (lambda f: following((0, 0, 20, 20), -1), "count from 0"),
     ],
 )

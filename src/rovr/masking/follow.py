@@ -18,6 +18,8 @@ ALIKE, CLOSE = 0.5, 15.0
 _MARGIN, _REACH = 3, 6
 # Sides in pixels at which the object is tracked: larger ones cost time and gain nothing.
 _SIDE = 64
+# Pixels beside the object that the tracker needs.
+_ROOM = 16
 # Share of the new look that goes into what is remembered of the object.
 _LEARN = 0.1
 
@@ -65,6 +67,8 @@ def _checked(box: Box, width: int, height: int) -> Box:
     x, y, w, h = box
     if x < 0 or y < 0 or x + w > width or y + h > height:
         raise UserError(f"The box {x},{y},{w},{h} sticks out of the {width}×{height} picture; move it inside.")
+    if (w, h) == (width, height):
+        raise UserError(f"The box {x},{y},{w},{h} is the whole picture, in which nothing can move; make it smaller.")
     if min(w, h) < 8:
         raise UserError(f"The box {x},{y},{w},{h} is too small to follow; give at least 8×8 pixels.")
     return box
@@ -81,12 +85,15 @@ class _Track:
     def __init__(self, image: NDArray[np.uint8], box: Box) -> None:
         self.box = box
         self._scale = min(1.0, _SIDE / max(box[2:]))
+        # The tracker compares with places beside the object, which a box as wide or high as the picture leaves none of.
+        sides = zip(box[2:], image.shape[1::-1], strict=True)
+        self._pad = _ROOM if any((side - own) * self._scale < _ROOM for own, side in sides) else 0
         # The tracker draws lots; as far as OpenCV lets it, the same video shall give the same mask.
         cv2.setRNGSeed(0)
         self._tracker: Any = cv2.TrackerMIL.create()
         small = self._small(image)
         self._size = tuple(max(4, round(side * self._scale)) for side in box[2:])
-        corner = tuple(round(at * self._scale) for at in box[:2])
+        corner = tuple(round(at * self._scale) + self._pad for at in box[:2])
         self._tracker.init(small, (*corner, *self._size))
         self._corner = (corner[0], corner[1])
         self._look = self._crop(small, self._corner, _MARGIN)
@@ -103,7 +110,8 @@ class _Track:
         if score < ALIKE and np.abs(look - self._look).mean() > CLOSE:
             return False
         self._look = (1 - _LEARN) * self._look + _LEARN * look
-        self.box = (round(self._corner[0] / self._scale), round(self._corner[1] / self._scale), *self.box[2:])
+        x, y = (round((at - self._pad) / self._scale) for at in self._corner)
+        self.box = (x, y, *self.box[2:])
         return True
 
     def _sought(self, image: NDArray[np.uint8], near: tuple[int, int]) -> tuple[float, tuple[int, int]]:
@@ -114,11 +122,14 @@ class _Track:
         return best, (near[0] + x - _REACH, near[1] + y - _REACH)
 
     def _small(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if self._scale == 1:
-            return image
-        return np.asarray(
-            cv2.resize(image, None, fx=self._scale, fy=self._scale, interpolation=cv2.INTER_AREA), np.uint8
-        )
+        if self._scale != 1:
+            image = np.asarray(
+                cv2.resize(image, None, fx=self._scale, fy=self._scale, interpolation=cv2.INTER_AREA), np.uint8
+            )
+        if self._pad:
+            by = self._pad
+            image = np.asarray(cv2.copyMakeBorder(image, by, by, by, by, cv2.BORDER_REPLICATE), np.uint8)
+        return image
 
     def _crop(self, image: NDArray[np.uint8], corner: tuple[int, int], margin: int) -> NDArray[np.float32]:
         """The object and what is around it, blurred, so that noise does not count; beyond the edge its last pixels."""
