@@ -12,8 +12,12 @@ from rovr.cli.repairing import RATE_UNUSED, frame_rate
 from rovr.cli.signals import VIDEO
 
 if TYPE_CHECKING:
+    from numpy import uint8
+    from numpy.typing import NDArray
+
     from rovr.cli.progress import Display
     from rovr.masking import Masker, Place
+    from rovr.video.masks import Box
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,21 +121,43 @@ class MaskScratches(_Mask):
 
 @dataclass(frozen=True, kw_only=True)
 class MaskFollow(_Mask):
-    """Follow an object from one box around it."""
+    """Follow an object from one box around it, or from a click on it."""
 
-    box: Annotated[str, arg(metavar="X,Y,W,H")]
+    box: Annotated[str | None, arg(metavar="X,Y,W,H")] = None
     """Rectangle around the object, in pixels of the video as it plays."""
-    start: Annotated[int, arg(name="from", metavar="FRAME")] = 0
-    """Frame that the box belongs to, counted from 0; those before it get no hole."""
+    click: Annotated[str | None, arg(metavar="X,Y[,FRAME]")] = None
+    """A place on the object, in place of the box, which is then sought around it."""
+    start: Annotated[int | None, arg(name="from", metavar="FRAME")] = None
+    """Frame that the box or the click belongs to, counted from 0; those before it get no hole. By default 0."""
 
     def run(self) -> None:
         """Do it."""
         from rovr.masking import following
+
+        with self._display() as display:
+            box, start = self._where(display)
+            self._write(display, following(box, start, self._lost(display)))
+
+    def _where(self, display: "Display") -> "tuple[Box | Callable[[NDArray[uint8]], Box], int]":
+        from rovr.errors import UserError
+        from rovr.masking.click import box_at, parse_click
         from rovr.video.masks import parse_box
 
-        box = parse_box(self.box)
-        with self._display() as display:
-            self._write(display, following(box, self.start, self._lost(display)))
+        if (self.box is None) == (self.click is None):
+            raise UserError("Give either --box around the object or --click on it.")
+        if self.box is not None:
+            return parse_box(self.box), self.start or 0
+        x, y, frame = parse_click(str(self.click))
+        if None not in (frame, self.start) and frame != self.start:
+            raise UserError(f"--click {self.click} and --from {self.start} name two frames; leave out one of them.")
+        start = next((number for number in (frame, self.start) if number is not None), 0)
+
+        def find(image: "NDArray[uint8]") -> "Box":
+            box = box_at(image, x, y)
+            display.note(f"The object in frame {start} is taken to be --box {','.join(map(str, box))}.")
+            return box
+
+        return find, start
 
     def _lost(self, display: "Display") -> Callable[[int, float], None]:
         def say(frame: int, time: float) -> None:
