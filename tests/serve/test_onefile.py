@@ -134,7 +134,7 @@ def test_a_full_disk_is_said_and_leaves_the_video(made, tmp_path, monkeypatch, c
     fast = ["--editor", "telea", "--selector", "nearest", "--device", "cpu"]
     assert main([*args, *fast, "--report", str(tmp_path / "page")]) == 2
     told = capsys.readouterr().err
-    assert "disk ran full" in told
+    assert "o.mp4 is complete, its report is not: The disk ran full" in told
     assert "page" in told
     assert [path.name for path in tmp_path.iterdir()] == ["o.mp4"]
 

@@ -52,7 +52,7 @@ class Corrupt:
         from rovr.data.corrupt_video import corrupt_video
 
         with Display(self.quiet) as display:
-            if self.rate is not None and self.video.is_file():
+            if frame_rate(self.rate) is not None and self.video.is_file():
                 display.note(RATE_UNUSED)
             started = False
 

@@ -51,7 +51,7 @@ class _Mask:
 
         with Display(self.quiet) as display:
             # What is wrong with the video is said by whoever reads it.
-            if self.rate is not None and self.video.is_file():
+            if frame_rate(self.rate) is not None and self.video.is_file():
                 display.note(RATE_UNUSED)
             frames = count_frames(self.video, self.max_pixels) if self.video.exists() else None
             display.start(frames * passes if frames else None, "masking")

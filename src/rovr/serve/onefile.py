@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rovr.errors import UserError
 from rovr.outputs import prepared, writing
 from rovr.report.place import MARK, ReportFolder
 from rovr.serve.pictures import clear_png, jpeg, smaller
@@ -93,8 +94,11 @@ class RepairReport:
         Raises:
             UserError: the disk ran full.
         """
-        with writing(self.place.path):
-            return self._finish(summary, self._pictures(summary, mask, boxes, dilate, rate))
+        try:
+            with writing(self.place.path):
+                return self._finish(summary, self._pictures(summary, mask, boxes, dilate, rate))
+        except UserError as error:
+            raise UserError(f"{summary.output} is complete, its report is not: {error}") from error
 
     def _finish(self, summary: Summary, pictures: dict[int, dict[str, str]]) -> Path:
         title = Path(summary.input).name
