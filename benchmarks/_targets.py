@@ -2,8 +2,9 @@
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,9 @@ class Corpus:
                 corpus.files[kind] = [(path.name, path.read_bytes()) for path in make(folder)]
             corpus.files["weights"] = _weights(folder)
             corpus.files["agent"] = _agent(folder)
+            corpus.files["list"] = _lists()
+            corpus.files["model"] = [_config()]
+            corpus.files |= _by_products(folder)
             corpus.files["results"], corpus.files["log"] = _results(folder)
         finally:
             os.dup2(kept, 2)
@@ -119,10 +123,59 @@ def _results(folder: Path) -> tuple[list[tuple[str, bytes]], list[tuple[str, byt
     return [("x.json", report)], [("log.csv", log.read_bytes())]
 
 
+def _lists() -> list[tuple[str, bytes]]:
+    heading, box = "input,mask,box,output,dilate,seed,crf,lossless,rate,grain,provenance", "8,8,24,20"
+    rows = [f'../good.mp4,,"{box}",out.mp4,1,3,20,no,25,yes,no', "../good.mp4,../mask.mkv,,sub/out.mkv,,,,yes,,,"]
+    lines = [{"input": "../good.mp4", "box": [box], "output": "out.mp4", "seed": 3, "lossless": False, "rate": 25.0}]
+    lines.append({"input": "../good.mp4", "box": [8, 8, 24, 20], "output": "out2.mp4", "crf": 20, "provenance": True})
+    table = "\n".join([heading, *rows, ""]).encode()
+    return [
+        ("list.csv", table),
+        ("list2.csv", table.replace(b",", b";").replace(b"8;8;24;20", b"8,8,24,20")),
+        ("list.jsonl", "\n".join(map(json.dumps, lines)).encode()),
+    ]
+
+
+def _config() -> tuple[str, bytes]:
+    chosen = {"name": "local_stride", "options": {"stride": 3}}
+    held = {"rovr": "0.1.0", "editor": {"name": "telea"}, "contexts": 2, "selector": chosen}
+    return "config.json", json.dumps(held).encode()
+
+
+def _by_products(folder: Path) -> dict[str, list[tuple[str, bytes]]]:
+    """What ROVR writes beside outputs and reads again: provenance, manifest, and the journal of a killed job."""
+    from rovr.resume import journal_folder
+
+    work = folder / "by-products"
+    (work / "in").mkdir(parents=True)
+    (work / "in" / "out.mp4").write_bytes((folder / "good.mp4").read_bytes())
+    restore_many(work / "in", work, boxes=["8,8,24,20"])()
+    restore(folder / "good.mp4", work / "p.mp4", provenance=work / "p.npz")()
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*given: Any) -> None:
+        raise Killed
+
+    from rovr import restore as main_job
+
+    kept, main_job._commit = main_job._commit, kill
+    try:
+        restore(folder / "good.mp4", work / "out.mkv", resume=True)()
+    except Killed:
+        pass
+    finally:
+        main_job._commit = kept
+    journal = [path for path in journal_folder(work / "out.mkv").iterdir() if path.suffix in (".npz", ".json")]
+    named = {"provenance": [work / "p.npz"], "manifest": [work / "manifest.jsonl"], "journal": journal}
+    return {kind: [(path.name, path.read_bytes()) for path in paths] for kind, paths in named.items()}
+
+
 # How many of all inputs are of each kind.
 _SHARES = {
-    "video": 0.52, "mask": 0.1, "picture": 0.08, "frames": 0.08, "shapes": 0.09, "weights": 0.03, "agent": 0.05,
-    "results": 0.04, "log": 0.01,
+    "video": 0.46, "mask": 0.09, "picture": 0.07, "frames": 0.07, "shapes": 0.08, "weights": 0.03, "agent": 0.05,
+    "results": 0.04, "log": 0.01, "list": 0.03, "manifest": 0.01, "provenance": 0.02, "journal": 0.02, "model": 0.02,
 }  # fmt: skip
 Job = tuple[str, Callable[[], None]]
 
@@ -135,17 +188,20 @@ def restore(video: Path, out: Path, **options: Any) -> Callable[[], None]:
     return Restore(input=video, output=str(out), lossless=out.suffix == ".mkv", **given).run
 
 
-def job(corpus: Corpus, folder: Path, chance: Chance) -> Job:
+def job(corpus: Corpus, folder: Path, chance: Chance, kinds: Collection[str] = ()) -> Job:
     """Damage a file of the corpus, write it into a folder, and say how ROVR is to be called on it.
 
-    The output is always called ``out``, with an ending or without.
+    Of some kinds alone where they are named. The output is always called ``out``, with an ending or without.
     """
-    kind = str(chance.choice(list(_SHARES), p=list(_SHARES.values())))
+    shares = np.array([share for kind, share in _SHARES.items() if not kinds or kind in kinds])
+    kind = str(chance.choice([kind for kind in _SHARES if not kinds or kind in kinds], p=shares / shares.sum()))
     files = corpus.files["picture" if kind == "frames" else kind]
     name, content = files[int(chance.integers(0, len(files)))]
     path = folder / name
     if name.endswith(".json") and chance.random() < 0.7:
         path.write_bytes(mutate_json(content, chance))
+    elif name.endswith(".jsonl") and chance.random() < 0.7:
+        path.write_bytes(b"\n".join(mutate_json(line, chance) for line in content.splitlines()))
     elif kind in ("weights", "agent"):
         path.write_bytes(_safetensors(content, chance, corpus.others))
     else:
@@ -231,7 +287,63 @@ def _report(corpus: Corpus, path: Path, folder: Path, chance: Chance) -> Callabl
     return Report(evaluations=(path,), output=folder / "out").run
 
 
+def restore_many(source: Path, out: Path, **options: Any) -> Callable[[], None]:
+    """Many videos, in this process. What is wrong with single ones stands in the manifest."""
+    from rovr.batch.run import restore_many
+    from rovr.batch.task import Tools
+    from rovr.errors import UserError
+
+    def run() -> None:
+        summary = restore_many(source, out, tools=Tools("telea", "nearest", 2, "cpu"), retries=0, **options)
+        if summary.fault == "user":
+            raise UserError("some videos failed")
+        if summary.fault:
+            raise RuntimeError(str([entry.get("reason") for entry in summary.files]))
+
+    return run
+
+
+def _many(corpus: Corpus, path: Path, folder: Path, chance: Chance) -> Callable[[], None]:
+    for name in ("good.mp4", "mask.mkv"):
+        if not (folder.parent / name).exists():
+            shutil.copy(corpus.folder / name, folder.parent)
+    return restore_many(path, folder / "many")
+
+
+def _manifest(corpus: Corpus, path: Path, folder: Path, chance: Chance) -> Callable[[], None]:
+    (folder / "many").mkdir()
+    path.rename(folder / "many" / "manifest.jsonl")
+    (folder / "in").mkdir()
+    shutil.copy(corpus.folder / "good.mp4", folder / "in" / "out.mp4")
+    return restore_many(folder / "in", folder / "many", boxes=["8,8,24,20"])
+
+
+def _provenance(corpus: Corpus, path: Path, folder: Path, chance: Chance) -> Callable[[], None]:
+    from rovr.cli.provenance import Provenance
+
+    if chance.random() < 0.3:
+        return Provenance(file=path).run
+    return Provenance(file=path, frame=int(chance.integers(0, 7)), output=folder / "out.png").run
+
+
+def _journal(corpus: Corpus, path: Path, folder: Path, chance: Chance) -> Callable[[], None]:
+    """A journal of which one file is damaged: its blocks are repaired again, or the job begins anew."""
+    from rovr.resume import journal_folder
+
+    place = journal_folder(folder / "out.mkv")
+    place.mkdir()
+    for name, content in corpus.files["journal"]:
+        (place / name).write_bytes(content)
+    path.replace(place / path.name)
+    return restore(corpus.folder / "good.mp4", folder / "out.mkv", resume=True)
+
+
+def _model(corpus: Corpus, path: Path, folder: Path, chance: Chance) -> Callable[[], None]:
+    return restore(corpus.folder / "good.mp4", folder / "out.mkv", editor=f"{folder}/", selector=None)
+
+
 _READERS = {
     "video": _video, "mask": _mask, "picture": _mask, "frames": _frames, "shapes": _drawn, "weights": _with_weights,
-    "agent": _with_agent, "results": _report, "log": _report,
+    "agent": _with_agent, "results": _report, "log": _report, "list": _many, "manifest": _manifest,
+    "provenance": _provenance, "journal": _journal, "model": _model,
 }  # fmt: skip

@@ -61,12 +61,12 @@ def judge(code: int, told: str, folder: Path) -> str:
     return "refused" if code else "done"
 
 
-def run_one(corpus: Corpus, folder: Path, seed: int, index: int) -> dict[str, Any]:
+def run_one(corpus: Corpus, folder: Path, seed: int, index: int, kinds: list[str]) -> dict[str, Any]:
     """Damage, run and judge one input."""
     from rovr.cli import answer
 
     folder.mkdir()
-    kind, run = job(corpus, folder, np.random.default_rng([seed, index]))
+    kind, run = job(corpus, folder, np.random.default_rng([seed, index]), kinds)
     reset_peak()
     before, began = peak_mb(), time.perf_counter()
     with (folder / "stderr").open("w+b") as told:
@@ -77,7 +77,7 @@ def run_one(corpus: Corpus, folder: Path, seed: int, index: int) -> dict[str, An
     return {"kind": kind, "fate": judge(code, text, folder), "seconds": spent, "mb": used, "told": text[-600:]}
 
 
-def work(corpus: Corpus, folder: Path, seed: int, memory: int, pipe: Connection) -> None:
+def work(corpus: Corpus, folder: Path, seed: int, memory: int, kinds: list[str], pipe: Connection) -> None:
     """A worker: takes numbers, gives what became of them."""
     faulthandler.enable(open(folder.with_suffix(".crash"), "w"))  # noqa: SIM115 - open until the process ends
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -85,7 +85,7 @@ def work(corpus: Corpus, folder: Path, seed: int, memory: int, pipe: Connection)
     resource.setrlimit(resource.RLIMIT_AS, (pages + 2 * memory * _MB, -1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     while (index := pipe.recv()) is not None:
-        found = run_one(corpus, folder, seed, index)
+        found = run_one(corpus, folder, seed, index, kinds)
         if found["mb"] > memory and found["fate"] not in FAULTS:
             found["fate"] = "memory"
         pipe.send(found)
@@ -103,7 +103,7 @@ class Worker:
         """Fork anew: everything is loaded already."""
         context = multiprocessing.get_context("fork")
         self.pipe, theirs = context.Pipe()
-        given = (self.corpus, self.folder, self.args.seed, self.args.memory, theirs)
+        given = (self.corpus, self.folder, self.args.seed, self.args.memory, self.args.kinds, theirs)
         self.process = context.Process(target=work, args=given, daemon=True)
         self.process.start()
         theirs.close()
@@ -198,6 +198,8 @@ def _load() -> None:
     import cv2
     import torch
 
+    import rovr.batch.run
+    import rovr.batch.work
     import rovr.data.corrupt_video
     import rovr.masking
     import rovr.report.build
@@ -221,6 +223,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--start", type=int, default=0, help="number of the first input")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", nargs="+", default=[], help="damage these alone; by default all")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--limit", type=float, default=60, help="seconds for one input")
     parser.add_argument("--memory", type=int, default=1024, help="MB that one input may take")

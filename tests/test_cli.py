@@ -158,6 +158,8 @@ def test_jobs_that_are_refused(video, hole, tmp_path, capsys):
         (["--mask", hole, "--device", "tpu"], "tpu"),
         (["--mask", hole, "--lossless"], ".mkv"),
         (["--mask", hole, "--rate", "0"], "--rate"),
+        (["--mask", hole, "--seed", "-1"], "--seed"),
+        (["--mask", hole, "--seed", str(10**23)], "--seed"),
         (["--mask", hole, "--selector", "nonsense"], "nonsense"),
         (["--mask", hole, "--editor", "nonsense"], "nonsense"),
     ]:
@@ -246,6 +248,23 @@ def test_frames_as_folder(tmp_path, hole):
 
     with open_source(tmp_path / "out.mp4") as source:
         assert float(source.info.rate) == pytest.approx(30000 / 1001, abs=0.01)
+
+
+def test_a_rate_for_a_video_is_said_to_be_left_out(video, hole, tmp_path, capsys):
+    path = video()
+    shapes = tmp_path / "s.json"
+    shapes.write_text('[{"box": [1, 1, 9, 9]}]')
+    given = ["--rate", "30", "-o", str(tmp_path / "out.mp4"), "--overwrite"]
+    restore = ["restore", str(path), "--mask", str(hole), *FAST]
+    for verb in (restore, ["mask", "draw", str(path), "--shapes", str(shapes)]):
+        assert main([*verb, *given]) == 0
+        assert "the video keeps its own" in capsys.readouterr().err
+        assert main([*verb, *given[2:]]) == 0
+        assert "keeps its own" not in capsys.readouterr().err
+    damage = ["corrupt", str(path), *given, "--mask-out", str(tmp_path / "m.mkv"), "--seed"]
+    assert main([*damage, "1"]) == 0
+    assert "the video keeps its own" in capsys.readouterr().err
+    assert main([*damage, "-1"]) == 2
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -34,10 +34,21 @@ def corpus(targets, tmp_path_factory):
         made.files[kind] = [(path.name, path.read_bytes()) for path in make(folder)]
     made.files["weights"], made.files["agent"] = targets._weights(folder), targets._agent(folder)
     made.files["results"], made.files["log"] = targets._results(folder)
+    made.files["list"], made.files["model"] = targets._lists(), [targets._config()]
+    made.files |= targets._by_products(folder)
     return made
 
 
-@pytest.mark.parametrize("kind", ["mask", "picture", "frames", "shapes", "weights", "agent", "results", "log"])
+KINDS = ["mask", "picture", "frames", "shapes", "weights", "agent", "results", "log"]
+KINDS += ["list", "manifest", "provenance", "journal", "model"]
+
+
+def test_every_kind_is_fuzzed_and_tried_here(targets):
+    assert {"video", *KINDS} == set(targets._SHARES) == set(targets._READERS)
+    assert sum(targets._SHARES.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_good_files_are_taken(targets, corpus, tmp_path, kind):
     from fuzz import judge
 

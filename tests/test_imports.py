@@ -14,7 +14,7 @@ LAYERS = (
     {"_version", "errors", "types"},
     {"_compat", "device", "files", "grain", "memory", "plugs", "pretrained"},
     {"unet", "vgg", "flow", "video"},
-    {"outputs"},
+    {"outputs", "tables"},
     {"data", "metrics", "perceptual"},
     {"editor"},
     {"mdp", "masking", "provenance"},

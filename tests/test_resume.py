@@ -228,10 +228,11 @@ def test_blocks_made_from_other_frames_are_repaired_again(path, tmp_path, truth)
     assert out.read_bytes() == truth
 
 
-def test_a_journal_without_its_job_is_begun_anew(path, tmp_path, truth):
+@pytest.mark.parametrize("held", ['{"half', "[" * 100_000], ids=["half", "deep"])
+def test_a_journal_without_its_job_is_begun_anew(path, tmp_path, truth, held):
     out = tmp_path / "out.mp4"
     repair(path, out, last=18)
-    (tmp_path / ".out.mp4.journal" / "job.json").write_text('{"half')
+    (tmp_path / ".out.mp4.journal" / "job.json").write_text(held)
     repair(path, out)
     assert repair.calls == 31
     assert out.read_bytes() == truth

@@ -90,11 +90,13 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder} holds no model: there is no {CONFIG}; Restorer.save_pretrained writes one")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise UserError(f"{path} is damaged ({error}); fetch or save the model again") from error
     parts = [config.get(name) for name in ("editor", "selector")] if isinstance(config, dict) else []
     good = parts and all(
-        part is None or (isinstance(part, dict) and isinstance(part.get("name"), str)) for part in parts
+        part is None
+        or (isinstance(part, dict) and isinstance(part.get("name"), str) and isinstance(part.get("options", {}), dict))
+        for part in parts
     )
     if not good or not any(parts) or not isinstance(config.get("contexts", 2), int):
         raise UserError(f"{path} is no configuration of a ROVR model: it names neither an editor nor a selector")
@@ -116,4 +118,11 @@ def read_selector(folder: Path, config: Mapping[str, Any], device: torch.device)
     part = config.get("selector")
     if part and "weights" in part:
         return Learned(folder / AGENT, device)
-    return part and load_selector(part["name"], **part.get("options", {}))
+    if not part:
+        return None
+    options = part.get("options", {})
+    for name, parameter in signature(SELECTORS.get(part["name"], Selector)).parameters.items():
+        # Constructors check values and take kinds for granted, which a file can get wrong.
+        if name in options and parameter.default is not None and type(options[name]) is not type(parameter.default):
+            raise UserError(f"{folder / CONFIG}: the selector's option '{name}' is not of the kind that it takes")
+    return load_selector(part["name"], **options)

@@ -1,10 +1,11 @@
 """Where an output goes, settled before anything is begun: links followed, and what killed runs left there removed."""
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from rovr.errors import UserError
-from rovr.video.outfile import sweep
+from rovr.video.outfile import full_disk, sweep
 
 
 def followed(path: str | Path) -> str:
@@ -37,3 +38,19 @@ def prepared(path: str | Path) -> str:
     with contextlib.suppress(OSError):
         sweep(Path(place))
     return place
+
+
+@contextlib.contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """While something is written: say in one line where the disk is full.
+
+    Args:
+        path: of what is written, as the user knows it.
+
+    Raises:
+        UserError: the disk ran full.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise full_disk(error, Path(path)) or error from error

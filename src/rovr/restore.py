@@ -14,16 +14,16 @@ from rovr.device import describe_device
 from rovr.editor.base import Editor
 from rovr.errors import UserError
 from rovr.grain import add_grain
-from rovr.outputs import followed, prepared
+from rovr.outputs import followed, prepared, writing
 from rovr.provenance.output import ProvenanceOutput
 from rovr.restorer import Restorer, RestoreResult
 from rovr.resume import Journal, describe_job, job_options
 from rovr.select.base import Selector
 from rovr.summary import Job, Notes, Summary
+from rovr.types import SEEDS
 from rovr.video.colour import Frame
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.masks import Box, MaskSource, length_error, open_masks
-from rovr.video.outfile import full_disk
 from rovr.video.sink import Sink, open_sink
 from rovr.video.source import Source, open_source
 
@@ -96,11 +96,15 @@ def restore_video(
     notes = Notes(on_note)
     if not 0 <= crf <= 51:
         raise UserError(f"--crf {crf}: H.264 takes 0 (best) to 51.")
+    if not 0 <= seed < SEEDS:
+        raise UserError(f"--seed {seed}: give 0 or more, below 2^63.")
     given = str(out)
     # With a journal, whoever holds it sweeps.
     out = followed(out) if resume else prepared(out)
-    with ExitStack() as stack:
+    with writing(out), ExitStack() as stack:
         source = stack.enter_context(open_source(path, notes, rate, max_pixels))
+        if rate is not None and source.info.kind != "folder":
+            notes("--rate counts for folders of frames: the video keeps its own.")
         masks = open_masks(source.info, mask, boxes, dilate, notes)
         journal = None
         if resume:
@@ -147,17 +151,11 @@ def restore_video(
             if journal is not None:
                 journal.seal(partial, summary.to_json())
 
-        try:
-            _run(source, masks, sink, restorer, summary, on_frame, record, journal, grain, watch)
-            summary.provenance = record.finish() if record else None
-            _commit(source, masks, sink, summary, notes, lossless, seal)
-            if record is not None:
-                record.commit()
-        except OSError as error:
-            told = full_disk(error, Path(out))
-            if told is None:
-                raise
-            raise told from error
+        _run(source, masks, sink, restorer, summary, on_frame, record, journal, grain, watch)
+        summary.provenance = record.finish() if record else None
+        _commit(source, masks, sink, summary, notes, lossless, seal)
+        if record is not None:
+            record.commit()
         if journal is not None:
             journal.remove()
     summary.notes = notes.all

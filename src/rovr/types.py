@@ -23,3 +23,7 @@ class Edit:
 
     frame: int
     contexts: tuple[int, ...]
+
+
+SEEDS = 1 << 63
+"""How many seeds there are, from 0: what every source of chance takes."""

@@ -1,8 +1,10 @@
 """Real videos, in this process and in others that are killed."""
 
 import contextlib
+import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,7 +17,8 @@ from conftest import moving_texture, write_video
 import rovr
 from rovr.batch.local import ProcessEngine
 from rovr.batch.run import Listener, restore_many
-from rovr.batch.task import Tools
+from rovr.batch.task import Options, Task, Tools
+from rovr.batch.work import repair_one
 from rovr.cli import main
 
 TOOLS = Tools(editor="telea", selector="nearest", device="cpu")
@@ -47,6 +50,69 @@ def manifest(folder):
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_options_of_one_are_those_of_many(folder, monkeypatch):
+    """Two of them by what they write, the others by what reaches the work."""
+    args = ["restore-many", str(folder / "in"), "-o", str(folder / "out"), "--box", BOX, "--quiet", *FAST]
+    options = ["--grain", "--provenance", "--one-scene"]
+    assert main([*args, *options, "--max-pixels", "100"]) == 2
+    assert all("100 pixels" in entry["reason"] for entry in manifest(folder)[1::2])
+    assert main([*args, *options]) == 0
+    one = ["restore", str(folder / "in" / "a.mp4"), "-o", str(folder / "a.mp4"), "--box", BOX, "--quiet", *FAST]
+    assert main([*one, "--grain", "--one-scene", "--provenance", str(folder / "a.npz")]) == 0
+    for name in ("a.mp4", "a.npz", "a.provenance.mp4"):
+        assert (folder / name).read_bytes() == (folder / "out" / name).read_bytes()
+    settings = manifest(folder)[-1]["settings"]
+    assert (settings["grain"], settings["cuts"]) == (True, False)
+    # It is done while all of it is there.
+    (folder / "out" / "b.npz").unlink()
+    (folder / "out" / "c.provenance.mp4").unlink()
+    assert main([*args, *options]) == 0
+    assert {entry["output"] for entry in manifest(folder)[-4:]} == {"b.mp4", "c.mp4"}
+    assert (folder / "out" / "b.npz").exists()
+
+
+def test_files_of_others_are_not_taken_for_provenance(folder):
+    (folder / "out").mkdir()
+    (folder / "out" / "a.npz").write_text("mine")
+    summary = rovr.restore_many(
+        folder / "in", folder / "out", boxes=[BOX], tools=TOOLS, options=Options(provenance=True)
+    )
+    assert (summary.done, summary.failed) == (2, 1)
+    assert (folder / "out" / "a.npz").read_text() == "mine"
+    assert "a.npz exists already" in summary.files[0]["reason"]
+
+
+def test_a_full_disk_is_nobody_s_passing_fault(folder):
+    """A limit on the size of files stands in for a disk that fills up."""
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for room in (0, 900, 4000):
+        (folder / "out").mkdir(exist_ok=True)
+        (folder / "out" / "manifest.jsonl").write_text("")
+        task = Task(folder / "in" / "a.mp4", folder / "out" / "a.mp4", boxes=(BOX,))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+        try:
+            outcome = repair_one(task, TOOLS.load(), False, lambda share: None)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert (outcome.fault, "disk ran full" in outcome.reason) == ("user", True), outcome
+        assert "Errno" not in outcome.reason
+        assert "a.mp4" in outcome.reason
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_full_disk_of_the_provenance_is_called_by_its_name(folder, monkeypatch):
+    def fail(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("rovr.provenance.file.TraceWriter.add", fail)
+    task = Task(folder / "in" / "a.mp4", folder / "a.mp4", boxes=(BOX,), options=Options(provenance=True))
+    outcome = repair_one(task, TOOLS.load(), False, lambda share: None)
+    assert outcome.fault == "user"
+    assert f"writing {folder / 'a.npz'}" in outcome.reason
+    assert not [name for name in names(folder) if name.startswith(("a.", ".a.partial"))]
 
 
 def test_one_bad_file_does_not_stop_the_others(folder):

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ from rovr.batch.folder import find_mask, videos_in
 from rovr.batch.plan import Common, make_plan
 from rovr.batch.task import Options
 from rovr.errors import UserError
+from rovr.video.limits import MAX_TEXT
 
 
 def touch(folder, *names):
@@ -140,20 +142,56 @@ def test_json_lines(tmp_path):
         ("l.csv", "video,mask\na.mp4,b.png\n", "line 1: there is no column 'video'"),
         ("l.csv", "mask\nb.png\n", "'input' is missing"),
         ("l.csv", "input,box\na.mp4,1,2,3,4\n", "line 2: more values than columns"),
-        ("l.csv", "input,seed\na.mp4,x\n", "line 2: seed 'x': give a number"),
+        ("l.csv", "input,seed\na.mp4,x\n", "line 2: seed 'x': give a whole number"),
         ("l.csv", "input,seed\na.mp4,1\n,2\n", "line 3: no input"),
         ("l.csv", "input,crf\na.mp4,99\n", "line 2: crf 99"),
         ("l.csv", "input,lossless\na.mp4,maybe\n", "lossless 'maybe'"),
-        ("l.csv", 'input,box\na.mp4,"1,2"\n', "line 2: --box 1,2"),
+        ("l.csv", 'input,box\na.mp4,"1,2"\n', "line 2: box 1,2"),
         ("l.csv", "input\n", "lists no videos"),
         ("l.jsonl", '{"input": "a.mp4"}\n{"inp', "line 2: give one JSON object"),
         ("l.jsonl", '{"input": "a.mp4", "hole": 1}', "no column 'hole'"),
+        ("l.csv", f"input\n{'a' * 200_000}\n", "line 1: no line of a table"),
+        ("l.csv", f"input,seed\na.mp4,{9**30}\n", "line 2: seed 4239"),
+        ("l.csv", "input,seed\na.mp4,-1\n", "line 2: seed -1"),
+        ("l.jsonl", '{"input": "a.mp4", "box": 5}', "line 1: box '5': give"),
+        ("l.jsonl", '{"input": "a.mp4", "box": [5, 6]}', "line 1: box 5: give four whole numbers"),
+        ("l.jsonl", '{"input": "a.mp4", "seed": 1e999}', "line 1: seed 'inf': give a whole number"),
+        ("l.jsonl", '{"input": "a.mp4", "dilate": 1.5}', "line 1: dilate '1.5': give a whole number"),
+        ("l.jsonl", '{"input": "a.mp4"}\n' + "[" * 100_000, "line 2: give one JSON object"),
+        ("l.jsonl", '{"input": {"a": 1}}', "line 1: input .*: give a path"),
+        ("l.jsonl", '{"input": "a\\u0000.mp4"}', "line 1: input .*: give a path"),
+        ("l.jsonl", '{"input": "a.mp4", "output": "\\ud800"}', "line 1: output .*: give a path"),
+        ("l.jsonl", json.dumps({"input": "a" * 300}), "line 1: input .*: give a path"),
         ("l.docx", "", "no list that can be read"),
     ],
 )
 def test_lists_that_cannot_be_read(tmp_path, name, text, says):
     with pytest.raises(UserError, match=says):
         plan(write(tmp_path, text, name))
+
+
+def test_boxes_of_a_list(tmp_path):
+    for box in ([1, 2, 3, 4], [[1, 2, 3, 4]], "1,2,3,4", ["1,2,3,4"]):
+        (task,) = plan(write(tmp_path, json.dumps({"input": "a.mp4", "box": box}), "list.jsonl"))
+        assert task.boxes == ("1,2,3,4",)
+
+
+def test_a_list_of_absurd_size_is_not_read(tmp_path):
+    path = write(tmp_path, "", "list.csv")
+    os.truncate(path, MAX_TEXT + 1)
+    with pytest.raises(UserError, match="bytes, more than"):
+        plan(path)
+
+
+def test_provenance_lies_beside_each_output(tmp_path):
+    text = 'input,box,output,provenance\na.mp4,"1,2,3,4",,yes\nb.mp4,"1,2,3,4",frames.d/,yes\nc.mp4,"1,2,3,4",,\n'
+    first, _, third = plan(write(tmp_path, text))
+    assert [path.name for path in first.places] == ["a.mp4", "a.npz", "a.provenance.mp4"]
+    assert third.provenance is None
+    assert third.places == (third.output,)
+    clash = 'input,box,output,provenance\na.mp4,"1,2,3,4",x.mp4,1\nb.mp4,"1,2,3,4",x.mkv,1\n'
+    with pytest.raises(UserError, match="would both be written to"):
+        plan(write(tmp_path, clash))
 
 
 def test_nothing_there(tmp_path):

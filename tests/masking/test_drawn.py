@@ -60,6 +60,13 @@ def test_csv_says_the_same_as_json(tmp_path):
     assert not masks[3][:, 19:].any()
 
 
+def test_tables_of_some_countries_have_semicolons(tmp_path):
+    comma, semicolon = "shape,frame,x,y,w,h\na,0,1,2,3,4\n", "shape;frame;x;y;w;h\na;0;1;2;3;4\n"
+    one, other = (drawn(write(tmp_path, "s.csv", text)) for text in (comma, semicolon))
+    assert one.any()
+    assert np.array_equal(one, other)
+
+
 def test_polygons_move_corner_by_corner(tmp_path):
     one, other = [[2, 2], [8, 2], [8, 8], [2, 8]], [[22, 2], [28, 2], [28, 8], [22, 8]]
     masks = drawn(write(tmp_path, "s.json", [{"keys": [{"frame": 0, "polygon": one}, {"frame": 4, "polygon": other}]}]))
@@ -90,6 +97,13 @@ def test_what_sticks_out_is_cut(tmp_path):
         ("s.json", [{"keys": [{"frame": 1, "box": [0, 0, 1, 1]}, {"box": [0, 0, 1, 1]}]}], "needs its frame"),
         ("s.json", [{"keys": [{"frame": 1, "box": [0, 0, 1, 1]}] * 2}], "must rise"),
         ("s.csv", "shape,frame,x,y,w,h\na,0,1,2,3\n", "no number"),
+        ("s.json", [{"name": "car", "fame": 3, "box": [1, 2, 3, 4]}], "shape car: there is no key 'fame'; choose from"),
+        ("s.json", [{"name": "car", "keys": [{"fame": 3, "box": [1, 2, 3, 4]}]}], "shape car: there is no key 'fame'"),
+        ("s.json", [{"keys": [{"frame": 3, "box": [1, 2, 3, 4]}], "box": [1, 2, 3, 4]}], "no key 'box'"),
+        ("s.json", {"shapes": [{"box": [1, 2, 3, 4]}], "fps": 25}, "no key 'fps'"),
+        ("s.csv", "shape,fame,x,y,w,h\na,3,1,2,3,4\n", "line 1: there is no column 'fame'"),
+        ("s.csv", "shape,frame,x,y,w,h\na,3,1,2,3,4,5\n", "line 2: more values"),
+        ("s.csv", f"shape,frame\n{'a' * 200_000},3\n", "no line of a table"),
         ("s.csv", "shape,frame,points\na,0,1 1 2 2 3 3\na,1,1 1 2 2 3 3 4 4\n", "same number of corners"),
     ],
 )

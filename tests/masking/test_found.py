@@ -8,6 +8,7 @@ from panned import HEIGHT, WIDTH, blended, pan, precision_recall, shown
 from rovr.data.corrupt import make_masks
 from rovr.errors import UserError
 from rovr.masking import finding_scratches, following, logo_in
+from rovr.masking.click import box_at, parse_click
 
 
 def make_logo():
@@ -117,12 +118,88 @@ def test_an_object_is_followed():
     assert found.sum() == len(frames) * 29 * 29
 
 
+@pytest.mark.parametrize("across", [True, False])
+@pytest.mark.parametrize(("thick", "at"), [(8, 12), (20, 12), (20, 0)])
+def test_a_bar_as_wide_or_as_high_as_the_picture_is_followed(across, thick, at):
+    rng = np.random.default_rng(0)
+    ground = cv2.GaussianBlur(rng.integers(0, 255, (96, 96), dtype=np.uint8), (0, 0), 2)
+    bar = cv2.GaussianBlur(rng.integers(0, 255, (thick, 96), dtype=np.uint8), (0, 0), 1) // 2 + 128
+    frames = np.stack([ground] * 8)
+    for k, frame in enumerate(frames):
+        frame[at + 3 * k : at + 3 * k + thick] = bar
+    frames, box = (frames, (0, at, 96, thick)) if across else (frames.transpose(0, 2, 1), (at, 0, thick, 96))
+    lost = []
+    found = np.stack(list(following(box, on_lost=lambda *at: lost.append(at))(shown(np.ascontiguousarray(frames)))))
+    assert not lost
+    found = found if across else found.transpose(0, 2, 1)
+    for k, mask in enumerate(found):
+        assert mask[at + 3 * k + 1 : at + 3 * k + thick - 1].mean() > 0.9
+
+
+@pytest.mark.parametrize(("rate", "last"), [(1.02, 1.8), (1 / 1.02, 0.55), (1.0, 1.0)])
+def test_the_box_grows_and_shrinks_with_the_object(rate, last):
+    rng = np.random.default_rng(1)
+    ground = cv2.GaussianBlur(rng.integers(0, 255, (160, 240), dtype=np.uint8), (0, 0), 3)
+    thing = cv2.GaussianBlur(rng.integers(0, 255, (240, 240), dtype=np.uint8), (0, 0), 9)
+    thing = cv2.normalize(thing, None, 0, 255, cv2.NORM_MINMAX)
+    frames, truth = [], []
+    for k in range(30):
+        side, frame = round(40 * rate**k), ground.copy()
+        x, y = 60 + k - side // 2, 80 - side // 2
+        frame[y : y + side, x : x + side] = cv2.resize(thing, (side, side), interpolation=cv2.INTER_AREA)
+        frames.append(frame)
+        truth.append((x, y, side, side))
+    lost = []
+    found = list(following(truth[0], on_lost=lambda *at: lost.append(at))(shown(np.stack(frames))))
+    assert not lost
+    for mask, (x, y, side, _) in zip(found, truth, strict=True):
+        hit = mask[y : y + side, x : x + side].sum()
+        assert hit / (mask.sum() + side * side - hit) > 0.75
+    assert np.sqrt(found[-1].sum()) / 40 == pytest.approx(last, rel=0.1)
+
+
 def test_a_lost_object_is_told_and_frames_without_it_have_no_hole():
     frames, _ = moving_object(12, vanish=7)
     lost = []
     found = list(following((22, 28, 29, 29), 2, lambda *at: lost.append(at))(shown(frames)))
     assert lost == [(7, pytest.approx(7 / 25))]
     assert [bool(mask.any()) for mask in found] == [False] * 2 + [True] * 5 + [False] * 5
+
+
+def clicked(height=120, width=200, at=(90, 60), axes=(22, 15)):
+    """A picture (H, W, 3) with an object of other colours than its ground, and the box around it."""
+    rng = np.random.default_rng(0)
+    soft = [cv2.GaussianBlur(rng.integers(0, 256, (height, width, 3), dtype=np.uint8), (0, 0), 3) for _ in range(2)]
+    ground, thing = (cv2.normalize(part, None, *span, cv2.NORM_MINMAX) for part, span in zip(soft, SPANS, strict=True))
+    mask = cv2.ellipse(np.zeros((height, width), np.uint8), (at, (2 * axes[0], 2 * axes[1]), 0), 1, -1)
+    return np.where(mask[..., None] > 0, thing, ground), cv2.boundingRect(mask)
+
+
+SPANS = ((20, 120), (130, 250))
+
+
+@pytest.mark.parametrize("place", [(90, 60), (80, 64), (99, 55)])
+def test_a_click_finds_the_box_of_an_object(place):
+    image, (x, y, w, h) = clicked()
+    left, top, width, height = box_at(image, *place)
+    assert left <= x
+    assert top <= y
+    assert left + width >= x + w
+    assert top + height >= y + h
+    assert width * height < 1.6 * w * h
+
+
+def test_where_nothing_stands_out_a_click_finds_nothing():
+    image, _ = clicked()
+    for x, y, says in ((20, 20, "nothing there stands out"), (200, 3, "outside the 200×120 picture")):
+        with pytest.raises(UserError, match=says):
+            box_at(image, x, y)
+
+
+@pytest.mark.parametrize("text", ["", "1", "1,2,3,4", "a,b", "-1,2", "1.5,2"])
+def test_clicks_that_are_none(text):
+    with pytest.raises(UserError, match="x,y,frame"):
+        parse_click(text)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +211,7 @@ def test_a_lost_object_is_told_and_frames_without_it_have_no_hole():
         (lambda f: list(following((0, 0, 20, 20), 9)(shown(f))), "only 4 frames"),
         (lambda f: list(following((150, 0, 20, 20))(shown(f))), "sticks out"),
         (lambda f: list(following((0, 0, 4, 4))(shown(f))), "too small"),
+        (lambda f: list(following((0, 0, WIDTH, HEIGHT))(shown(f))), "whole picture"),
         (lambda f: following((0, 0, 20, 20), -1), "count from 0"),
     ],
 )

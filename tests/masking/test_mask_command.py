@@ -75,6 +75,26 @@ def test_a_loss_and_a_summary_are_said(tmp_path, capsys):
     assert "8 frames, 5 with a hole" in said
 
 
+def test_a_click_is_enough_to_follow(clip, tmp_path, capsys):
+    call = ["mask", "follow", str(clip), "-o", str(tmp_path / "m.mkv"), "--overwrite"]
+    for given in (["--click", "40,30"], ["--click", "40,30,2"], ["--click", "40,30", "--from", "2"]):
+        assert main([*call, *given]) == 0
+        said = capsys.readouterr().err
+        first = 0 if len(given) == 2 and given[1].count(",") == 1 else 2
+        assert f"in frame {first} is taken to be --box" in said
+        masks = masks_of(clip, tmp_path / "m.mkv")
+        assert masks[first:, 21:43, 31:53].all()
+        assert masks.sum() < (6 - first) * 34 * 34
+        assert not masks[:first].any()
+    for wrong, says in (
+        (["--click", "40,30,2", "--from", "3"], "two frames"),
+        (["--click", "999,30"], "outside the 160×96 picture"),
+        ([], "either --box"),
+    ):
+        assert main([*call, *wrong]) == 2
+        assert says in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("verb", "more", "words"),
     [
@@ -82,6 +102,7 @@ def test_a_loss_and_a_summary_are_said(tmp_path, capsys):
         ("scratches", ["--dilate", "-1"], "0 or more"),
         ("follow", ["--box", "1,2,3"], "four whole numbers"),
         ("follow", ["--from", "6"], "only 6 frames"),
+        ("follow", ["--click", "40,30"], "either --box"),
         ("draw", ["--rate", "0"], "--rate"),
         ("draw", ["--shapes", "none.json"], "cannot be read"),
     ],

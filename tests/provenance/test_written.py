@@ -81,9 +81,10 @@ def test_no_code_is_run_from_a_file(tmp_path):
         with archive.open("0.npy", "w") as member:
             np.lib.format.write_array(member, np.array([{}], object), allow_pickle=True)
         index = {"format": "rovr-provenance", "version": 1, "slots": 4, "width": 8, "height": 6, "frames": 9}
-        archive.writestr("index.json", json.dumps({**index, "summary": {}}))
+        archive.writestr("index.json", json.dumps({**index, "summary": Tally().summary()}))
+    file = TraceFile(tmp_path / "p.npz")
     with pytest.raises(UserError, match="damaged"):
-        TraceFile(tmp_path / "p.npz").read(0)
+        file.read(0)
 
 
 def test_what_is_no_provenance_is_refused(tmp_path):
@@ -102,6 +103,22 @@ def test_what_is_no_provenance_is_refused(tmp_path):
     write(path, {4: trace(), 5: trace()})
     with pytest.raises(UserError, match="4–5"):
         TraceFile(path).read(6)
+    for wrong in ({"summary": {}}, {"summary": {**Tally().summary(), "recovered": "x"}}, {"frames": 10**12}):
+        write(path, {4: trace()}, **wrong)
+        with pytest.raises(UserError, match="damaged"):
+            TraceFile(path)
+    # Of frames beyond the end, which would be counted by their distance.
+    write(path, {4: trace(), 1: trace((12,))})
+    with pytest.raises(UserError, match="damaged"):
+        TraceFile(path).read(1)
+    # A head that no array has.
+    with zipfile.ZipFile(path) as archive:
+        index = archive.read("index.json")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("4.npy", b"\x93NUMPY\x01\x00\x04\x00{'a\n")
+        archive.writestr("index.json", index)
+    with pytest.raises(UserError, match="damaged"):
+        TraceFile(path).read(4)
     # Of a frame of another size.
     write(path, {4: trace()}, height=5)
     with pytest.raises(UserError, match="damaged"):

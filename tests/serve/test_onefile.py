@@ -1,14 +1,17 @@
 """rovr restore --report: one file that opens offline and tells what was done."""
 
+import errno
 import json
+import random
 import re
 
 import pytest
+import torch
 from conftest import moving_texture, write_video
 
 from rovr.cli import main
 from rovr.errors import UserError
-from rovr.serve.onefile import RepairReport, bundled
+from rovr.serve.onefile import HELD, MOST, RepairReport, bundled
 from rovr.types import Edit
 
 pytest_plugins = ["page_fixtures"]
@@ -95,12 +98,45 @@ def test_a_folder_in_the_way_is_said_before_the_work(made, tmp_path, capsys):
 
 def test_of_a_long_video_some_repairs_are_shown_with_whom_they_looked_at(tmp_path):
     report = RepairReport(tmp_path / "r", False)
-    report.edits = [Edit(k, (k + 7, k + 400)) for k in range(500)]
+    for k in range(500):
+        report.watch(Edit(k, (k + 7, k + 400)), torch.zeros(3, 4, 4), torch.zeros(1, 4, 4))
     kept = report._kept(1000)
     report.place.discard()
     assert len(kept) <= 72
     shown = [edit for edit in report.edits if edit.frame in kept and set(edit.contexts) <= kept]
     assert len(shown) >= 20
+
+
+@pytest.mark.parametrize("order", ["rising", "falling", "mixed"])
+def test_what_is_held_of_a_long_video_does_not_grow(tmp_path, order):
+    frames = list(range(3000))
+    {"rising": lambda: None, "falling": frames.reverse, "mixed": lambda: random.Random(0).shuffle(frames)}[order]()
+    report = RepairReport(tmp_path / "r", False)
+    most = 0
+    for k in frames:
+        report.watch(Edit(k, (max(k - 1, 0) or 2, k + 1)), torch.zeros(3, 4, 4), torch.full((1, 4, 4), k % 255))
+        most = max(most, len(report.doubts))
+    report.place.discard()
+    assert most <= HELD + 1
+    # Enough are left to choose from, all over the video, and the same ones whatever the order was.
+    assert sorted(report.doubts) == list(range(0, 3000, 16))
+    kept = report._kept(3000)
+    assert MOST // 3 <= len(kept) <= MOST
+    assert sum(frame in report.doubts for frame in kept) >= MOST // 3
+
+
+def test_a_full_disk_is_said_and_leaves_the_video(made, tmp_path, monkeypatch, capsys):
+    def fail(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("rovr.serve.onefile._page", fail)
+    args = ["restore", str(made / "in & <out>.mp4"), "--box", "9,9,9,9", "-o", str(tmp_path / "o.mp4"), "--quiet"]
+    fast = ["--editor", "telea", "--selector", "nearest", "--device", "cpu"]
+    assert main([*args, *fast, "--report", str(tmp_path / "page")]) == 2
+    told = capsys.readouterr().err
+    assert "o.mp4 is complete, its report is not: The disk ran full" in told
+    assert "page" in told
+    assert [path.name for path in tmp_path.iterdir()] == ["o.mp4"]
 
 
 def test_modules_become_one_script():

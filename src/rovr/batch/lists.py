@@ -1,23 +1,28 @@
 """Lists of videos: a table with a heading (.csv, .tsv), or a JSON object a line (.jsonl).
 
-Columns are ``input``, ``mask``, ``box``, ``output``, and the options ``dilate``, ``seed``, ``crf``, ``lossless`` and
-``rate``; only ``input`` must be there. Paths count from the list's own folder, outputs from the folder for outputs.
+Columns are ``input``, ``mask``, ``box``, ``output``, and those of :class:`rovr.batch.task.Options`; only ``input`` must
+be there. Paths count from the list's own folder, outputs from the folder for outputs.
 """
 
-import csv
 import json
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from rovr.batch.task import Options, check_options
 from rovr.errors import UserError
+from rovr.tables import check_names, read_table, read_text
 from rovr.video.masks import parse_box
 
 _TABLES, _LINES = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json")
 _OPTIONS: dict[str, Any] = {option.name: type(option.default) for option in fields(Options)}
 _COLUMNS = ("input", "mask", "box", "output", *_OPTIONS)
+_PATHS = ("input", "mask", "output")
+# Bytes: what Linux takes.
+_LONGEST, _LONGEST_NAME = 4000, 240
+_NEEDED = ("input",)
 _YES, _NO = ("1", "true", "yes"), ("0", "false", "no")
 
 
@@ -53,30 +58,12 @@ def read_list(path: Path, options: Options) -> list[Row]:
     suffix = path.suffix.lower()
     if suffix not in (*_TABLES, *_LINES):
         raise UserError(f"{path} is no list that can be read; give a .csv, .tsv or .jsonl, or a folder of videos.")
-    try:
-        # Spreadsheets put a mark before the first letter.
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as text in UTF-8; save it so.") from error
-    lines = _objects(text, path) if suffix in _LINES else _table(text, path)
+    text = read_text(path)
+    lines = _objects(text, path) if suffix in _LINES else read_table(path, text, _COLUMNS, _NEEDED)
     rows = [_row(values, path, options, number) for number, values in lines]
     if not rows:
         raise UserError(f"{path} lists no videos.")
     return rows
-
-
-def _table(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    heading = text.partition("\n")[0]
-    # Spreadsheets of some countries write semicolons.
-    delimiter = max(",;\t", key=heading.count)
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
-    _known([(name or "").strip() for name in reader.fieldnames or ()], path, 1)
-    for row in reader:
-        if None in row:
-            raise UserError(
-                f"{path}, line {reader.line_num}: more values than columns; put values with commas in quotes."
-            )
-        yield reader.line_num, {name.strip(): (value or "").strip() for name, value in row.items()}
 
 
 def _objects(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -85,35 +72,43 @@ def _objects(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             continue
         try:
             values = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             values = None
         if not isinstance(values, dict):
             raise UserError(f'{path}, line {number}: give one JSON object a line, such as {{"input": "a.mp4"}}.')
-        _known(values, path, number)
+        check_names(f"{path}, line {number}", values, _COLUMNS, "column", _NEEDED)
         yield number, {name: value for name, value in values.items() if value is not None}
 
 
-def _known(names: Iterable[str], path: Path, line: int) -> None:
-    names = list(names)
-    unknown = [name for name in names if name not in _COLUMNS]
-    if unknown:
-        raise UserError(f"{path}, line {line}: there is no column '{unknown[0]}'; choose from {', '.join(_COLUMNS)}.")
-    if "input" not in names:
-        raise UserError(f"{path}, line {line}: the column 'input' is missing.")
-
-
-def _row(values: dict[str, Any], path: Path, options: Options, number: int) -> Row:
+def _row(values: Mapping[str, Any], path: Path, options: Options, number: int) -> Row:
     given = {name: value for name, value in values.items() if value != ""}
     try:
         if "input" not in given:
             raise UserError("no input is given.")
         chosen = replace(options, **{name: _value(name, given[name]) for name in _OPTIONS if name in given})
         check_options(chosen)
-        boxes = _boxes(given.get("box", ()))
+        boxes = _boxes(given.get("box", ""))
+        video, mask, output = (_path(name, given[name]) if name in given else "" for name in _PATHS)
     except UserError as error:
         raise UserError(f"{path}, line {number}: {error}") from None
-    mask = path.parent / str(given["mask"]) if "mask" in given else None
-    return Row(path.parent / str(given["input"]), mask, boxes, str(given.get("output", "")), chosen)
+    return Row(path.parent / video, path.parent / mask if mask else None, boxes, output, chosen)
+
+
+def _path(name: str, value: Any) -> str:
+    try:
+        # What the system cannot take as a name, it refuses here and not in the middle of the work.
+        if isinstance(value, str) and "\0" not in value:
+            lengths = [len(os.fsencode(part)) for part in Path(value).parts]
+            if sum(lengths) <= _LONGEST and max(lengths, default=0) <= _LONGEST_NAME:
+                return value
+    except UnicodeEncodeError:
+        pass
+    raise UserError(f"{name} {_short(value)}: give a path.")
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return repr(text if len(text) <= 40 else f"{text[:40]}…")
 
 
 def _value(name: str, value: Any) -> Any:
@@ -121,17 +116,31 @@ def _value(name: str, value: Any) -> Any:
     if kind is bool:
         word = str(value).lower()
         if word not in (*_YES, *_NO):
-            raise UserError(f"{name} '{value}': give true or false.")
+            raise UserError(f"{name} {_short(value)}: give true or false.")
         return word in _YES
     try:
-        return kind(value)
-    except (TypeError, ValueError):
-        raise UserError(f"{name} '{value}': give a number.") from None
+        number = kind(value)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None or (kind is int and isinstance(value, float) and value != number):
+        raise UserError(f"{name} {_short(value)}: give a {'whole ' * (kind is int)}number.")
+    return number
 
 
 def _boxes(value: Any) -> tuple[str, ...]:
-    """From ``"x,y,w,h"``, several with spaces between them, or a list of such."""
-    boxes = tuple(value.split()) if isinstance(value, str) else tuple(str(box) for box in value)
+    """From ``"x,y,w,h"``, several with spaces between them, a list of such, or one of four numbers."""
+    given = value.split() if isinstance(value, str) else [value] if _is_box(value) else value
+    if not isinstance(given, list):
+        raise UserError(f'box {_short(value)}: give "x,y,w,h", or a list of such.')
+    boxes = tuple(",".join(map(str, box)) if _is_box(box) else str(box) for box in given)
     for box in boxes:
-        parse_box(box)
+        try:
+            parse_box(box)
+        except UserError as error:
+            # In a list the column has no dashes.
+            raise UserError(str(error).removeprefix("--")) from None
     return boxes
+
+
+def _is_box(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 4 and all(type(side) is int for side in value)

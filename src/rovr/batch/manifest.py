@@ -9,6 +9,7 @@ from rovr._version import __version__
 from rovr.batch.task import Outcome, Task
 from rovr.errors import UserError
 from rovr.files import Lock
+from rovr.outputs import writing
 
 NAME = "manifest.jsonl"
 
@@ -51,7 +52,7 @@ class Manifest:
             try:
                 entry = json.loads(line)
                 self.last[entry["output"]] = entry
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue
 
     def key(self, task: Task) -> str:
@@ -63,7 +64,8 @@ class Manifest:
         """The line that says that an output was made with these settings; None unless it is still there as it was."""
         entry = self.last.get(self.key(task), {})
         same = entry.get("status") == "done" and entry.get("settings") == _plain(settings)
-        return entry if same and task.output.exists() and entry.get("bytes") == weigh(task.output) else None
+        there = same and all(place.exists() for place in task.places)
+        return entry if there and entry.get("bytes") == weigh(task.output) else None
 
     def begun(self, task: Task, settings: dict[str, Any]) -> bool:
         """Whether a run that was killed had begun on the output, so that whatever is there is of its making."""
@@ -83,8 +85,9 @@ class Manifest:
 
     def _add(self, task: Task, entry: dict[str, Any]) -> dict[str, Any]:
         entry = {"output": self.key(task), "input": str(task.input), **entry}
-        self._file.write(json.dumps(entry).encode() + b"\n")
-        os.fsync(self._file.fileno())
+        with writing(self.path):
+            self._file.write(json.dumps(entry).encode() + b"\n")
+            os.fsync(self._file.fileno())
         self.last[entry["output"]] = _plain(entry)
         return entry
 

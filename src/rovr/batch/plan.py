@@ -74,12 +74,13 @@ def _name(row: Row) -> str:
 def _check_places(tasks: Sequence[Task]) -> None:
     made: dict[Path, Task] = {}
     for task in tasks:
-        other = made.setdefault(task.output.resolve(), task)
-        if other is not task:
-            raise UserError(
-                f"{other.input} and {task.input} would both be written to {task.output}; "
-                "name the outputs in a list, or give one of them another name."
-            )
+        for place in task.places:
+            other = made.setdefault(place.resolve(), task)
+            if other is not task:
+                raise UserError(
+                    f"{other.input} and {task.input} would both be written to {place}; "
+                    "name the outputs in a list, or give one of them another name."
+                )
     for task in tasks:
         for given in (task.input, task.mask):
             if given is not None and given.resolve() in made:

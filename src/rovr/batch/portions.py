@@ -18,6 +18,7 @@ import torch
 from rovr.batch.task import Outcome
 from rovr.blocks import BlockRepairer, Item, chance_of
 from rovr.errors import UserError
+from rovr.outputs import writing
 from rovr.resume import Pages, describe_job, journal_folder
 from rovr.video.colour import Frame
 from rovr.video.limits import MAX_PIXELS
@@ -115,7 +116,8 @@ def repair_portion(shot: Shot, portion: Portion, restorer: "Restorer", on_share:
         on_share: told after each repair which share is done.
     """
     try:
-        _repair(shot, portion, restorer, on_share)
+        with writing(shot.output):
+            _repair(shot, portion, restorer, on_share)
         return Outcome()
     except UserError as error:
         return Outcome("user", str(error))

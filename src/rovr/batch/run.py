@@ -187,7 +187,7 @@ def _run(
             attempts[task] += 1
             if task not in ours:
                 # Nobody's file is lost: what may be replaced was not there, or is of our own making, or was given up.
-                ours[task] = overwrite or manifest.begun(task, made[task]) or not task.output.exists()
+                ours[task] = overwrite or manifest.begun(task, made[task]) or not any(map(Path.exists, task.places))
                 if ours[task]:
                     manifest.begin(task, made[task])
             engine.start(task, ours[task])

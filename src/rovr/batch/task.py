@@ -1,11 +1,13 @@
 """One video of many, what becomes of it, and what all of them are repaired with; all of it can be sent anywhere."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rovr.errors import UserError
 from rovr.files import stamp
+from rovr.types import SEEDS
+from rovr.video.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from rovr.restorer import Restorer
@@ -24,6 +26,9 @@ class Options:
         crf: quality of H.264.
         lossless: whether FFV1 is written.
         rate: frames per second, where the input is a folder.
+        grain: whether repairs get the grain of their surroundings.
+        provenance: whether ``NAME.npz`` is written beside the output ``NAME.mp4``, with the video that shows it.
+        max_pixels: that a frame may have.
     """
 
     dilate: int = 0
@@ -31,6 +36,9 @@ class Options:
     crf: int = 18
     lossless: bool = False
     rate: float = 25.0
+    grain: bool = False
+    provenance: bool = False
+    max_pixels: int = MAX_PIXELS
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,21 @@ class Task:
     boxes: tuple[str, ...] = ()
     options: Options = field(default_factory=Options)
     wrong: str = ""
+
+    @property
+    def provenance(self) -> Path | None:
+        """Where its provenance goes, if that is asked for."""
+        name = self.output.name if not self.output.suffix else self.output.stem
+        return self.output.with_name(f"{name}.npz") if self.options.provenance else None
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Everything that is going to be written."""
+        if self.provenance is None:
+            return (self.output,)
+        from rovr.provenance.output import picture_path
+
+        return self.output, self.provenance, picture_path(self.provenance)
 
 
 @dataclass(frozen=True)
@@ -81,13 +104,15 @@ class Tools:
         contexts: frames to look at per repair; likewise.
         device: where to compute.
         weights: the editor's, by default the ones that come with it.
+        cuts: whether to look for scene cuts.
     """
 
     editor: str = "aligned"
-    selector: str | None = "agent"
-    contexts: int | None = 2
+    selector: str | None = None
+    contexts: int | None = None
     device: str = "auto"
     weights: Path | None = None
+    cuts: bool = True
 
     def load(self) -> "Restorer":
         """Load everything once, for any number of videos.
@@ -97,20 +122,20 @@ class Tools:
         """
         from rovr.restorer import Restorer
 
-        return Restorer.from_pretrained(self.editor, self.selector, self.device, self.contexts, self.weights)
+        return Restorer.from_pretrained(self.editor, self.selector, self.device, self.contexts, self.weights, self.cuts)
 
 
 def settings_of(task: Task, tools: Tools) -> dict[str, Any]:
     """Everything an output depends on, as plain values: an output made with others is not that of this task."""
-    made_with = asdict(replace(tools, device=""))
-    del made_with["device"]
+    made_with = {**asdict(task.options), **asdict(tools)}
+    # Neither where nor within which limits it is made.
+    del made_with["device"], made_with["max_pixels"]
     if tools.weights is not None:
         made_with["weights"] = stamp(tools.weights) if tools.weights.exists() else str(tools.weights)
     return {
         "input": stamp(task.input) if task.input.exists() else None,
         "mask": stamp(task.mask) if task.mask is not None and task.mask.exists() else None,
         "boxes": list(task.boxes),
-        **asdict(task.options),
         **made_with,
     }
 
@@ -125,5 +150,7 @@ def check_options(options: Options) -> None:
         raise UserError(f"crf {options.crf}: H.264 takes 0 (best) to 51.")
     if options.dilate < 0:
         raise UserError(f"dilate {options.dilate}: the holes can only be widened; give 0 or more.")
+    if not 0 <= options.seed < SEEDS:
+        raise UserError(f"seed {options.seed}: give 0 or more, below 2^63.")
     if not 0 < options.rate <= 1000:
         raise UserError(f"rate {options.rate}: give frames per second between 0 and 1000.")

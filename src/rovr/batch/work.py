@@ -13,7 +13,7 @@ import torch
 from rovr.batch.manifest import weigh
 from rovr.batch.task import Outcome, Task
 from rovr.errors import UserError
-from rovr.outputs import followed
+from rovr.outputs import followed, writing
 from rovr.restore import restore_video
 from rovr.restorer import Restorer
 from rovr.resume import BusyError, OtherJob, journal_folder
@@ -35,12 +35,14 @@ def repair_one(task: Task, restorer: Restorer, replace: bool, on_share: Callable
         on_share: told after each frame which share of the video is done, where its length is known.
     """
     try:
-        task.output.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            summary = _restore(task, restorer, replace, on_share)
-        except OtherJob:
-            shutil.rmtree(journal_folder(Path(followed(task.output))))
-            summary = _restore(task, restorer, replace, on_share)
+        # A full disk does not empty itself before the next try.
+        with writing(task.output):
+            task.output.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                summary = _restore(task, restorer, replace, on_share)
+            except OtherJob:
+                shutil.rmtree(journal_folder(Path(followed(task.output))))
+                summary = _restore(task, restorer, replace, on_share)
         return Outcome(report=_report(task.output, summary))
     except BusyError as error:
         # Perhaps a worker whose end has been noticed here, and not yet there.
@@ -77,9 +79,12 @@ def _restore(task: Task, restorer: Restorer, replace: bool, on_share: Callable[[
         seed=options.seed,
         crf=options.crf,
         lossless=options.lossless,
+        grain=options.grain,
         overwrite=replace,
         resume=True,
-        rate=Fraction(options.rate).limit_denominator(1001),
+        rate=Fraction(options.rate).limit_denominator(1001) if task.input.is_dir() else None,
+        provenance=task.provenance,
+        max_pixels=options.max_pixels,
         on_start=start,
         on_frame=step,
     )

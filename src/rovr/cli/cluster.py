@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rovr.batch.cluster import hushed
 from rovr.batch.portions import Shot
 from rovr.batch.share_out import Sharing, share_out
-from rovr.batch.task import Tools
+from rovr.cli.repairing import check_workers
 from rovr.errors import UserError
 from rovr.outputs import followed
 from rovr.restorer import Restorer
@@ -33,9 +33,7 @@ class Cluster:
     """
 
     def __init__(self, verb: "Restore", address: str, display: "Display") -> None:
-        for name, number in (("workers", verb.workers), ("worker-cores", verb.worker_cores)):
-            if number is not None and number < 1:
-                raise UserError(f"--{name} {number}: give at least 1.")
+        check_workers(verb.workers, verb.worker_cores)
         if verb.one_scene:
             raise UserError(
                 "A video is shared out scene by scene, and --one-scene leaves one; leave out one of the two."
@@ -43,7 +41,7 @@ class Cluster:
         self.verb = verb
         self.address = address
         self.display = display
-        self.tools = Tools(verb.editor, verb.selector, verb.contexts, verb.device, verb.weights)
+        self.tools = verb.tools()
         self.restorer: Restorer = self.tools.load()
 
     def share_out(self) -> None:

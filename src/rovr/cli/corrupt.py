@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from rovr.cli.repairing import RATE_UNUSED, frame_rate
+
 
 @dataclass(frozen=True)
 class Corrupt:
@@ -37,8 +39,8 @@ class Corrupt:
     """Write the damaged video as FFV1 (.mkv)."""
     overwrite: bool = False
     """Replace outputs that exist."""
-    rate: float = 25.0
-    """Frames per second, where the input is a folder."""
+    rate: Annotated[float | None, arg(metavar="FPS")] = None
+    """Frames per second of a folder of frames; by default 25."""
     max_pixels: int = 1 << 26
     """Pixels that a frame may have; larger ones are refused before they are decoded."""
     quiet: bool = False
@@ -46,12 +48,12 @@ class Corrupt:
 
     def run(self) -> None:
         """Do it."""
-        from fractions import Fraction
-
         from rovr.cli.progress import Display
         from rovr.data.corrupt_video import corrupt_video
 
         with Display(self.quiet) as display:
+            if frame_rate(self.rate) is not None and self.video.is_file():
+                display.note(RATE_UNUSED)
             started = False
 
             def on_frame(done: int, total: int) -> None:
@@ -75,7 +77,7 @@ class Corrupt:
                 crf=self.crf,
                 lossless=self.lossless,
                 overwrite=self.overwrite,
-                rate=Fraction(self.rate).limit_denominator(1001),
+                rate=frame_rate(self.rate),
                 max_pixels=self.max_pixels,
                 say=display.note,
                 on_frame=on_frame,

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
+from rovr.cli.repairing import RATE_UNUSED, frame_rate
 from rovr.cli.signals import VIDEO
 
 if TYPE_CHECKING:
+    from numpy import uint8
+    from numpy.typing import NDArray
+
     from rovr.cli.progress import Display
     from rovr.masking import Masker, Place
+    from rovr.video.masks import Box
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,22 +31,17 @@ class _Mask:
     """Pixels to widen the holes by."""
     overwrite: bool = False
     """Replace the output if it exists."""
-    rate: float = 25.0
-    """Frames per second, where the input is a folder."""
+    rate: Annotated[float | None, arg(metavar="FPS")] = None
+    """Frames per second of a folder of frames; by default 25."""
     max_pixels: int = 1 << 26
     """Pixels that a frame may have; larger ones are refused before they are decoded."""
     quiet: bool = False
     """Print nothing but errors."""
 
     def _place(self) -> "Place":
-        from fractions import Fraction
-
-        from rovr.errors import UserError
         from rovr.masking import Place
 
-        if not 0 < self.rate <= 1000:
-            raise UserError(f"--rate {self.rate}: give frames per second between 0 and 1000.")
-        rate = Fraction(self.rate).limit_denominator(1001)
+        rate = frame_rate(self.rate)
         return Place(self.video, self.output, self.overwrite, rate, self.dilate, self.max_pixels)
 
     @contextmanager
@@ -51,6 +51,8 @@ class _Mask:
 
         with Display(self.quiet) as display:
             # What is wrong with the video is said by whoever reads it.
+            if frame_rate(self.rate) is not None and self.video.is_file():
+                display.note(RATE_UNUSED)
             frames = count_frames(self.video, self.max_pixels) if self.video.exists() else None
             display.start(frames * passes if frames else None, "masking")
             yield display
@@ -119,21 +121,43 @@ class MaskScratches(_Mask):
 
 @dataclass(frozen=True, kw_only=True)
 class MaskFollow(_Mask):
-    """Follow an object from one box around it."""
+    """Follow an object from one box around it, or from a click on it."""
 
-    box: Annotated[str, arg(metavar="X,Y,W,H")]
+    box: Annotated[str | None, arg(metavar="X,Y,W,H")] = None
     """Rectangle around the object, in pixels of the video as it plays."""
-    start: Annotated[int, arg(name="from", metavar="FRAME")] = 0
-    """Frame that the box belongs to, counted from 0; those before it get no hole."""
+    click: Annotated[str | None, arg(metavar="X,Y[,FRAME]")] = None
+    """A place on the object, in place of the box, which is then sought around it."""
+    start: Annotated[int | None, arg(name="from", metavar="FRAME")] = None
+    """Frame that the box or the click belongs to, counted from 0; those before it get no hole. By default 0."""
 
     def run(self) -> None:
         """Do it."""
         from rovr.masking import following
+
+        with self._display() as display:
+            box, start = self._where(display)
+            self._write(display, following(box, start, self._lost(display)))
+
+    def _where(self, display: "Display") -> "tuple[Box | Callable[[NDArray[uint8]], Box], int]":
+        from rovr.errors import UserError
+        from rovr.masking.click import box_at, parse_click
         from rovr.video.masks import parse_box
 
-        box = parse_box(self.box)
-        with self._display() as display:
-            self._write(display, following(box, self.start, self._lost(display)))
+        if (self.box is None) == (self.click is None):
+            raise UserError("Give either --box around the object or --click on it.")
+        if self.box is not None:
+            return parse_box(self.box), self.start or 0
+        x, y, frame = parse_click(str(self.click))
+        if None not in (frame, self.start) and frame != self.start:
+            raise UserError(f"--click {self.click} and --from {self.start} name two frames; leave out one of them.")
+        start = next((number for number in (frame, self.start) if number is not None), 0)
+
+        def find(image: "NDArray[uint8]") -> "Box":
+            box = box_at(image, x, y)
+            display.note(f"The object in frame {start} is taken to be --box {','.join(map(str, box))}.")
+            return box
+
+        return find, start
 
     def _lost(self, display: "Display") -> Callable[[int, float], None]:
         def say(frame: int, time: float) -> None:

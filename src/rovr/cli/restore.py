@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from rovr.cli.repairing import Repairing, frame_rate
 from rovr.cli.signals import HEAVY
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Restore:
+class Restore(Repairing):
     """Repair the holes of a video: whatever is white in the mask is filled from other frames."""
 
     LOADS = (*HEAVY, "rovr.restore")
@@ -29,28 +30,6 @@ class Restore:
     """Video, folder of pictures, or one picture for all frames; white (above 127) = missing."""
     box: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="X,Y,W,H")] = ()
     """Rectangle missing in every frame, in pixels of the video as it plays; may be given several times."""
-    dilate: int = 0
-    """Pixels to widen the holes by; 2 removes colour fringes around objects."""
-    selector: str | None = None
-    """How the frames to look at are chosen; by default the model's own way, or agent."""
-    editor: str = "aligned"
-    """What repairs a frame: a name, a model's folder (./…), or owner/name on the Hugging Face Hub."""
-    weights: Annotated[Path | None, arg(metavar="PATH")] = None
-    """Weights of the editor, in place of those that come with it."""
-    one_scene: bool = False
-    """Do not look for scene cuts, which otherwise no repair looks across."""
-    contexts: int | None = None
-    """Frames to look at per repair; by default as many as the model says, or 2."""
-    device: str = "auto"
-    """Where to compute: auto, cpu, cuda or mps."""
-    seed: int = 0
-    """Seed of selectors that sample."""
-    crf: int = 18
-    """Quality of H.264, 0 (best) to 51."""
-    lossless: bool = False
-    """Write FFV1 (.mkv) with every sample outside the holes exactly as it was."""
-    grain: bool = False
-    """Give repairs the grain of their surroundings, so that they do not show; costs decibels."""
     overwrite: bool = False
     """Replace the output if it exists."""
     resume: bool = False
@@ -59,31 +38,18 @@ class Restore:
     """Share the scenes out to a Ray cluster: auto, local, or host:port of its head. Implies --resume."""
     workers: int | None = None
     """Workers on the cluster, by default as many as it has room for."""
-    worker_cores: int = 1
-    """Cores of each worker on the cluster."""
-    rate: float = 25.0
-    """Frames per second, where the input is a folder."""
     provenance: Annotated[Path | None, arg(metavar="NAME.npz")] = None
     """Write whom each repaired pixel comes from, and NAME.provenance.mp4 to show it."""
-    max_pixels: int = 1 << 26
-    """Pixels that a frame may have; larger ones are refused before they are decoded."""
     report: Annotated[Path | None, arg(metavar="DIR")] = None
     """Folder for a page that shows what was done, offline in one file."""
-    quiet: bool = False
-    """Print nothing but errors."""
-    json: bool = False
-    """Print a summary as JSON on stdout."""
 
     def run(self) -> None:
         """Do it."""
         from contextlib import ExitStack
-        from fractions import Fraction
 
         from rovr.cli.progress import Display
-        from rovr.errors import UserError
 
-        if not 0 < self.rate <= 1000:
-            raise UserError(f"--rate {self.rate}: give frames per second between 0 and 1000.")
+        rate = frame_rate(self.rate)
         with Display(self.quiet) as display, self._kept(display), ExitStack() as stack:
             from rovr.restore import restore_video
             from rovr.summary import Job
@@ -121,8 +87,7 @@ class Restore:
                 grain=self.grain,
                 overwrite=self.overwrite,
                 resume=self.resume or self.ray is not None,
-                # 29.97 and its like mean 30000/1001.
-                rate=Fraction(self.rate).limit_denominator(1001),
+                rate=rate,
                 provenance=self.provenance,
                 max_pixels=self.max_pixels,
                 on_start=start,
@@ -131,7 +96,6 @@ class Restore:
                 watch=report.watch if report else None,
             )
             if report is not None:
-                rate = Fraction(self.rate).limit_denominator(1001)
                 page = report.finish(summary, self.mask, self.box, self.dilate, rate)
                 display.line(f"{page}: what was done, to look at")
         if self.json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from rovr.cli.repairing import Repairing, check_workers, frame_rate
 from rovr.cli.signals import HEAVY
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RestoreMany:
+class RestoreMany(Repairing):
     """Repair many videos: those of a list or a folder. The same command again goes on where it was interrupted."""
 
     LOADS = (*HEAVY, "rovr.batch.run", "rovr.batch.work")
@@ -32,36 +33,12 @@ class RestoreMany:
     """Processes side by side, by default 1; each loads the editor, and they share the processor's threads."""
     ray: Annotated[str | None, arg(metavar="ADDRESS")] = None
     """Work on a Ray cluster: auto, local, or host:port of its head. Then as many workers as it has room for."""
-    worker_cores: int = 1
-    """Cores of each worker on the cluster."""
     retries: int = 2
     """How often to try a video again after a fault that may pass, such as a killed process."""
-    dilate: int = 0
-    """Pixels to widen the holes by."""
-    selector: str = "agent"
-    """How the frames to look at are chosen."""
-    editor: str = "aligned"
-    """What repairs a frame."""
-    weights: Annotated[Path | None, arg(metavar="PATH")] = None
-    """Weights of the editor, in place of those that come with it."""
-    contexts: int = 2
-    """Frames to look at per repair."""
-    device: str = "auto"
-    """Where to compute: auto, cpu, cuda or mps."""
-    seed: int = 0
-    """Seed of selectors that sample."""
-    crf: int = 18
-    """Quality of H.264, 0 (best) to 51."""
-    lossless: bool = False
-    """Write FFV1 (.mkv) with every sample outside the holes exactly as it was."""
     overwrite: bool = False
     """Replace outputs that exist; those that earlier runs have finished with the same settings stay."""
-    rate: float = 25.0
-    """Frames per second, where an input is a folder."""
-    quiet: bool = False
-    """Print nothing but errors."""
-    json: bool = False
-    """Print a summary as JSON on stdout."""
+    provenance: bool = False
+    """Write whom each repaired pixel comes from, as NAME.npz and NAME.provenance.mp4 beside each output."""
 
     def run(self) -> None:
         """Do it."""
@@ -69,14 +46,12 @@ class RestoreMany:
 
         from rovr.batch.cluster import hushed
         from rovr.batch.run import restore_many
-        from rovr.batch.task import Options, Tools
+        from rovr.batch.task import Options
         from rovr.cli.batch_display import BatchDisplay
         from rovr.cli.progress import Display
-        from rovr.errors import UserError
 
-        for name, number in (("workers", self.workers), ("worker-cores", self.worker_cores)):
-            if number is not None and number < 1:
-                raise UserError(f"--{name} {number}: give at least 1.")
+        check_workers(self.workers, self.worker_cores)
+        frame_rate(self.rate)
         with Display(self.quiet) as display, nullcontext() if self.ray is None else hushed():
             try:
                 summary = restore_many(
@@ -84,8 +59,17 @@ class RestoreMany:
                     self.output,
                     mask=self.mask,
                     boxes=self.box,
-                    options=Options(self.dilate, self.seed, self.crf, self.lossless, self.rate),
-                    tools=Tools(self.editor, self.selector, self.contexts, self.device, self.weights),
+                    options=Options(
+                        dilate=self.dilate,
+                        seed=self.seed,
+                        crf=self.crf,
+                        lossless=self.lossless,
+                        rate=25.0 if self.rate is None else self.rate,
+                        grain=self.grain,
+                        provenance=self.provenance,
+                        max_pixels=self.max_pixels,
+                    ),
+                    tools=self.tools(),
                     workers=self.workers or int(self.ray is None),
                     ray=self.ray,
                     cores=self.worker_cores,

@@ -13,12 +13,12 @@ from rovr.data.chance import generator
 from rovr.data.corrupt import FILLS, damage, iter_masks
 from rovr.data.photometric import Photometric, split_kind
 from rovr.errors import UserError
-from rovr.outputs import prepared
+from rovr.outputs import prepared, writing
+from rovr.types import SEEDS
 from rovr.video.colour import Frame
 from rovr.video.folder import list_images
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.mask_sink import mask_frame, open_mask_sink
-from rovr.video.outfile import full_disk
 from rovr.video.sink import open_sink
 from rovr.video.source import Say, Source, count_decoded, open_source
 
@@ -79,9 +79,11 @@ def corrupt_video(
     _check_apart(out, mask_out)
     if fill not in FILLS:
         raise UserError(f"no fill is called '{fill}'; choose from {', '.join(FILLS)}")
+    if not 0 <= seed < SEEDS:
+        raise UserError(f"--seed {seed}: give 0 or more, below 2^63.")
     given = {"size": size, "speed": speed, "shapes": shapes, "count": count}
     options = {name: value for name, value in given.items() if value is not None}
-    with ExitStack() as stack:
+    with writing(out), ExitStack() as stack:
         source: Source = stack.enter_context(open_source(video, say, rate, max_pixels))
         info = source.info
         width, height = info.shown_size
@@ -96,21 +98,18 @@ def corrupt_video(
         mask_sink = open_mask_sink(mask_out, info, overwrite=overwrite)
         stack.callback(mask_sink.abort)
         chance = generator(seed)
-        try:
-            for done, (frame, mask) in enumerate(zip(source, masks, strict=True), start=1):
-                if weak is not None:
-                    frame = _weakened(frame, weak, done - 1)
-                damaged_sink.write(_damaged(frame, info.orientation.to_stored(mask), fill, chance))
-                mask_sink.write(mask_frame(mask, frame.native))
-                on_frame(done, total)
-            # Both are complete on disk before either appears.
-            for sink in (damaged_sink, mask_sink):
-                sink.finish()
-                sink.release()
-            for sink in (damaged_sink, mask_sink):
-                sink.pending.commit()
-        except OSError as error:
-            raise full_disk(error, out) or error from error
+        for done, (frame, mask) in enumerate(zip(source, masks, strict=True), start=1):
+            if weak is not None:
+                frame = _weakened(frame, weak, done - 1)
+            damaged_sink.write(_damaged(frame, info.orientation.to_stored(mask), fill, chance))
+            mask_sink.write(mask_frame(mask, frame.native))
+            on_frame(done, total)
+        # Both are complete on disk before either appears.
+        for sink in (damaged_sink, mask_sink):
+            sink.finish()
+            sink.release()
+        for sink in (damaged_sink, mask_sink):
+            sink.pending.commit()
     return total
 
 

@@ -1,6 +1,5 @@
 """Boxes and polygons over time, read from JSON or CSV; docs/masks.md describes both formats."""
 
-import csv
 import json
 import math
 from dataclasses import dataclass
@@ -12,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rovr.errors import UserError
-from rovr.video.limits import MAX_TEXT, check_bytes
+from rovr.tables import check_names, read_table, read_text
 
 FloatArray = NDArray[np.float64]
+_KEY = ("frame", "time", "box", "polygon")
+_COLUMNS = ("shape", "frame", "time", *"xywh", "points")
 # Sixteenths of a pixel, as OpenCV's fixed point has them.
 _SHIFT = 4
 # Seconds by which a time stamp may miss a key and still be at it.
@@ -72,11 +73,7 @@ def read_shapes(path: str | Path) -> list[Shape]:
     path = Path(path)
     if path.suffix.lower() not in (".json", ".csv"):
         raise UserError(f"{path}: shapes are read from .json or .csv; give one of these.")
-    check_bytes(path, MAX_TEXT)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read ({getattr(error, 'strerror', 'not UTF-8')}); check the path.") from None
+    text = read_text(path)
     entries = _from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(path, text)
     if not entries:
         raise UserError(f"{path} holds no shapes; docs/masks.md shows what one looks like.")
@@ -93,23 +90,27 @@ def _from_json(path: Path, text: str) -> list[Entry]:
         raise UserError(f"{path} is no JSON: {error.msg} in line {error.lineno}.") from None
     except (RecursionError, ValueError):
         raise UserError(f"{path} nests too deeply or holds an endless number; write it plainly.") from None
+    if isinstance(held, dict):
+        check_names(str(path), held, ("shapes",), "key")
     shapes = held.get("shapes") if isinstance(held, dict) else held
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
         raise UserError(f'{path}: give {{"shapes": […]}}, a list of objects.')
     entries = []
     for number, shape in enumerate(shapes, start=1):
-        keys = shape.get("keys", [shape])
+        where = f"{path}, shape {shape.get('name', number)}"
+        check_names(where, shape, ("name", "keys") if "keys" in shape else ("name", *_KEY, "keys"), "key")
+        keys = shape.get("keys", [{name: value for name, value in shape.items() if name != "name"}])
         if not isinstance(keys, list) or not keys or not all(isinstance(key, dict) for key in keys):
-            raise UserError(f"{path}, shape {shape.get('name', number)}: 'keys' must be a list of objects.")
+            raise UserError(f"{where}: 'keys' must be a list of objects.")
+        for key in keys:
+            check_names(where, key, _KEY, "key")
         entries.append((str(shape.get("name", number)), keys))
     return entries
 
 
 def _from_csv(path: Path, text: str) -> list[Entry]:
     entries: dict[str, list[dict[str, Any]]] = {}
-    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
-    for row in reader:
-        given = {name: value.strip() for name, value in row.items() if isinstance(value, str) and value.strip()}
+    for _, given in read_table(path, text, _COLUMNS):
         key: dict[str, Any] = {unit: given[unit] for unit in ("frame", "time") if unit in given}
         if "points" in given:
             key["polygon"] = given["points"].replace(";", " ").split()

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rovr.errors import UserError
-from rovr.outputs import prepared
+from rovr.outputs import prepared, writing
 from rovr.video.colour import Frame
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.mask_sink import mask_frame, open_mask_sink
-from rovr.video.outfile import full_disk
 from rovr.video.source import Source, VideoInfo, open_source
 
 Mask = NDArray[np.bool_]
@@ -123,27 +122,24 @@ def write_masks(
     """
     if place.dilate < 0:
         raise UserError(f"--dilate {place.dilate}: the holes can only be widened; give 0 or more.")
-    with ExitStack() as stack:
+    out = prepared(place.out)
+    with writing(out), ExitStack() as stack:
         source = stack.enter_context(open_source(place.video, rate=place.rate, max_pixels=place.max_pixels))
-        out = prepared(place.out)
         sink = open_mask_sink(out, source.info, overwrite=place.overwrite)
         stack.callback(sink.abort)
         frames = masked = 0
         share = 0.0
         natives: deque[object] = deque()
-        try:
-            for mask in masker(_noted(source, natives)):
-                mask = widened(mask, place.dilate)
-                sink.write(mask_frame(mask, natives.popleft()))
-                frames, masked, share = frames + 1, masked + bool(mask.any()), share + float(mask.mean())
-                on_frame()
-            if natives:
-                raise RuntimeError(f"{len(natives)} frames got no mask")
-            if least is not None and not masked:
-                raise UserError(least)
-            sink.commit()
-        except OSError as error:
-            raise full_disk(error, Path(out)) or error from error
+        for mask in masker(_noted(source, natives)):
+            mask = widened(mask, place.dilate)
+            sink.write(mask_frame(mask, natives.popleft()))
+            frames, masked, share = frames + 1, masked + bool(mask.any()), share + float(mask.mean())
+            on_frame()
+        if natives:
+            raise RuntimeError(f"{len(natives)} frames got no mask")
+        if least is not None and not masked:
+            raise UserError(least)
+        sink.commit()
     return Written(frames, masked, share / max(frames, 1))
 
 

@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,15 @@ from typing import Any
 import numpy as np
 
 from rovr.errors import UserError
+from rovr.provenance.tally import check_summary
 from rovr.provenance.trace import SLOTS, Trace, layout
+from rovr.video.limits import MAX_TEXT
 
 FORMAT = "rovr-provenance"
 VERSION = 1
 INDEX = "index.json"
+# Frames of a video: a week of them.
+_LONGEST = 1 << 26
 
 
 class TraceWriter:
@@ -70,14 +73,21 @@ class TraceFile:
             raise UserError(f"{path} does not exist; rovr restore --provenance writes such a file.")
         try:
             self.archive = zipfile.ZipFile(path)
+            if self.archive.getinfo(INDEX).file_size > MAX_TEXT:
+                raise self._damaged()
             index = json.loads(self.archive.read(INDEX))
             known = index["format"] == FORMAT and index["version"] == VERSION and index["slots"] == SLOTS
             self.size = (int(index["height"]), int(index["width"]))
             self.length, self.summary = int(index["frames"]), dict(index["summary"])
-        except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
+            if known:
+                check_summary(self.summary)
+        except Exception as error:
+            # A damaged file can make its readers fail in any way.
             raise self._damaged() from error
         if not known:
             raise UserError(f"{path} was written by another version of ROVR; write it again with this one.")
+        if not 0 <= self.length <= _LONGEST:
+            raise self._damaged()
         names = (name.removesuffix(".npy") for name in self.archive.namelist() if name.endswith(".npy"))
         self.frames = sorted(int(name) for name in names if name.isdecimal())
 
@@ -96,9 +106,9 @@ class TraceFile:
             with self.archive.open(f"{frame}.npy") as member:
                 record = np.lib.format.read_array(member, allow_pickle=False)
             whole = record.shape == () and record.dtype == layout(self.size, int(record["hole"].sum()))
-        except (zipfile.BadZipFile, zlib.error, IndexError, ValueError, EOFError, OSError) as error:
+        except Exception as error:
             raise self._damaged() from error
-        if not whole:
+        if not whole or record["frames"].max(initial=0) >= self.length:
             raise self._damaged()
         return Trace.from_record(record)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rovr.errors import UserError
-from rovr.outputs import prepared
+from rovr.outputs import prepared, writing
 from rovr.provenance.file import TraceWriter
 from rovr.provenance.picture import tinted, with_legend
 from rovr.provenance.tally import Tally
@@ -49,7 +49,12 @@ class ProvenanceOutput:
         except BaseException:
             self.pending.discard()
             raise
-        self.writer = TraceWriter(self.pending.partial)
+        with self._telling():
+            self.writer = TraceWriter(self.pending.partial)
+
+    def _telling(self) -> contextlib.AbstractContextManager[None]:
+        # It may lie on another disk than the repaired video.
+        return writing(self.pending.path)
 
     def write(self, frame: Frame, trace: Trace | None) -> None:
         """Take the next frame.
@@ -58,6 +63,10 @@ class ProvenanceOutput:
             frame: repaired.
             trace: its provenance; None where nothing was missing.
         """
+        with self._telling():
+            self._write(frame, trace)
+
+    def _write(self, frame: Frame, trace: Trace | None) -> None:
         rgb = frame.rgb
         shown = rgb if trace is None else tinted(rgb, trace, self.frames)
         turn = self.info.orientation
@@ -74,15 +83,17 @@ class ProvenanceOutput:
         """Write what is still held back; the summary in return."""
         summary = self.tally.summary()
         about = {"width": self.info.width, "height": self.info.height, "frames": self.frames, "summary": summary}
-        self.writer.finish({**about, "rotation": self.info.orientation.degrees})
-        self.video.finish()
-        self.video.release()
+        with self._telling():
+            self.writer.finish({**about, "rotation": self.info.orientation.degrees})
+            self.video.finish()
+            self.video.release()
         return summary
 
     def commit(self) -> None:
         """Let both appear under their names, after :meth:`finish`."""
-        self.video.pending.commit()
-        self.pending.commit()
+        with self._telling():
+            self.video.pending.commit()
+            self.pending.commit()
 
     def abort(self) -> None:
         """Leave nothing behind; harmless after :meth:`commit`."""

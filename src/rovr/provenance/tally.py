@@ -69,6 +69,20 @@ class Tally:
         return int(np.searchsorted(self.distances.cumsum(), self.distances.sum() / 2))
 
 
+def check_summary(summary: dict[str, Any]) -> None:
+    """See that a summary that was read holds what :meth:`Tally.summary` gives.
+
+    Raises:
+        ValueError: it does not.
+    """
+    shares, reaches = ("recovered", "invented", "unknown", "other", "mean_sources"), summary.get("by_distance")
+    numbers = [summary.get(name) for name in shares]
+    numbers += list(reaches.values()) if isinstance(reaches, dict) else [None]
+    middle = summary.get("median_distance")
+    if not all(isinstance(number, int | float) for number in numbers) or not isinstance(middle, int | None):
+        raise ValueError("no summary of provenance")
+
+
 def _named(first: int, end: int | None) -> str:
     """A range of distances in words."""
     if end is None:

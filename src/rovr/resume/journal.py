@@ -87,7 +87,7 @@ class Journal(Pages):
     def finished(self) -> dict[str, Any] | None:
         """The summary of an earlier run that was killed after the output had appeared, else None."""
         seal = self._read("done.json")
-        if seal is None or not self.out.exists() or seal["place"] != _identity(self.out):
+        if seal is None or not self.out.exists() or seal.get("place") != _identity(self.out):
             return None
         summary: dict[str, Any] = seal["summary"]
         return summary
@@ -122,7 +122,7 @@ class Journal(Pages):
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
             value = json.loads((self.folder / name).read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         return value if isinstance(value, dict) else None
 

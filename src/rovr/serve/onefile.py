@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rovr.outputs import prepared
+from rovr.errors import UserError
+from rovr.outputs import prepared, writing
 from rovr.report.place import MARK, ReportFolder
 from rovr.serve.pictures import clear_png, jpeg, smaller
 from rovr.summary import Summary
@@ -26,6 +27,8 @@ from rovr.video import open_masks, open_source
 
 # Frames that are shown at most, and width of their pictures.
 MOST, WIDE, SMALL = 72, 720, 320
+# Pictures of doubt that are held while nobody knows yet how many frames there will be.
+HELD = 4 * MOST
 MODULES = ("ui.js", "compare.js", "film.js", "stage.js", "onefile.js")
 
 
@@ -44,6 +47,7 @@ class RepairReport:
         self.place = ReportFolder(Path(prepared(folder)), True, overwrite)
         self.edits: list[Edit] = []
         self.doubts: dict[int, bytes] = {}
+        self._every = 1
         self.levels: list[float] = []
 
     def __enter__(self) -> Self:
@@ -59,7 +63,13 @@ class RepairReport:
         self.edits.append(edit)
         level = smaller(doubt[0].cpu().numpy(), SMALL)
         self.levels.append(round(float(level.mean()) / 255, 4))
+        if edit.frame % self._every:
+            return
         self.doubts[edit.frame] = clear_png(level, SMALL)
+        while len(self.doubts) > HELD:
+            # Frames at even distances, whatever the order in which they come; memory does not grow with the video.
+            self._every *= 2
+            self.doubts = {frame: held for frame, held in self.doubts.items() if frame % self._every == 0}
 
     def finish(
         self,
@@ -80,8 +90,17 @@ class RepairReport:
 
         Returns:
             The page.
+
+        Raises:
+            UserError: the disk ran full.
         """
-        pictures = self._pictures(summary, mask, boxes, dilate, rate)
+        try:
+            with writing(self.place.path):
+                return self._finish(summary, self._pictures(summary, mask, boxes, dilate, rate))
+        except UserError as error:
+            raise UserError(f"{summary.output} is complete, its report is not: {error}") from error
+
+    def _finish(self, summary: Summary, pictures: dict[int, dict[str, str]]) -> Path:
         title = Path(summary.input).name
         told = {name: value for name, value in summary.to_json().items() if name not in ("input", "output")}
         data = {
@@ -97,17 +116,17 @@ class RepairReport:
 
     def _kept(self, frames: int) -> set[int]:
         """Frames to show."""
-        if frames <= MOST or not self.edits:
+        if frames <= MOST or not self.doubts:
             return set(np.linspace(0, frames - 1, min(frames, MOST)).astype(int).tolist())
         share = MOST // (1 + max(len(edit.contexts) for edit in self.edits))
-        ordered = sorted(self.edits, key=lambda edit: edit.frame)
+        ordered = sorted((edit for edit in self.edits if edit.frame in self.doubts), key=lambda edit: edit.frame)
         chosen = [ordered[k] for k in np.linspace(0, len(ordered) - 1, max(share, 1)).astype(int)]
         return {frame for edit in chosen for frame in (edit.frame, *edit.contexts)}
 
     def _pictures(
         self, summary: Summary, mask: Path | None, boxes: Sequence[str], dilate: int, rate: Fraction | None
     ) -> dict[int, dict[str, str]]:
-        """By frame: ``before``, ``after``, and where it was repaired ``hole`` and ``doubt``, as data addresses."""
+        """By frame: ``before``, ``after``, where it was repaired ``hole``, and ``doubt`` if held; as data addresses."""
         kept, found = self._kept(summary.frames), {}
         repaired = {edit.frame for edit in self.edits}
         with open_source(summary.input, rate=rate) as source, open_source(summary.output, rate=rate) as made:
@@ -119,12 +138,12 @@ class RepairReport:
                     continue
                 found[k] = {"before": _jpeg(turn(before.rgb)), "after": _jpeg(turned(after.rgb))}
                 if k in repaired:
-                    level = turn(hole).astype(np.uint8) * 255
-                    found[k] |= {"hole": _png(clear_png(level, SMALL)), "doubt": _png(self.doubts[k])}
+                    found[k]["hole"] = _png(clear_png(turn(hole).astype(np.uint8) * 255, SMALL))
+                if (doubt := self.doubts.get(k)) is not None:
                     if not source.info.orientation.upright:
-                        held = np.frombuffer(self.doubts[k], np.uint8)
-                        shown = turn(np.asarray(cv2.imdecode(held, cv2.IMREAD_UNCHANGED)))
-                        found[k]["doubt"] = _png(clear_png(np.ascontiguousarray(shown[..., 3]), SMALL))
+                        shown = turn(np.asarray(cv2.imdecode(np.frombuffer(doubt, np.uint8), cv2.IMREAD_UNCHANGED)))
+                        doubt = clear_png(np.ascontiguousarray(shown[..., 3]), SMALL)
+                    found[k]["doubt"] = _png(doubt)
         return found
 
 

@@ -1,0 +1,89 @@
+"""What ``rovr restore`` and ``rovr restore-many`` have in common."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import arg
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from rovr.batch.task import Tools
+
+RATE_UNUSED = "--rate counts for folders of frames: the video keeps its own."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repairing:
+    """How to repair and to write."""
+
+    dilate: int = 0
+    """Pixels to widen the holes by; 2 removes colour fringes around objects."""
+    selector: str | None = None
+    """How the frames to look at are chosen; by default the model's own way, or agent."""
+    editor: str = "aligned"
+    """What repairs a frame: a name, a model's folder (./…), or owner/name on the Hugging Face Hub."""
+    weights: Annotated[Path | None, arg(metavar="PATH")] = None
+    """Weights of the editor, in place of those that come with it."""
+    one_scene: bool = False
+    """Do not look for scene cuts, which otherwise no repair looks across."""
+    contexts: int | None = None
+    """Frames to look at per repair; by default as many as the model says, or 2."""
+    device: str = "auto"
+    """Where to compute: auto, cpu, cuda or mps."""
+    seed: int = 0
+    """Seed of selectors that sample."""
+    crf: int = 18
+    """Quality of H.264, 0 (best) to 51."""
+    lossless: bool = False
+    """Write FFV1 (.mkv) with every sample outside the holes exactly as it was."""
+    grain: bool = False
+    """Give repairs the grain of their surroundings, so that they do not show; costs decibels."""
+    worker_cores: int = 1
+    """Cores of each worker on the cluster."""
+    rate: Annotated[float | None, arg(metavar="FPS")] = None
+    """Frames per second of a folder of frames; by default 25."""
+    max_pixels: int = 1 << 26
+    """Pixels that a frame may have; larger ones are refused before they are decoded."""
+    quiet: bool = False
+    """Print nothing but errors."""
+    json: bool = False
+    """Print a summary as JSON on stdout."""
+
+    def tools(self) -> "Tools":
+        """What the videos are repaired with."""
+        from rovr.batch.task import Tools
+
+        return Tools(self.editor, self.selector, self.contexts, self.device, self.weights, not self.one_scene)
+
+
+def frame_rate(rate: float | None) -> "Fraction | None":
+    """A rate as FFmpeg has it; None for that of the input, or 25.
+
+    Raises:
+        UserError: none that a video can have.
+    """
+    from fractions import Fraction
+
+    from rovr.errors import UserError
+
+    if rate is None:
+        return None
+    if not 0 < rate <= 1000:
+        raise UserError(f"--rate {rate}: give frames per second between 0 and 1000.")
+    # 29.97 and its like mean 30000/1001.
+    return Fraction(rate).limit_denominator(1001)
+
+
+def check_workers(workers: int | None, cores: int) -> None:
+    """Refuse numbers of workers and cores that nobody can work with.
+
+    Raises:
+        UserError: naming it.
+    """
+    from rovr.errors import UserError
+
+    for name, number in (("workers", workers), ("worker-cores", cores)):
+        if number is not None and number < 1:
+            raise UserError(f"--{name} {number}: give at least 1.")
