@@ -122,6 +122,8 @@ class FileSource(Source):
         if not plain and not negative:
             drops = " without its transparency" * (has_alpha(name) and not has_alpha(pix_fmt))
             self.say(f"Pixel format {name} cannot be edited in place: converted to {pix_fmt}{drops}.")
+        if "1" in (stream.metadata.get(key) for key in ("alpha_mode", "ALPHA_MODE")) and not has_alpha(name):
+            self.say("The video's transparency is stored beside its picture, where it is not read: dropped.")
         orientation = Orientation.of(first)
         if not orientation.exact:
             self.say("The display matrix is not made of quarter turns: masks are taken as the frames are stored.")

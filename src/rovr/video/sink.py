@@ -134,7 +134,7 @@ class FileSink(Sink):
     def __init__(self, pending: PendingOutput, info: VideoInfo, say: Say, crf: int, lossless: bool) -> None:
         import av
 
-        from rovr.video.streams import StreamCopier
+        from rovr.video.streams import StreamCopier, mov_flags
 
         self.pending = pending
         self.info = info
@@ -146,14 +146,15 @@ class FileSink(Sink):
         if lossless and info.sample_aspect_ratio:
             shape = str(info.sample_aspect_ratio).replace("/", ":")
             say(f"The pixel shape {shape} stands in the pictures and not in Matroska's header: some players miss it.")
-        fast = {"movflags": "+faststart"} if pending.path.suffix.lower() != ".mkv" else {}
         self.copier: StreamCopier | None = None
-        self.container: Any = av.open(str(pending.partial.absolute()), "w", container_options=fast)
+        self.container: Any = av.open(str(pending.partial.absolute()), "w")
         try:
             self.stream = self._add_video()
             if info.kind == "video":
                 self.copier = StreamCopier(info.path, self.container, say, info.max_pixels)
                 self.stream.metadata.update(self.copier.video_metadata)
+            if pending.path.suffix.lower() != ".mkv":
+                self.container.container_options["movflags"] = mov_flags(self.container.metadata)
         except BaseException:
             self.release()
             raise
