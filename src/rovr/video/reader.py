@@ -1,6 +1,8 @@
 """Video files, read through PyAV."""
 
 import logging
+import math
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -60,14 +62,25 @@ def video_stream(container: Any, path: Path) -> Any:
     raise UserError(f"{path} has no video stream; give a file with pictures in it.")
 
 
-def count_packets(path: Path, max_pixels: int = MAX_PIXELS) -> int | None:
-    """Number of shown video packets; quick, since nothing is decoded."""
+def count_packets(path: Path, max_pixels: int = MAX_PIXELS, seconds: float = math.inf) -> int | None:
+    """Number of shown video packets; quick, since nothing is decoded. None where that fails or takes too long.
+
+    Args:
+        path: the file.
+        max_pixels: that a frame may have.
+        seconds: that it may take.
+    """
+    count, end = 0, time.monotonic() + seconds
     with open_input(path, max_pixels) as container:
         stream = video_stream(container, path)
         try:
-            return sum(1 for packet in container.demux(stream) if packet.size and not packet.is_discard)
+            for packet in container.demux(stream):
+                count += bool(packet.size and not packet.is_discard)
+                if time.monotonic() > end:
+                    return None
         except FFmpegError:
             return None
+    return count
 
 
 class FileSource(Source):
