@@ -161,7 +161,7 @@ def test_the_quick_way_to_rgb_gives_the_same(pix_fmt, size):
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2), st.integers(0, 2), st.integers(0, 99))
 def test_the_box_around_a_hole_holds_all_of_it(height, width, across, down, seed):
     mask = np.random.default_rng(seed).random((height, width)) < 0.02
-    top, bottom, left, right = pixels._around(mask)
+    top, bottom, left, right = pixels.around(mask)
     whole = pixels.plane_mask(mask, across, down)
     part = np.zeros_like(whole)
     small = pixels.plane_mask(mask[top:bottom, left:right], across, down)
