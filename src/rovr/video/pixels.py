@@ -159,6 +159,27 @@ def merge(frame: "av.VideoFrame", filled: "av.VideoFrame", mask: Array) -> "av.V
     return new
 
 
+def dither(frame: "av.VideoFrame", mask: Array, seed: int) -> None:
+    """Spread samples that come from 8 bits over the finer steps of a deeper format, so that their steps do not show.
+
+    Args:
+        frame: of a plain format of more than 8 bits; changed in place, in a box around the mask.
+        mask: (H, W) bool.
+        seed: the same one gives the same values.
+    """
+    name, bits = frame.format.name, frame.format.components[0].bits
+    half = 1 << (bits - 9)
+    # The p010 family keeps its samples in the upper bits.
+    unit = 1 << (16 - bits) if re.match(r"p[024]1", name) else 1
+    chance = np.random.default_rng(seed)
+    top, bottom, left, right = around(mask)
+    for plane, (_, across, down, edited) in zip(planes(frame), _layout(name)[1], strict=True):
+        part = plane[top >> down : -(-bottom >> down), left >> across : -(-right >> across), list(edited)]
+        noise = chance.integers(-half, half, part.shape, np.int32, endpoint=True) * unit
+        spread = np.clip(part + noise, 0, ((1 << bits) - 1) * unit).astype(plane.dtype)
+        plane[top >> down : -(-bottom >> down), left >> across : -(-right >> across), list(edited)] = spread
+
+
 def around(mask: Array) -> tuple[int, int, int, int]:
     """First and last row, first and last column of a box around the hole (ends excluded), in steps of 8 pixels.
 
