@@ -277,6 +277,65 @@ def test_folder_in_folder_out_is_identical(tmp_path):
     np.testing.assert_array_equal(rgb_frames(tmp_path / "out"), frames)
 
 
+def test_pictures_of_16_bits_keep_them_outside_the_hole(tmp_path):
+    (tmp_path / "in").mkdir()
+    frames = np.random.default_rng(0).integers(0, 1 << 16, (4, 48, 64, 3), dtype=np.uint16)
+    # One of them has 8 bits, as programs write where that is enough.
+    frames[2] = frames[2] // 257 * 257
+    for index, frame in enumerate(frames):
+        picture = frame if index != 2 else (frame // 257).astype(np.uint8)
+        cv2.imwrite(str(tmp_path / "in" / f"shot.{998 + index}.{'tif' if index else 'png'}"), picture[..., ::-1])
+    mask = np.zeros((48, 64), bool)
+    mask[10:20, 10:20] = True
+    said = []
+    with open_source(tmp_path / "in", said.append) as source:
+        sinks = [
+            open_sink(tmp_path / name, source.info, said.append, lossless=name != "out") for name in ("out", "out.mkv")
+        ]
+        for frame in source:
+            repaired = frame.pasted(255 - frame.rgb, mask)
+            for sink in sinks:
+                sink.write(repaired)
+        for sink in sinks:
+            sink.commit()
+    assert said == []
+    names = [f"shot.{998 + index}.png" for index in range(4)]
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(names)
+    pictures = [cv2.imread(str(tmp_path / "out" / name), cv2.IMREAD_UNCHANGED)[..., ::-1] for name in names]
+    for picture, video, truth in zip(pictures, native_planes(tmp_path / "out.mkv"), frames, strict=True):
+        np.testing.assert_array_equal(picture[~mask], truth[~mask])
+        assert (picture[mask] != truth[mask]).mean() > 0.9
+        # FFV1 keeps green, blue and red apart.
+        np.testing.assert_array_equal(np.concatenate([video[2], video[0], video[1]], -1), picture)
+
+
+def test_pictures_of_one_name_are_numbered(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name, frame in zip(("a.png", "a.bmp"), moving_texture(2), strict=True):
+        cv2.imwrite(str(tmp_path / "in" / name), frame)
+    copy(tmp_path / "in", tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["00000.png", "00001.png"]
+
+
+def test_what_changes_of_grey_and_transparent_pictures_is_said(tmp_path):
+    for name, shape in (("grey", (48, 64)), ("alpha", (48, 64, 4))):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "1.png"), np.full(shape, 100, np.uint8))
+        assert name in copy(tmp_path / name, tmp_path / f"{name}-out")[0]
+
+
+def test_pictures_that_opencv_remarks_upon_are_refused_with_one_line_alone(tmp_path, capfd):
+    (tmp_path / "in").mkdir()
+    data = cv2.imencode(".tif", moving_texture(1)[0])[1].tobytes()
+    (tmp_path / "in" / "1.tif").write_bytes(data)
+    # Sorted wrongly, an entry of the directory draws a warning, and what it held is missing.
+    place = int.from_bytes(data[4:8], "little") + 2
+    (tmp_path / "in" / "2.tif").write_bytes(data[:place] + b"\xe9\xfd" + data[place + 2 :])
+    with pytest.raises(UserError, match=r"2\.tif is not a picture"):
+        copy(tmp_path / "in", tmp_path / "out")
+    assert capfd.readouterr().err == ""
+
+
 def test_folder_to_video(tmp_path):
     (tmp_path / "in").mkdir()
     for index, frame in enumerate(moving_texture(10)):
