@@ -326,14 +326,12 @@ def test_what_changes_of_grey_and_transparent_pictures_is_said(tmp_path):
 
 def test_pictures_that_opencv_remarks_upon_are_refused_with_one_line_alone(tmp_path, capfd):
     (tmp_path / "in").mkdir()
-    data = cv2.imencode(".tif", moving_texture(1)[0])[1].tobytes()
-    (tmp_path / "in" / "1.tif").write_bytes(data)
-    # Sorted wrongly, an entry of the directory draws a warning, and what it held is missing.
-    place = int.from_bytes(data[4:8], "little") + 2
-    (tmp_path / "in" / "2.tif").write_bytes(data[:place] + b"\xe9\xfd" + data[place + 2 :])
-    with pytest.raises(UserError, match=r"2\.tif is not a picture"):
+    data = cv2.imencode(".png", np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))[1].tobytes()
+    (tmp_path / "in" / "1.png").write_bytes(data)
+    (tmp_path / "in" / "2.png").write_bytes(data[: len(data) // 2])
+    with pytest.raises(UserError, match=r"2\.png is not a picture"):
         copy(tmp_path / "in", tmp_path / "out")
-    assert capfd.readouterr().err == ""
+    assert capfd.readouterr() == ("", "")
 
 
 def test_folder_to_video(tmp_path):
