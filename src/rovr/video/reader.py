@@ -143,7 +143,7 @@ class FileSource(Source):
         if first.interlaced_frame:
             self.say("The video is interlaced: both fields of a frame are repaired as one picture.")
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        if rate * stream.time_base >= 1:
+        if rate > 1000 and rate * stream.time_base >= 1:
             # FFmpeg takes every tick of a DV tape for a frame.
             rate = min(rate, stream.guessed_rate or rate)
         # The container's word counts before the codec's, as in players.
