@@ -106,6 +106,12 @@ def test_info(video, capsys):
     assert json.loads(capsys.readouterr().out)["frames"] == 12
 
 
+@pytest.mark.parametrize(("name", "codec"), [("in.mkv", "ffv1"), ("in.webm", "libvpx"), ("in.ts", "libx264")])
+def test_info_counts_frames_where_the_header_does_not(video, capsys, name, codec):
+    assert main(["info", str(video(name, codec=codec)), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["frames"] == 12
+
+
 @pytest.mark.parametrize(
     "args",
     ["", "unheard-of", "restore", "restore a.mp4", "restore a.mp4 -o b.mp4 --nonsense", "restore a -o b --crf x"],

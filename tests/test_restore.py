@@ -190,8 +190,9 @@ def test_frames_without_a_hole_are_left_alone(tmp_path, video, restorer):
     assert [i for i, equal in enumerate(same) if not equal] == [3, 17]
 
 
-def test_every_frame_of_several_blocks_in_order(video, tmp_path, hole, restorer):
-    path = video(count=31, audio=1)
+@pytest.mark.parametrize("name", ["in.mp4", "in.mkv"])
+def test_every_frame_of_several_blocks_in_order(video, tmp_path, hole, restorer, name):
+    path = video(name, count=31, audio=1)
     jobs = []
     summary = repair(path, hole, tmp_path / "out.mp4", restorer, on_start=jobs.append)
     assert summary.frames == summary.repaired == 31

@@ -25,7 +25,7 @@ from rovr.video.colour import Frame
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.masks import Box, MaskSource, length_error, open_masks
 from rovr.video.sink import Sink, open_sink
-from rovr.video.source import Source, open_source
+from rovr.video.source import Source, expected_frames, open_source
 
 __all__ = ["RestoreResult", "Restorer", "Summary", "restore_video"]
 
@@ -144,7 +144,7 @@ def restore_video(
         masks.check_length()
         restorer = restorer or Restorer.from_pretrained(editor, selector, device, contexts, weights, cuts)
         summary = _summary(source, given, restorer, seed)
-        on_start(Job(source.info.frames, describe_device(restorer.device), source.info.shown_size))
+        on_start(Job(expected_frames(source.info), describe_device(restorer.device), source.info.shown_size))
 
         def seal(partial: Path) -> None:
             summary.notes, summary.seconds = notes.all, time.perf_counter() - began

@@ -272,6 +272,25 @@ def data_stream(folder: Path) -> Path:
     return write_video(folder / "timecode.mov", moving_texture(COUNT), metadata={"timecode": "01:00:00:00"})
 
 
+def chapters(folder: Path) -> Path:
+    """MP4 keeps chapters in a track of their own."""
+    plain = write_video(folder / "plain.mp4", moving_texture(COUNT))
+    chapter = {"id": 1, "start": 0, "end": 200, "time_base": Fraction(1, 1000), "metadata": {"title": "one"}}
+    with av.open(str(plain)) as given, av.open(str(folder / "chapters.mp4"), "w") as output:
+        stream = output.add_stream_from_template(given.streams.video[0], opaque=True)
+        output.set_chapters([chapter])
+        for packet in given.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    return folder / "chapters.mp4"
+
+
+def transparent_webm(folder: Path) -> Path:
+    """VP9 whose transparency is a second picture beside the first, which FFmpeg's decoder leaves out."""
+    return write_video(folder / "clear.webm", moving_texture(COUNT), codec="libvpx-vp9", pix_fmt="yuva420p")
+
+
 def subtitles(codec: str, name: str) -> Callable[[Path], Path]:
     """A line of text in a format of subtitles."""
 
@@ -351,7 +370,9 @@ ODD = {
     "equal time stamps": Odd(times_equal, says="do not rise"),
     "cover art": Odd(cover_art, says="dropped"),
     "two videos": Odd(two_videos, says="dropped"),
-    "time code": Odd(data_stream, says="dropped"),
+    "time code": Odd(data_stream),
+    "chapters": Odd(chapters),
+    "transparency of WebM": Odd(transparent_webm, says="transparency"),
     "SubRip": Odd(subtitles("subrip", "srt.mkv"), says="dropped"),
     "ASS": Odd(subtitles("ass", "ass.mkv"), says="dropped"),
     "WebVTT": Odd(subtitles("webvtt", "vtt.mkv"), says="dropped"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import odd_files
 import pytest
 from conftest import moving_texture, write_video
 
@@ -108,6 +109,14 @@ def test_the_shape_of_pixels_is_kept(tmp_path, name, codec, pix_fmt, shape, out)
         with open_source(file) as source:
             assert source.info.sample_aspect_ratio == shape
     assert any("pixel shape" in note for note in said) == (out == "lossless.mkv")
+
+
+def test_no_output_claims_a_transparency_that_it_has_not(tmp_path):
+    path = odd_files.transparent_webm(tmp_path)
+    said = repaired(path, tmp_path / "out.mkv", set())
+    assert any("transparency" in note for note in said)
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert "alpha_mode" not in {key.lower() for key in container.streams.video[0].metadata}
 
 
 DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"

@@ -1,7 +1,9 @@
+from itertools import islice
+
 import cv2
 import numpy as np
 import pytest
-from conftest import write_video
+from conftest import moving_texture, write_video
 
 from rovr.errors import UserError
 from rovr.video import open_masks, open_source, parse_box
@@ -154,3 +156,35 @@ def test_other_number_of_masks(info, tmp_path, count):
     path = write_video(tmp_path / "m.mp4", np.zeros((count, 48, 64, 3), np.uint8))
     with pytest.raises(UserError, match=f"12 frames.*{count} masks"):
         open_masks(info, path).check_length()
+
+
+@pytest.mark.parametrize(
+    ("columns", "pix_fmt", "dilate", "says"),
+    [
+        (slice(20, 21), "yuv420p", 0, "--dilate 2"),
+        (slice(20, 23), "yuv420p", 0, "--dilate 2"),
+        (slice(20, 22), "yuv422p", 1, "--dilate 2"),
+        (slice(20, 21), "yuv411p", 2, "--dilate 4"),
+        (slice(20, 21), "yuv420p", 2, ""),
+        (slice(20, 22), "yuv420p", 0, ""),
+        (slice(21, 51), "yuv420p", 0, ""),
+        (slice(20, 21), "yuv444p", 0, ""),
+        (slice(0, 0), "yuv420p", 0, ""),
+    ],
+)
+@pytest.mark.parametrize("single", [True, False])
+def test_holes_too_narrow_for_the_colours_are_told(tmp_path, columns, pix_fmt, dilate, says, single):
+    path = write_video(tmp_path / "in.mkv", moving_texture(3), codec="ffv1", pix_fmt=pix_fmt)
+    mask = np.zeros((48, 64), np.uint8)
+    mask[8:44, columns] = 255
+    (tmp_path / "masks").mkdir()
+    for index in range(3):
+        cv2.imwrite(str(tmp_path / "masks" / f"{index}.png"), mask)
+    said = []
+    with open_source(path) as source:
+        masks = open_masks(
+            source.info, tmp_path / "masks" / "0.png" if single else tmp_path / "masks", (), dilate, said.append
+        )
+        list(islice(masks, 3))
+    assert len(said) == bool(says)
+    assert all("too narrow" in note and says in note for note in said)

@@ -60,6 +60,38 @@ def test_only_samples_wholly_in_the_hole_change(pix_fmt, size):
         np.testing.assert_array_equal(old, now)
 
 
+@pytest.mark.parametrize("pix_fmt", FORMATS)
+def test_repairs_of_deep_video_are_dithered_and_repeatable(pix_fmt):
+    native = random_native(pix_fmt, 48, 64)
+    bits = native.format.components[0].bits
+    unit = 1 << (6 if pix_fmt.startswith("p0") else 0)
+    frame, rgb = Frame(native, Colour.of(native)), np.full((48, 64, 3), (100, 140, 90), np.uint8)
+    mask = np.zeros((48, 64), bool)
+    mask[8:40, 8:56] = True
+    flat = pixels.planes(frame.colour.native(rgb, pix_fmt))[0][8:40, 8:56, :1].astype(int)
+    once, again = (pixels.planes(frame.pasted(rgb, mask).native)[0][8:40, 8:56, :1].copy() for _ in range(2))
+    np.testing.assert_array_equal(once, again)
+    if pix_fmt == "argb":
+        return
+    noise = (once - flat) / unit
+    step = 1 << (bits - 8)
+    assert np.abs(noise).max() == (step / 2 if bits > 8 else 0)
+    assert abs(noise.mean()) < step / 20
+    native.pts = 8
+    other = pixels.planes(frame.pasted(rgb, mask).native)[0][8:40, 8:56, :1]
+    assert (other != once).any() == (bits > 8)
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p10le", "gbrp10le", "p010le"])
+@pytest.mark.parametrize("value", [0, 255])
+def test_dither_does_not_wrap_around(pix_fmt, value):
+    frame = Colour(1, True).native(np.full((16, 16, 3), value, np.uint8), pix_fmt)
+    plane = pixels.planes(frame)[0]
+    before = plane.astype(int)
+    pixels.dither(frame, np.ones((16, 16), bool), 0)
+    assert 0 < np.abs(plane - before).max() <= 2 << 6
+
+
 @pytest.mark.parametrize(("pix_fmt", "channel"), [("rgba", 3), ("argb", 0)])
 def test_alpha_is_kept(pix_fmt, channel):
     native = random_native(pix_fmt, 16, 16)
@@ -161,7 +193,7 @@ def test_the_quick_way_to_rgb_gives_the_same(pix_fmt, size):
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2), st.integers(0, 2), st.integers(0, 99))
 def test_the_box_around_a_hole_holds_all_of_it(height, width, across, down, seed):
     mask = np.random.default_rng(seed).random((height, width)) < 0.02
-    top, bottom, left, right = pixels._around(mask)
+    top, bottom, left, right = pixels.around(mask)
     whole = pixels.plane_mask(mask, across, down)
     part = np.zeros_like(whole)
     small = pixels.plane_mask(mask[top:bottom, left:right], across, down)

@@ -5,6 +5,7 @@ from fractions import Fraction
 import av
 import cv2
 import numpy as np
+import odd_files
 import pytest
 from conftest import moving_texture, native_planes, packets, rgb_frames, write_video
 
@@ -137,22 +138,61 @@ def test_pixel_aspect_and_metadata_are_kept(video, tmp_path):
         assert container.metadata["title"] == "A walk"
 
 
-def test_chapters_are_kept(video, tmp_path):
+@pytest.mark.parametrize("ending", ["mp4", "mov", "m4v", "mkv"])
+@pytest.mark.parametrize("name", ["in.mp4", "in.mkv"])
+def test_chapters_are_kept(video, tmp_path, name, ending):
     path = video("plain.mkv", count=50)
     chapters = [
         {"id": 1, "start": 0, "end": 1000, "time_base": Fraction(1, 1000), "metadata": {"title": "one"}},
         {"id": 2, "start": 1000, "end": 2000, "time_base": Fraction(1, 1000), "metadata": {"title": "two"}},
     ]
-    with av.open(str(path)) as given, av.open(str(tmp_path / "in.mkv"), "w") as out:
+    with av.open(str(path)) as given, av.open(str(tmp_path / name), "w") as out:
         stream = out.add_stream_from_template(given.streams.video[0])
         out.set_chapters(chapters)
         for packet in given.demux(video=0):
             if packet.size:
                 packet.stream = stream
                 out.mux(packet)
-    copy(tmp_path / "in.mkv", tmp_path / "out.mkv")
-    with av.open(str(tmp_path / "out.mkv")) as container:
+    assert copy(tmp_path / name, tmp_path / f"out.{ending}") == []
+    with av.open(str(tmp_path / f"out.{ending}")) as container:
         assert [c["metadata"]["title"] for c in container.chapters()] == ["one", "two"]
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov", "m4v", "mkv"])
+def test_time_codes_are_kept_or_dropped_aloud(video, tmp_path, ending):
+    path = video("in.mov", metadata={"timecode": "01:00:00:00"})
+    said = copy(path, tmp_path / f"out.{ending}")
+    with av.open(str(tmp_path / f"out.{ending}")) as container:
+        tags = {key.lower(): value for key, value in container.streams.video[0].metadata.items()}
+    kept = tags.get("timecode") == "01:00:00:00"
+    assert kept == (ending != "m4v")
+    assert any("dropped" in note for note in said) == (not kept)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov", "m4v"])
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"com.apple.quicktime.location.ISO6709": "+48.1371+011.5754/", "com.apple.quicktime.make": "Apple"},
+        {"com.android.version": "14", "title": "A walk"},
+        {"make": "Acme", "model": "One"},
+        {"title": "A walk"},
+    ],
+)
+def test_what_telephones_and_cameras_note_is_kept(tmp_path, tags, ending):
+    path = tmp_path / "in.mov"
+    with av.open(str(path), "w", container_options={"movflags": "use_metadata_tags"}) as output:
+        output.metadata.update(tags)
+        stream = output.add_stream("libx264", rate=25, width=64, height=48)
+        output.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+        output.mux(stream.encode(None))
+    copy(path, tmp_path / f"out.{ending}")
+    data = (tmp_path / f"out.{ending}").read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+    # The other way of writing is taken only where it is needed.
+    assert (b"mdta" in data) == (tags.keys() != {"title"})
+    with av.open(str(tmp_path / f"out.{ending}")) as container:
+        assert tags.items() <= container.metadata.items()
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
@@ -170,9 +210,16 @@ def test_subtitles_are_copied_or_dropped_aloud(video, tmp_path):
     assert copy(path, tmp_path / "out.mkv") == []
     assert [data for _, data in packets(tmp_path / "out.mkv", "subtitle")] == [b"hello"]
     said = copy(path, tmp_path / "out.mp4")
-    assert "dropped" in said[0]
+    assert "dropped; .mkv would keep it" in said[0]
     assert packets(tmp_path / "out.mp4", "subtitle") == []
     assert len(packets(tmp_path / "out.mp4", "audio")) == len(packets(path, "audio"))
+
+
+def test_matroska_is_not_recommended_for_what_it_refuses_too(tmp_path):
+    path = odd_files.with_sound(write_video(tmp_path / "in.avi", moving_texture(6), codec="mpeg4"), "adpcm_ima_wav")
+    said = copy(path, tmp_path / "out.mp4")
+    assert "dropped." in said[0]
+    assert copy(path, tmp_path / "out.mkv") == said
 
 
 @pytest.mark.parametrize("first", [0, 900, 45000])
@@ -228,6 +275,63 @@ def test_folder_in_folder_out_is_identical(tmp_path):
         cv2.imwrite(str(tmp_path / "in" / f"{index}.png"), frame[..., ::-1])
     copy(tmp_path / "in", tmp_path / "out")
     np.testing.assert_array_equal(rgb_frames(tmp_path / "out"), frames)
+
+
+def test_pictures_of_16_bits_keep_them_outside_the_hole(tmp_path):
+    (tmp_path / "in").mkdir()
+    frames = np.random.default_rng(0).integers(0, 1 << 16, (4, 48, 64, 3), dtype=np.uint16)
+    # One of them has 8 bits, as programs write where that is enough.
+    frames[2] = frames[2] // 257 * 257
+    for index, frame in enumerate(frames):
+        picture = frame if index != 2 else (frame // 257).astype(np.uint8)
+        cv2.imwrite(str(tmp_path / "in" / f"shot.{998 + index}.{'tif' if index else 'png'}"), picture[..., ::-1])
+    mask = np.zeros((48, 64), bool)
+    mask[10:20, 10:20] = True
+    said = []
+    with open_source(tmp_path / "in", said.append) as source:
+        sinks = [
+            open_sink(tmp_path / name, source.info, said.append, lossless=name != "out") for name in ("out", "out.mkv")
+        ]
+        for frame in source:
+            repaired = frame.pasted(255 - frame.rgb, mask)
+            for sink in sinks:
+                sink.write(repaired)
+        for sink in sinks:
+            sink.commit()
+    assert said == []
+    names = [f"shot.{998 + index}.png" for index in range(4)]
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(names)
+    pictures = [cv2.imread(str(tmp_path / "out" / name), cv2.IMREAD_UNCHANGED)[..., ::-1] for name in names]
+    for picture, video, truth in zip(pictures, native_planes(tmp_path / "out.mkv"), frames, strict=True):
+        np.testing.assert_array_equal(picture[~mask], truth[~mask])
+        assert (picture[mask] != truth[mask]).mean() > 0.9
+        # FFV1 keeps green, blue and red apart.
+        np.testing.assert_array_equal(np.concatenate([video[2], video[0], video[1]], -1), picture)
+
+
+def test_pictures_of_one_name_are_numbered(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name, frame in zip(("a.png", "a.bmp"), moving_texture(2), strict=True):
+        cv2.imwrite(str(tmp_path / "in" / name), frame)
+    copy(tmp_path / "in", tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["00000.png", "00001.png"]
+
+
+def test_what_changes_of_grey_and_transparent_pictures_is_said(tmp_path):
+    for name, shape in (("grey", (48, 64)), ("alpha", (48, 64, 4))):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "1.png"), np.full(shape, 100, np.uint8))
+        assert name in copy(tmp_path / name, tmp_path / f"{name}-out")[0]
+
+
+def test_pictures_that_opencv_remarks_upon_are_refused_with_one_line_alone(tmp_path, capfd):
+    (tmp_path / "in").mkdir()
+    data = cv2.imencode(".png", np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))[1].tobytes()
+    (tmp_path / "in" / "1.png").write_bytes(data)
+    (tmp_path / "in" / "2.png").write_bytes(data[: len(data) // 2])
+    with pytest.raises(UserError, match=r"2\.png is not a picture"):
+        copy(tmp_path / "in", tmp_path / "out")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_folder_to_video(tmp_path):

@@ -26,6 +26,7 @@ def test_info_of_a_file(video):
     assert frames[0].rgb.shape == (48, 64, 3)
     assert np.abs(frames[5].rgb.astype(int) - moving_texture(12)[5]).mean() < 12
     assert count_frames(path) == count_decoded(path) == 12
+    assert count_frames(path, seconds=-1) is None
 
 
 def test_formats_that_are_not_plain_are_converted_aloud(tmp_path):

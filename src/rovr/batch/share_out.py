@@ -12,7 +12,7 @@ from rovr.batch.ray import anywhere
 from rovr.batch.task import Tools
 from rovr.restore import paired
 from rovr.video.masks import open_masks
-from rovr.video.source import open_source
+from rovr.video.source import expected_frames, open_source
 
 if TYPE_CHECKING:
     from rovr.batch.pool import Pool
@@ -90,7 +90,7 @@ def share_out(
 def _search(shot: Shot, restorer: "Restorer", count: int, sharing: Sharing) -> list[Portion]:
     with open_source(shot.input, max_pixels=shot.max_pixels) as source:
         masks = open_masks(source.info, shot.mask, shot.boxes, dict(shot.options)["dilate"])
-        sharing.search(source.info.frames)
+        sharing.search(expected_frames(source.info))
         blocks = restorer.blocks(source.info.width, source.info.height)
         return make_portions(find_scenes(paired(source, masks), blocks, sharing.searched), count)
 

@@ -28,10 +28,11 @@ class Info:
             self._video(self.input)
 
     def _video(self, path: Path) -> None:
-        from rovr.video import open_source
+        from rovr.video.source import expected_frames, open_source
 
         with open_source(path) as source:
             info = source.info
+        frames = expected_frames(info)
         turn = f", turned {info.orientation.degrees}° to play" if not info.orientation.upright else ""
         facts = {
             "path": str(info.path),
@@ -39,7 +40,7 @@ class Info:
             "width": info.width,
             "height": info.height,
             "rotation": info.orientation.degrees,
-            "frames": info.frames,
+            "frames": frames,
             "rate": round(float(info.rate), 6),
             "pix_fmt": info.pix_fmt,
             "bits": info.bits,
@@ -51,7 +52,7 @@ class Info:
             print(json.dumps(facts))
             return
         print(f"{info.path}: {info.codec} {info.pix_fmt}, {info.width}×{info.height}{turn}")
-        print(f"{info.frames or 'unknown number of'} frames at {float(info.rate):.3f} a second")
+        print(f"{frames or 'unknown number of'} frames at {float(info.rate):.3f} a second")
         print(f"{info.audio} audio and {info.subtitles} subtitle streams{', interlaced' * info.interlaced}")
 
     def _tools(self) -> None:

@@ -144,11 +144,14 @@ class Frame:
         """A new frame with repaired pixels under the mask and every other native sample as it was.
 
         Where chroma is subsampled, a chroma sample is replaced only if the hole covers it entirely; widen the
-        mask by two pixels where a fringe of the old colour shows.
+        mask by two pixels where a fringe of the old colour shows. Video of more than 8 bits is dithered there, the
+        same way each time.
 
         Args:
             rgb: (H, W, 3) uint8.
             mask: (H, W) bool.
         """
         filled = self.colour.native(rgb, self.native.format.name)
+        if self.native.format.components[0].bits > 8:
+            pixels.dither(filled, mask, abs(self.native.pts or 0))
         return Frame(pixels.merge(self.native, filled, mask), self.colour)

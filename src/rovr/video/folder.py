@@ -17,6 +17,9 @@ from rovr.video.limits import MAX_PIXELS, check_bytes, check_pixels, picture_byt
 from rovr.video.picture_size import picture_size
 from rovr.video.source import Say, Source, VideoInfo
 
+# What OpenCV remarks of damaged pictures, we say in one line.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 
 
@@ -64,6 +67,8 @@ def read_image(path: Path, flags: int, max_pixels: int = MAX_PIXELS) -> NDArray[
 class FolderSource(Source):
     """A folder of frames, all of one size, in natural order of their names.
 
+    They have 8 bits a sample, or 16 where the first of them does.
+
     Args:
         path: the folder.
         say: told what the user should know.
@@ -77,10 +82,13 @@ class FolderSource(Source):
             kinds = ", ".join(sorted(SUFFIXES))
             raise UserError(f"{path} holds no pictures; a folder of frames needs files ending in {kinds}.")
         first = read_image(self.files[0], cv2.IMREAD_UNCHANGED, max_pixels)
-        if first.dtype != np.uint8:
+        self.deep = first.dtype == np.uint16
+        if first.dtype not in (np.uint8, np.uint16):
             say(f"The pictures have {first.dtype.itemsize * 8} bits a sample: reduced to 8.")
         if first.ndim == 3 and first.shape[2] == 4:
             say("The pictures have an alpha channel: it is dropped.")
+        if first.ndim == 2:
+            say("The pictures are grey: taken as colour.")
         height, width = read_image(self.files[0], cv2.IMREAD_COLOR, max_pixels).shape[:2]
         self.colour = Colour(1, True)
         self.info = VideoInfo(
@@ -92,8 +100,8 @@ class FolderSource(Source):
             frames=len(self.files),
             rate=rate,
             time_base=1 / rate,
-            pix_fmt="rgb24",
-            bits=8,
+            pix_fmt="rgb48le" if self.deep else "rgb24",
+            bits=16 if self.deep else 8,
             max_pixels=max_pixels,
         )
 
@@ -104,14 +112,17 @@ class FolderSource(Source):
         from av import VideoFrame
 
         for index, file in enumerate(self.files):
-            image = read_image(file, cv2.IMREAD_COLOR, self.info.max_pixels)
+            depth = cv2.IMREAD_ANYDEPTH if self.deep else 0
+            image = read_image(file, cv2.IMREAD_COLOR | depth, self.info.max_pixels)
             height, width = image.shape[:2]
             if (width, height) != (self.info.width, self.info.height):
                 raise UserError(
                     f"{file} is {width}×{height}, {self.files[0].name} is {self.info.width}×{self.info.height}; "
                     "all frames of a folder must have one size."
                 )
-            rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-            native = VideoFrame.from_ndarray(rgb, "rgb24")
+            rgb: Any = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            if self.deep and rgb.dtype == np.uint8:
+                rgb = rgb.astype(np.uint16) * 257
+            native = VideoFrame.from_ndarray(rgb, self.info.pix_fmt)
             native.pts, native.time_base, native.duration = index, self.info.time_base, 1
             yield Frame(native, self.colour)

@@ -20,6 +20,8 @@ def filtered(frame: "av.VideoFrame", name: str, setting: str | None = None) -> "
     from av.filter import Graph
 
     graph = Graph()
+    # Threads would be begun anew for each frame.
+    graph.threads = 1
     start = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or Fraction(1)
     )

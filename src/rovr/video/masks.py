@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rovr.errors import UserError
 from rovr.video.folder import is_image, list_images, read_image
+from rovr.video.narrow import NarrowHoles
 from rovr.video.source import Say, VideoInfo, count_decoded, count_frames, open_source
 
 Mask = NDArray[np.bool_]
@@ -70,6 +71,7 @@ class MaskSource:
         self._told: set[str] = set()
         size = 2 * dilate + 1
         self._kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)) if dilate else None
+        self._narrow = NarrowHoles(info.pix_fmt, dilate, say)
         self._boxes = _boxes_mask(boxes, info.shown_size, say) if boxes else None
         self._read: Callable[[Path], NDArray[np.uint8]] = self._reader()
         if self.static:
@@ -129,6 +131,7 @@ class MaskSource:
             mask = mask | turned(self._boxes)
         if self._kernel is not None:
             mask = cv2.dilate(mask.astype(np.uint8), self._kernel) > 0
+        self._narrow.look(mask)
         return np.ascontiguousarray(mask)
 
     def __iter__(self) -> Iterator[Mask]:

@@ -88,6 +88,16 @@ def _layout(pix_fmt: str) -> tuple[type, list[tuple[int, int, int, tuple[int, ..
     return (np.uint16 if deep else np.uint8), planes
 
 
+def chroma_steps(pix_fmt: str) -> tuple[int, int]:
+    """Log2 of the pixels that a sample of colour spans horizontally and vertically.
+
+    Args:
+        pix_fmt: a plain format.
+    """
+    layout = _layout(pix_fmt)[1]
+    return max(across for _, across, _, _ in layout), max(down for _, _, down, _ in layout)
+
+
 def planes(frame: "av.VideoFrame") -> list[Array]:
     """The frame's planes as writable views.
 
@@ -138,7 +148,7 @@ def merge(frame: "av.VideoFrame", filled: "av.VideoFrame", mask: Array) -> "av.V
     """
     new = duplicate(frame)
     layout = _layout(frame.format.name)[1]
-    top, bottom, left, right = _around(mask)
+    top, bottom, left, right = around(mask)
     for target, fresh, (_, across, down, edited) in zip(planes(new), planes(filled), layout, strict=True):
         # Masked copies are slow, and most of a picture is whole.
         hole = plane_mask(mask[top:bottom, left:right], across, down)
@@ -149,7 +159,28 @@ def merge(frame: "av.VideoFrame", filled: "av.VideoFrame", mask: Array) -> "av.V
     return new
 
 
-def _around(mask: Array) -> tuple[int, int, int, int]:
+def dither(frame: "av.VideoFrame", mask: Array, seed: int) -> None:
+    """Spread samples that come from 8 bits over the finer steps of a deeper format, so that their steps do not show.
+
+    Args:
+        frame: of a plain format of more than 8 bits; changed in place, in a box around the mask.
+        mask: (H, W) bool.
+        seed: the same one gives the same values.
+    """
+    name, bits = frame.format.name, frame.format.components[0].bits
+    half = 1 << (bits - 9)
+    # The p010 family keeps its samples in the upper bits.
+    unit = 1 << (16 - bits) if re.match(r"p[024]1", name) else 1
+    chance = np.random.default_rng(seed)
+    top, bottom, left, right = around(mask)
+    for plane, (_, across, down, edited) in zip(planes(frame), _layout(name)[1], strict=True):
+        part = plane[top >> down : -(-bottom >> down), left >> across : -(-right >> across), list(edited)]
+        noise = chance.integers(-half, half, part.shape, np.int32, endpoint=True) * unit
+        spread = np.clip(part + noise, 0, ((1 << bits) - 1) * unit).astype(plane.dtype)
+        plane[top >> down : -(-bottom >> down), left >> across : -(-right >> across), list(edited)] = spread
+
+
+def around(mask: Array) -> tuple[int, int, int, int]:
     """First and last row, first and last column of a box around the hole (ends excluded), in steps of 8 pixels.
 
     No subsampling is coarser, so that a plane's samples lie within the box or outside.

@@ -1,6 +1,8 @@
 """Video files, read through PyAV."""
 
 import logging
+import math
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -60,14 +62,25 @@ def video_stream(container: Any, path: Path) -> Any:
     raise UserError(f"{path} has no video stream; give a file with pictures in it.")
 
 
-def count_packets(path: Path, max_pixels: int = MAX_PIXELS) -> int | None:
-    """Number of shown video packets; quick, since nothing is decoded."""
+def count_packets(path: Path, max_pixels: int = MAX_PIXELS, seconds: float = math.inf) -> int | None:
+    """Number of shown video packets; quick, since nothing is decoded. None where that fails or takes too long.
+
+    Args:
+        path: the file.
+        max_pixels: that a frame may have.
+        seconds: that it may take.
+    """
+    count, end = 0, time.monotonic() + seconds
     with open_input(path, max_pixels) as container:
         stream = video_stream(container, path)
         try:
-            return sum(1 for packet in container.demux(stream) if packet.size and not packet.is_discard)
+            for packet in container.demux(stream):
+                count += bool(packet.size and not packet.is_discard)
+                if time.monotonic() > end:
+                    return None
         except FFmpegError:
             return None
+    return count
 
 
 class FileSource(Source):
@@ -122,13 +135,15 @@ class FileSource(Source):
         if not plain and not negative:
             drops = " without its transparency" * (has_alpha(name) and not has_alpha(pix_fmt))
             self.say(f"Pixel format {name} cannot be edited in place: converted to {pix_fmt}{drops}.")
+        if "1" in (stream.metadata.get(key) for key in ("alpha_mode", "ALPHA_MODE")) and not has_alpha(name):
+            self.say("The video's transparency is stored beside its picture, where it is not read: dropped.")
         orientation = Orientation.of(first)
         if not orientation.exact:
             self.say("The display matrix is not made of quarter turns: masks are taken as the frames are stored.")
         if first.interlaced_frame:
             self.say("The video is interlaced: both fields of a frame are repaired as one picture.")
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        if rate * stream.time_base >= 1:
+        if rate > 1000 and rate * stream.time_base >= 1:
             # FFmpeg takes every tick of a DV tape for a frame.
             rate = min(rate, stream.guessed_rate or rate)
         # The container's word counts before the codec's, as in players.

@@ -11,14 +11,17 @@ import cv2
 from av.error import FFmpegError
 
 from rovr.errors import UserError
-from rovr.video import frames
+from rovr.video import frames, pixels
 from rovr.video.colour import Colour, Frame, matrix_of
 from rovr.video.encoding import check_suffix, choose_encoding, has_alpha
+from rovr.video.folder import list_images
 from rovr.video.outfile import PendingOutput, is_folder_output
 from rovr.video.side_data import hdr_params, lost
 from rovr.video.source import Say, VideoInfo
 
 _INTERLACED_DCT = 1 << 18
+# What 16-bit PNGs hold as it is.
+_DEEP = "rgb48le"
 
 
 class Sink(ABC):
@@ -98,27 +101,36 @@ def open_sink(
 
 
 class FolderSink(Sink):
-    """PNGs 00000.png, 00001.png, …, upright since they cannot say how to be turned."""
+    """PNGs, upright since they cannot say how to be turned.
+
+    They are called 00000.png, 00001.png, …, or like the pictures of the input where it is a folder.
+    """
 
     def __init__(self, pending: PendingOutput, info: VideoInfo, say: Say) -> None:
         self.pending = pending
         self.orientation = info.orientation
         self.count = 0
+        names = [path.stem for path in list_images(info.path)] if info.kind == "folder" else []
+        # A folder may hold a.png beside a.jpg.
+        self.names = names if len({name.lower() for name in names}) == len(names) else []
         if info.audio or info.subtitles:
             say("A folder of pictures holds no sound or subtitles: dropped.")
         for note in lost(info.side_data, "png"):
             say(note)
         if has_alpha(info.pix_fmt):
             say("The PNGs are written without transparency.")
-        if info.bits > 8:
+        if info.bits > 8 and info.pix_fmt != _DEEP:
             say(f"The PNGs hold 8 bits a sample of the video's {info.bits}.")
 
     def write(self, frame: Frame) -> None:
         """Write one picture."""
-        image = cv2.cvtColor(self.orientation.to_shown(frame.rgb), cv2.COLOR_RGB2BGR)
+        deep = frame.native.format.name == _DEEP
+        rgb = pixels.planes(frame.native)[0] if deep else frame.rgb
+        image = cv2.cvtColor(self.orientation.to_shown(rgb), cv2.COLOR_RGB2BGR)
         data = cv2.imencode(".png", image)[1]
         # Python's own writing raises where the disk is full; cv2.imwrite only returns False.
-        (self.pending.partial / f"{self.count:05d}.png").write_bytes(data.tobytes())
+        name = self.names[self.count] if self.count < len(self.names) else f"{self.count:05d}"
+        (self.pending.partial / f"{name}.png").write_bytes(data.tobytes())
         self.count += 1
 
     def finish(self) -> None:
@@ -134,7 +146,7 @@ class FileSink(Sink):
     def __init__(self, pending: PendingOutput, info: VideoInfo, say: Say, crf: int, lossless: bool) -> None:
         import av
 
-        from rovr.video.streams import StreamCopier
+        from rovr.video.streams import StreamCopier, mov_flags
 
         self.pending = pending
         self.info = info
@@ -146,14 +158,15 @@ class FileSink(Sink):
         if lossless and info.sample_aspect_ratio:
             shape = str(info.sample_aspect_ratio).replace("/", ":")
             say(f"The pixel shape {shape} stands in the pictures and not in Matroska's header: some players miss it.")
-        fast = {"movflags": "+faststart"} if pending.path.suffix.lower() != ".mkv" else {}
         self.copier: StreamCopier | None = None
-        self.container: Any = av.open(str(pending.partial.absolute()), "w", container_options=fast)
+        self.container: Any = av.open(str(pending.partial.absolute()), "w")
         try:
             self.stream = self._add_video()
             if info.kind == "video":
                 self.copier = StreamCopier(info.path, self.container, say, info.max_pixels)
                 self.stream.metadata.update(self.copier.video_metadata)
+            if pending.path.suffix.lower() != ".mkv":
+                self.container.container_options["movflags"] = mov_flags(self.container.metadata)
         except BaseException:
             self.release()
             raise

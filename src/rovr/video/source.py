@@ -1,5 +1,6 @@
 """Where frames come from: any video FFmpeg reads or a folder of pictures, one frame at a time."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -127,8 +128,8 @@ def open_source(
     return FileSource(path, say, max_pixels)
 
 
-def count_frames(path: str | Path, max_pixels: int = MAX_PIXELS) -> int | None:
-    """Number of frames without decoding, from the folder or the packets; None if that cannot be told.
+def count_frames(path: str | Path, max_pixels: int = MAX_PIXELS, seconds: float = math.inf) -> int | None:
+    """Number of frames without decoding, from the folder or the packets; None if that cannot be told in time.
 
     An encoder may store packets that show nothing, so a surprising answer should be checked by
     :func:`count_decoded`.
@@ -137,7 +138,12 @@ def count_frames(path: str | Path, max_pixels: int = MAX_PIXELS) -> int | None:
     from rovr.video.reader import count_packets
 
     path = Path(path)
-    return len(list_images(path)) if path.is_dir() else count_packets(path, max_pixels)
+    return len(list_images(path)) if path.is_dir() else count_packets(path, max_pixels, seconds)
+
+
+def expected_frames(info: VideoInfo) -> int | None:
+    """How many frames to expect, for whoever waits for them: by the header, else by the packets if that is quick."""
+    return info.frames or count_frames(info.path, info.max_pixels, seconds=10)
 
 
 def count_decoded(path: str | Path, max_pixels: int = MAX_PIXELS) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import av
 from av.error import FFmpegError
+from av.stream import Discard
 
 from rovr.video.reader import STARTS_OVER, open_input, video_stream
 from rovr.video.source import Say
@@ -15,6 +16,7 @@ from rovr.video.source import Say
 _STALE = {
     "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "bps", "number_of_frames",
     "number_of_bytes", "_statistics_writing_app", "_statistics_writing_date_utc", "_statistics_tags", "vendor_id",
+    "alpha_mode",
 }  # fmt: skip
 
 
@@ -31,6 +33,14 @@ _USUAL = {
     "2 channels": "stereo", "3 channels": "2.1", "4 channels": "4.0", "5 channels": "5.0", "6 channels": "5.1",
     "7 channels": "6.1", "8 channels": "7.1",
 }  # fmt: skip
+
+
+def mov_flags(metadata: dict[str, str]) -> str:
+    """What MP4 and MOV are to be told so that they keep these entries of the whole file.
+
+    Titles and artists have places of their own; all else takes another way of writing, which fewer players look at.
+    """
+    return "+faststart" + "+use_metadata_tags" * any("." in key or key in ("make", "model") for key in metadata)
 
 
 def _fits(stream: Any, format_name: str, layout: str = "") -> bool:
@@ -79,6 +89,7 @@ class StreamCopier:
         self.output = output
         self.container = open_input(path, max_pixels)
         video = video_stream(self.container, path)
+        self.video_metadata = lasting(video.metadata)
         self.targets: dict[int, Any] = {}
         for stream in self.container.streams:
             target = None if stream.index == video.index else self._add(stream, say)
@@ -87,7 +98,6 @@ class StreamCopier:
         output.metadata.update(lasting(self.container.metadata))
         if self.container.chapters():
             output.set_chapters(self.container.chapters())
-        self.video_metadata = lasting(video.metadata)
         discontinuous = "mpegts" in self.container.format.name or self.container.format.name == "mpeg"
         self.shift = (self.container.start_time or 0) / av.time_base if discontinuous else 0.0
         streams = [self.container.streams[index] for index in self.targets]
@@ -110,13 +120,26 @@ class StreamCopier:
                     target.metadata.update(lasting(stream.metadata))
                     target.disposition = stream.disposition
                     return target
+        if self._told_otherwise(stream):
+            return None
         if stream.type == "attachment" and self._matroska:
             self.output.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
             return None
         label = getattr(stream, "name", None) or "unknown"
-        hint = "; .mkv would keep it" if stream.type in ("audio", "subtitle") and not self._matroska else ""
+        would = stream.type in ("audio", "subtitle") and not self._matroska and _fits(stream, "matroska")
+        hint = "; .mkv would keep it" * would
         say(f"Stream {stream.index} ({stream.type}, {label}) cannot be carried in this container: dropped{hint}.")
         return None
+
+    def _told_otherwise(self, stream: Any) -> bool:
+        """Whether a track of data says what muxers write anyway: chapters, or the video's time code."""
+        if stream.type != "data":
+            return False
+        if "mp4" in self.container.format.name and stream.discard == Discard.all:
+            return bool(self.container.chapters())
+        timecode = stream.metadata.get("timecode")
+        # FFmpeg does not write time codes into .m4v.
+        return bool(timecode) and timecode == self.video_metadata.get("timecode") and self.output.format.name != "ipod"
 
     def advance(self, seconds: float) -> None:
         """Copy everything that is due before this time of the input."""
