@@ -2,19 +2,23 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from rovr.agents import Agent, AgentConfig
 from rovr.data.cases import Case, make_case
 from rovr.editor.aligned import AlignedEditor
+from rovr.editor.sight import gain
 from rovr.errors import UserError
 from rovr.mdp.encoder import EditorEncoder
 from rovr.mdp.environment import RepairEnv
+from rovr.mdp.observation import look
 from rovr.mdp.reward import Reward
 from rovr.mdp.state import RepairState
 from rovr.repair import Repairer
 from rovr.rl.rollout import collect, greedy
 from rovr.select import load_selector
 from rovr.select.learned import BEHIND, WINDOW
+from rovr.select.sight import what_is_seen
 
 
 def opinionated(folder: Path) -> Path:
@@ -43,6 +47,28 @@ def test_it_chooses_as_the_agent_does_in_the_environment(tmp_path: Path) -> None
     Repairer(editor, load_selector(str(path))).run(state, torch.Generator())
     picked = [index for edit in state.edits for index in (edit.frame, *edit.contexts)]
     assert picked == rollout.actions[:, 0].tolist()
+
+
+def test_further_contexts_than_it_knows_are_picked_by_the_rule(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    selector, clip, editor = load_selector(str(opinionated(tmp_path))), case(9), AlignedEditor()
+    state = RepairState.begin(clip.frames.clone(), clip.masks)
+    session = editor.session(state, 9)
+    selector.attend(session)
+    picks = []
+    for count in (2, 4):
+        selector.reset(state, torch.Generator(), count)
+        picks.append(selector.select(state))
+    two, four = picks
+    assert (four.frame, four.contexts[:2]) == (two.frame, two.contexts)
+    view = look(torch.zeros(1, 4, 64, 64), what_is_seen(session, state, two.frame, 0, 9)[None])
+    hole = F.adaptive_avg_pool2d(clip.masks[two.frame].float(), 16)
+    for k in (2, 3):
+        taken = torch.zeros(1, 9, dtype=torch.bool)
+        taken[0, list(four.contexts[:k])] = True
+        added = gain(view.sight[:, :, 1], hole, taken)[0]
+        added[[two.frame, *four.contexts[:k]]] = -1
+        assert added[four.contexts[k]] == pytest.approx(float(added.max()), abs=1e-3)
 
 
 def test_the_window_moves_along_a_long_clip(tmp_path: Path) -> None:

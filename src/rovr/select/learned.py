@@ -9,8 +9,9 @@ from torch.nn import functional as F
 from rovr.agents import load_seeing
 from rovr.agents.networks import Glance
 from rovr.editor.loading import shipped
-from rovr.editor.sight import quality
+from rovr.editor.sight import TIE, quality
 from rovr.mdp.encoder import CELL
+from rovr.mdp.mosaic import added_sight
 from rovr.mdp.observation import Past, View, look, observe
 from rovr.mdp.state import RepairState
 from rovr.select.base import Selector
@@ -29,6 +30,8 @@ CHUNK = 1 << 20
 
 class Learned(Selector):
     """Asks an agent; always takes what it likes best, so that chance plays no part.
+
+    Contexts beyond those that it was trained to pick are picked as the rule ``sight`` picks further ones.
 
     A clip longer than the window is repaired from its beginning on, through a window that moves along with the first
     frame still to repair, so that a choice costs the same in a video of any length.
@@ -76,7 +79,10 @@ class Learned(Selector):
             observation = observe(past, action, role, view)
             if role == 1:
                 glance = second_policy.trunk.glance(observation)
-            logits = second_policy.logits(observation, glance) if role else first_policy.logits(observation)
+            if role > self.agent.config.contexts:
+                logits = _by_rule(observation)
+            else:
+                logits = second_policy.logits(observation, glance) if role else first_policy.logits(observation)
             action[:, role] = logits.masked_fill(~observation["mask"], -torch.inf).argmax(1)
             if role == 0:
                 i = first + int(action[0, 0])
@@ -107,3 +113,9 @@ class Learned(Selector):
     def _encode(self, state: RepairState, frames: Tensor) -> Tensor:
         pictures, doubt = (x[frames].to(self.device).float() / 255 for x in (state.frames, state.doubt))
         return self.encoder(pictures, doubt)
+
+
+def _by_rule(observation: dict[str, Tensor]) -> Tensor:
+    """Scores (1, n) of frames as a further context: what each would add; of those that add the same the nearest."""
+    places = torch.arange(observation["mask"].shape[1], device=observation["mask"].device)
+    return added_sight(observation) - TIE * (places - observation["target"][:, None]).abs()
