@@ -76,7 +76,8 @@ def cost_plate(evaluation: Evaluation, focus: Focus, palette: Palette) -> Plate 
         return None
     for line in axes:
         line[0].set_ylabel(focus.axis)
-    legend(figure, axes.flat, 4)
+    # Under a single panel four long names do not fit side by side.
+    legend(figure, axes.flat, 4 if shape[1] > 1 else 2)
     bounds = f" The trials of {listed(focus.bounds)} are not counted as looks." if focus.bounds else ""
     return Plate(
         "cost",
@@ -105,7 +106,7 @@ def scatter(axis: Any, means: dict[str, Interval], prices: dict[str, float], pal
     if wide:
         axis.set_xscale("log")
         logarithmic(axis.xaxis)
-    step = 0 if wide else 0.03 * (highest - lowest or 1)
+    step = 0 if wide else 0.02 * (highest - lowest or 1)
     for name, mean in means.items():
         same = [other for other in means if prices[other] == prices[name]]
         dot(axis, prices[name] + step * (same.index(name) - (len(same) - 1) / 2), mean, palette(name), name)
