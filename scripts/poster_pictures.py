@@ -1,4 +1,9 @@
-"""Put figures of ``make reproduce`` into the documents: python scripts/poster_pictures.py reproduce/tiny/report."""
+"""Put figures of ``make reproduce`` into the documents.
+
+    python scripts/poster_pictures.py reproduce/tiny/report [OTHER]
+
+OTHER is a report of fewer methods (``rovr report --methods``), from which Figure 2 is taken.
+"""
 
 import sys
 from pathlib import Path
@@ -18,10 +23,10 @@ FIGURES = {
 
 def main() -> None:
     """Shrink and write."""
-    if len(sys.argv) != 2:
+    if not 2 <= len(sys.argv) <= 3:
         raise SystemExit(__doc__)
-    folder = Path(sys.argv[1])
     for name, pattern in FIGURES.items():
+        folder = Path(sys.argv[-1] if name == "figure_2" else sys.argv[1])
         found = sorted(folder.glob(pattern))
         if not found:
             raise SystemExit(f"{folder} has no {pattern}")
