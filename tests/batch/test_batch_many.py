@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from conftest import moving_texture, write_video
 
 import rovr
 from rovr.batch.local import ProcessEngine
-from rovr.batch.run import Listener, restore_many
+from rovr.batch.run import BatchSummary, Listener, restore_many
 from rovr.batch.task import Options, Task, Tools
 from rovr.batch.work import repair_one
 from rovr.cli import main
@@ -53,24 +54,45 @@ def names(folder):
 
 
 def test_the_options_of_one_are_those_of_many(folder, monkeypatch):
-    """Two of them by what they write, the others by what reaches the work."""
-    args = ["restore-many", str(folder / "in"), "-o", str(folder / "out"), "--box", BOX, "--quiet", *FAST]
-    options = ["--grain", "--provenance", "--one-scene"]
-    assert main([*args, *options, "--max-pixels", "100"]) == 2
-    assert all("100 pixels" in entry["reason"] for entry in manifest(folder)[1::2])
-    assert main([*args, *options]) == 0
-    one = ["restore", str(folder / "in" / "a.mp4"), "-o", str(folder / "a.mp4"), "--box", BOX, "--quiet", *FAST]
-    assert main([*one, "--grain", "--one-scene", "--provenance", str(folder / "a.npz")]) == 0
+    given = {}
+
+    def note(source, outdir, **options):
+        given.update(options)
+        return BatchSummary(str(outdir))
+
+    monkeypatch.setattr("rovr.batch.run.restore_many", note)
+    args = ["restore-many", str(folder / "in"), "-o", str(folder / "out"), "--quiet"]
+    assert main(args) == 0
+    assert (given["options"], given["tools"]) == (Options(), Tools())
+    assert main([*args, "--grain", "--provenance", "--one-scene", "--max-pixels", "99"]) == 0
+    assert given["options"] == Options(grain=True, provenance=True, max_pixels=99)
+    assert given["tools"] == Tools(cuts=False)
+
+
+def test_the_options_of_many_do_what_those_of_one_do(folder):
+    call = {"boxes": [BOX], "tools": replace(TOOLS, cuts=False)}
+    refused = restore_many(folder / "in", folder / "out", options=Options(max_pixels=100), **call)
+    assert refused.failed == 3
+    assert "more than 100 pixels" in refused.files[0]["reason"]
+    call["options"] = Options(grain=True, provenance=True)
+    assert restore_many(folder / "in", folder / "out", **call).done == 3
+    restorer = call["tools"].load()
+    given = {"boxes": [BOX], "grain": True, "provenance": folder / "a.npz", "restorer": restorer}
+    rovr.restore_video(folder / "in" / "a.mp4", None, folder / "a.mp4", **given)
     for name in ("a.mp4", "a.npz", "a.provenance.mp4"):
         assert (folder / name).read_bytes() == (folder / "out" / name).read_bytes()
-    settings = manifest(folder)[-1]["settings"]
-    assert (settings["grain"], settings["cuts"]) == (True, False)
     # It is done while all of it is there.
     (folder / "out" / "b.npz").unlink()
     (folder / "out" / "c.provenance.mp4").unlink()
-    assert main([*args, *options]) == 0
-    assert {entry["output"] for entry in manifest(folder)[-4:]} == {"b.mp4", "c.mp4"}
+    again = restore_many(folder / "in", folder / "out", **call)
+    assert (again.done, again.skipped) == (2, 1)
     assert (folder / "out" / "b.npz").exists()
+    # Removed to be made again, the output is, whatever was left beside it; but not where somebody else has put another.
+    (folder / "out" / "a.mp4").unlink()
+    (folder / "out" / "b.mp4").write_text("mine")
+    again = restore_many(folder / "in", folder / "out", **call)
+    assert (again.done, again.skipped, again.failed) == (1, 1, 1)
+    assert (folder / "out" / "b.mp4").read_text() == "mine"
 
 
 def test_files_of_others_are_not_taken_for_provenance(folder):

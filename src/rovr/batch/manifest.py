@@ -62,10 +62,14 @@ class Manifest:
 
     def done(self, task: Task, settings: dict[str, Any]) -> dict[str, Any] | None:
         """The line that says that an output was made with these settings; None unless it is still there as it was."""
+        whole = self.made(task, settings) and all(place.exists() for place in task.places)
+        return self.last[self.key(task)] if whole else None
+
+    def made(self, task: Task, settings: dict[str, Any]) -> bool:
+        """Whether an output was made with these settings, and is as it was, or gone, as may be what lay beside it."""
         entry = self.last.get(self.key(task), {})
         same = entry.get("status") == "done" and entry.get("settings") == _plain(settings)
-        there = same and all(place.exists() for place in task.places)
-        return entry if there and entry.get("bytes") == weigh(task.output) else None
+        return same and (not task.output.exists() or entry.get("bytes") == weigh(task.output))
 
     def begun(self, task: Task, settings: dict[str, Any]) -> bool:
         """Whether a run that was killed had begun on the output, so that whatever is there is of its making."""

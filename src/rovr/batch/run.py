@@ -187,7 +187,8 @@ def _run(
             attempts[task] += 1
             if task not in ours:
                 # Nobody's file is lost: what may be replaced was not there, or is of our own making, or was given up.
-                ours[task] = overwrite or manifest.begun(task, made[task]) or not any(map(Path.exists, task.places))
+                known = manifest.begun(task, made[task]) or manifest.made(task, made[task])
+                ours[task] = overwrite or known or not any(place.exists() for place in task.places)
                 if ours[task]:
                     manifest.begin(task, made[task])
             engine.start(task, ours[task])
