@@ -2,6 +2,7 @@
 
 import csv
 import re
+import signal
 from dataclasses import fields
 from pathlib import Path
 
@@ -26,6 +27,17 @@ def typed(tmp_path: Path, *more: str) -> list[str]:
 def figures(run: Path) -> set[str]:
     with (run / "metrics.csv").open(newline="") as file:
         return {row["name"] for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_training_says_that_it_goes_on(
+    number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rovr.train.run.train_agents", lambda config: signal.raise_signal(number))
+    with pytest.raises(SystemExit) as ended:
+        main(typed(tmp_path))
+    assert ended.value.code == 128 + number
+    assert capsys.readouterr().err == "rovr: interrupted; the same command goes on from the last checkpoint.\n"
 
 
 def test_partners_come_before_both_learn_together(tmp_path: Path) -> None:

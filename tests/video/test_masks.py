@@ -70,6 +70,15 @@ def test_other_sizes_are_resized_aloud_and_once(info, tmp_path):
     assert masks[3][4:8, 6:10].all()
     assert len(said) == 1
     assert "32×24" in said[0]
+    assert "resized to fit" in said[0]
+
+
+def test_masks_of_another_shape_are_stretched_with_a_warning(info, tmp_path):
+    said, mask = [], np.zeros((50, 50), np.uint8)
+    mask[10:30, 10:30] = 255
+    first(open_masks(info, save(tmp_path / "m.png", mask), say=said.append))
+    assert len(said) == 1
+    assert "stretched" in said[0]
 
 
 def test_mask_video(info, tmp_path):

@@ -122,9 +122,7 @@ class MaskSource:
                 mask = grey > _WHITE
             else:
                 if size != shown:
-                    self._once(
-                        f"The masks are {size[0]}×{size[1]}, the video is {shown[0]}×{shown[1]}: resized to fit."
-                    )
+                    self._once(_fitted(size, shown))
                     grey = np.asarray(cv2.resize(grey, shown, interpolation=cv2.INTER_NEAREST), np.uint8)
                 mask = turned(grey > _WHITE)
         if self._boxes is not None:
@@ -217,3 +215,11 @@ def open_masks(
         raise UserError(f"The mask {path} does not exist; check the path.")
     rectangles = [parse_box(box) if isinstance(box, str) else box for box in boxes]
     return MaskSource(info, path, rectangles, dilate, say)
+
+
+def _fitted(size: tuple[int, int], shown: tuple[int, int]) -> str:
+    """What is said of masks of another size."""
+    told = f"The masks are {size[0]}×{size[1]}, the video is {shown[0]}×{shown[1]}: "
+    if abs(size[0] * shown[1] - size[1] * shown[0]) <= 0.02 * size[1] * shown[0]:
+        return f"{told}resized to fit."
+    return f"{told}stretched to fit, since their shape is another; see whether the holes lie where they should."
