@@ -143,7 +143,7 @@ def test_training_on_one_batch_lowers_its_loss(tmp_path: Path) -> None:
     trainer = Trainer(replace(TINY, out=tmp_path, lr=2e-3, steps=60), draw)
     store = trainer._open_round(0)
     batch = store.read(np.arange(4), np.zeros((4, 3), bool))
-    figures = [trainer.learn(batch) for trainer.step in range(40)]
+    figures = [trainer.learn(batch) for trainer.step in range(60)]
     assert figures[-1]["log_mse"] < figures[0]["log_mse"] - 0.2
 
 

@@ -132,7 +132,7 @@ def test_shapes_that_are_too_many_or_too_deep(tmp_path, monkeypatch):
         read_shapes(path)
     path.write_text(json.dumps([{"box": [1, 1, 5, 5]}] * 9))
     assert len(read_shapes(path)) == 9
-    monkeypatch.setattr("rovr.masking.shapes.MAX_TEXT", 100)
+    monkeypatch.setattr("rovr.tables.MAX_TEXT", 100)
     with pytest.raises(UserError, match="bytes"):
         read_shapes(path)
 

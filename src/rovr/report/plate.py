@@ -58,15 +58,25 @@ class Plate:
     def save(self, folder: Path) -> str:
         """Write ``name.png`` and ``name.svg``, and return the figure as part of a page."""
         buffer = BytesIO()
+        self._settle()
         # The salt makes the ids within the drawing the same each time.
         with matplotlib.rc_context({"svg.hashsalt": self.name}):
             self.figure.savefig(buffer, format="svg", metadata=NOTHING)
-        # Room for labels has been found; looking for it once more takes as long again.
-        self.figure.set_layout_engine("none")
         self.figure.savefig(folder / f"{self.name}.png", dpi=160, metadata={"Software": "rovr"})
         text = buffer.getvalue().decode()
         (folder / f"{self.name}.svg").write_text(text, encoding="utf-8")
         return inline(text, self.name, self.alt)
+
+    def _settle(self) -> None:
+        """Find room for the labels, once.
+
+        The last digits of where axes come to lie differ from run to run, and ids within the drawing are made from them.
+        """
+        self.figure.draw_without_rendering()
+        self.figure.set_layout_engine("none")
+        for axes in self.figure.axes:
+            left, bottom, width, height = (round(share, 5) for share in axes.get_position().bounds)
+            axes.set_position((left, bottom, width, height))
 
 
 def slug(text: str) -> str:

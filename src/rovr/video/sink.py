@@ -110,7 +110,7 @@ class FolderSink(Sink):
         self.pending = pending
         self.orientation = info.orientation
         self.count = 0
-        names = [path.stem for path in list_images(info.path)] if info.kind == "folder" else []
+        names = [path.stem for path in list_images(info.path)] if info.kind == "folder" and info.path.is_dir() else []
         # A folder may hold a.png beside a.jpg.
         self.names = names if len({name.lower() for name in names}) == len(names) else []
         if info.audio or info.subtitles:
