@@ -1,8 +1,8 @@
 """What further contexts are worth, and who should pick them: python benchmarks/further.py [--val DIR] [--out FILE].
 
-The agent was trained to pick two. It repairs validation clips with two and with more, which the rule ``sight`` picks, and
-so does the rule by itself. Gains are in decibels of hole-PSNR over the agent with two, with their standard error over
-clips. Without a folder that of the variable ROVR_DATA is taken.
+The agent was trained to pick two. It repairs validation clips with two and with more, which the rule ``sight`` picks,
+and so does the rule by itself. Gains are in decibels of hole-PSNR over the agent with two, with their standard error
+over clips. Without a folder that of the variable ROVR_DATA is taken.
 """
 
 import argparse
