@@ -122,6 +122,14 @@ def _plainly(path: Path, codec: str, pix_fmt: str) -> Path:
     return path
 
 
+def put(given: Any, stream: Any, output: Any) -> None:
+    """Copy the packets of a container's first video stream into a stream of another."""
+    for packet in given.demux(video=0):
+        if packet.size:
+            packet.stream = stream
+            output.mux(packet)
+
+
 def remux(path: Path, target: Path, change: Callable[[Any], Any] = lambda packet: packet, **options: Any) -> Path:
     """Copy the packets of a file's first video stream, each after a change."""
     with av.open(str(path)) as given, av.open(str(target), "w", **options) as output:
@@ -247,10 +255,7 @@ def cover_art(folder: Path) -> Path:
         picture.disposition = av.stream.Disposition.attached_pic
         stream = output.add_stream_from_template(given.streams.video[0], opaque=True)
         for source, target in ((art, picture), (given, stream)):
-            for packet in source.demux(video=0):
-                if packet.size:
-                    packet.stream = target
-                    output.mux(packet)
+            put(source, target, output)
     return folder / "art.mp4"
 
 
@@ -260,10 +265,7 @@ def two_videos(folder: Path) -> Path:
     with av.open(str(paths[0])) as a, av.open(str(paths[1])) as b, av.open(str(folder / "two.mkv"), "w") as output:
         pairs = [(given, output.add_stream_from_template(given.streams.video[0], opaque=True)) for given in (a, b)]
         for given, stream in pairs:
-            for packet in given.demux(video=0):
-                if packet.size:
-                    packet.stream = stream
-                    output.mux(packet)
+            put(given, stream, output)
     return folder / "two.mkv"
 
 
@@ -279,10 +281,7 @@ def chapters(folder: Path) -> Path:
     with av.open(str(plain)) as given, av.open(str(folder / "chapters.mp4"), "w") as output:
         stream = output.add_stream_from_template(given.streams.video[0], opaque=True)
         output.set_chapters([chapter])
-        for packet in given.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                output.mux(packet)
+        put(given, stream, output)
     return folder / "chapters.mp4"
 
 
@@ -299,10 +298,7 @@ def subtitles(codec: str, name: str) -> Callable[[Path], Path]:
         with av.open(str(plain)) as given, av.open(str(folder / name), "w") as output:
             stream = output.add_stream_from_template(given.streams.video[0], opaque=True)
             text = output.add_mux_stream(codec)
-            for packet in given.demux(video=0):
-                if packet.size:
-                    packet.stream = stream
-                    output.mux(packet)
+            put(given, stream, output)
             line = av.Packet({"ass": b"0,0,Default,,0,0,0,,hello", "mov_text": b"\0\5hello"}.get(codec, b"hello"))
             line.stream, line.pts, line.dts, line.duration = text, 0, 0, 200
             line.time_base = Fraction(1, 1000)

@@ -18,7 +18,7 @@ class Evaluate(EvaluateConfig):
     def run(self) -> None:
         """Do it."""
         from rovr.cli.progress import Display
-        from rovr.cli.signals import Terminated
+        from rovr.cli.signals import going_on
         from rovr.evaluate.run import evaluate
         from rovr.evaluate.table import tables
 
@@ -28,13 +28,9 @@ class Evaluate(EvaluateConfig):
                 for _ in range(frames):
                     display.step()
 
-            try:
+            kept = f"rovr: interrupted; finished runs are kept, and the same command goes on: {self.out}.partial"
+            with going_on(display.line, kept):
                 report = evaluate(self, display.start, step, display.note)
-            except (KeyboardInterrupt, Terminated) as error:
-                display.line(
-                    f"rovr: interrupted; finished runs are kept, and the same command goes on: {self.out}.partial"
-                )
-                raise SystemExit(getattr(error, "code", 130)) from None
         if self.json:
             print(json_module.dumps({name: report[name] for name in ("summary", "differences")}))
         elif not self.quiet:

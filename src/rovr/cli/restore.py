@@ -1,8 +1,7 @@
 """``rovr restore``: the main job on the command line."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, UseAppendAction, arg
 
 from rovr.cli.repairing import Repairing, frame_rate
-from rovr.cli.signals import HEAVY
+from rovr.cli.signals import HEAVY, going_on
 
 if TYPE_CHECKING:
     from rovr.cli.cluster import Cluster
@@ -111,13 +110,8 @@ class Restore(Repairing):
 
         return None if self.ray is None else Cluster(self, self.ray, display)
 
-    @contextmanager
-    def _kept(self, display: "Display") -> Iterator[None]:
+    def _kept(self, display: "Display") -> AbstractContextManager[None]:
         """Say that an interrupted job can go on."""
-        try:
-            yield
-        except (KeyboardInterrupt, SystemExit) as error:
-            if not self.resume and self.ray is None:
-                raise
-            display.line("interrupted: the same command goes on from the last finished block.")
-            raise SystemExit(getattr(error, "code", 130)) from None
+        if not self.resume and self.ray is None:
+            return nullcontext()
+        return going_on(display.line, "interrupted: the same command goes on from the last finished block.")

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, UseAppendAction, arg
 
 from rovr.cli.repairing import Repairing, check_workers, frame_rate
-from rovr.cli.signals import HEAVY
+from rovr.cli.signals import HEAVY, going_on
 
 if TYPE_CHECKING:
     from rovr.batch.run import BatchSummary
     from rovr.cli.progress import Display
+
+
+_KEPT = "interrupted: what is done is done; the same command goes on with the rest."
 
 
 @dataclass(frozen=True)
@@ -52,34 +55,34 @@ class RestoreMany(Repairing):
 
         check_workers(self.workers, self.worker_cores)
         frame_rate(self.rate)
-        with Display(self.quiet) as display, nullcontext() if self.ray is None else hushed():
-            try:
-                summary = restore_many(
-                    self.source,
-                    self.output,
-                    mask=self.mask,
-                    boxes=self.box,
-                    options=Options(
-                        dilate=self.dilate,
-                        seed=self.seed,
-                        crf=self.crf,
-                        lossless=self.lossless,
-                        rate=25.0 if self.rate is None else self.rate,
-                        grain=self.grain,
-                        provenance=self.provenance,
-                        max_pixels=self.max_pixels,
-                    ),
-                    tools=self.tools(),
-                    workers=self.workers or int(self.ray is None),
-                    ray=self.ray,
-                    cores=self.worker_cores,
-                    retries=self.retries,
-                    overwrite=self.overwrite,
-                    listener=BatchDisplay(display),
-                )
-            except (KeyboardInterrupt, SystemExit) as error:
-                display.line("interrupted: what is done is done; the same command goes on with the rest.")
-                raise SystemExit(getattr(error, "code", 130)) from None
+        with (
+            Display(self.quiet) as display,
+            nullcontext() if self.ray is None else hushed(),
+            going_on(display.line, _KEPT),
+        ):
+            summary = restore_many(
+                self.source,
+                self.output,
+                mask=self.mask,
+                boxes=self.box,
+                options=Options(
+                    dilate=self.dilate,
+                    seed=self.seed,
+                    crf=self.crf,
+                    lossless=self.lossless,
+                    rate=25.0 if self.rate is None else self.rate,
+                    grain=self.grain,
+                    provenance=self.provenance,
+                    max_pixels=self.max_pixels,
+                ),
+                tools=self.tools(),
+                workers=self.workers or int(self.ray is None),
+                ray=self.ray,
+                cores=self.worker_cores,
+                retries=self.retries,
+                overwrite=self.overwrite,
+                listener=BatchDisplay(display),
+            )
         self._report(summary, display)
 
     def _report(self, summary: "BatchSummary", display: "Display") -> None:

@@ -69,6 +69,21 @@ def _handled(handlers: dict[int, Handler]) -> Iterator[None]:
             signal.signal(number, handler_before)
 
 
+@contextmanager
+def going_on(say: Callable[[str], None], line: str) -> Iterator[None]:
+    """Around work of which a part is kept: say so in place of :func:`told` when it is interrupted.
+
+    Args:
+        say: prints a line.
+        line: what is kept, and how to go on.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated) as error:
+        say(line)
+        raise SystemExit(getattr(error, "code", 128 + signal.SIGINT)) from None
+
+
 def check() -> None:
     """Between two frames: raise once more what compiled code, or a finalizer, may have swallowed.
 

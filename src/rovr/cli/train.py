@@ -1,22 +1,13 @@
 """``rovr train``: train the editor Γ, or the agents π1 and π2, on folders of clips."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 
-from rovr.cli.signals import Terminated
+from rovr.cli.signals import going_on
 from rovr.editor.training.config import TrainConfig
 from rovr.train.config import AgentTrainConfig
 
-
-@contextmanager
-def _kept() -> Iterator[None]:
-    """Say that an interrupted training can go on."""
-    try:
-        yield
-    except (KeyboardInterrupt, Terminated) as error:
-        print("rovr: interrupted; the same command goes on from the last checkpoint.", file=sys.stderr)
-        raise SystemExit(getattr(error, "code", 130)) from None
+_KEPT = "rovr: interrupted; the same command goes on from the last checkpoint."
 
 
 class TrainEditor(TrainConfig):
@@ -26,7 +17,7 @@ class TrainEditor(TrainConfig):
         """Do it."""
         from rovr.editor.training.run import train_editor
 
-        with _kept():
+        with going_on(partial(print, file=sys.stderr), _KEPT):
             train_editor(self)
 
 
@@ -37,6 +28,6 @@ class TrainAgents(AgentTrainConfig):
         """Do it."""
         from rovr.train.run import train_agents
 
-        with _kept():
+        with going_on(partial(print, file=sys.stderr), _KEPT):
             path = train_agents(self)
         print(f"agents: {path}")
