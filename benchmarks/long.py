@@ -4,11 +4,13 @@ Ways to repair:
 
 - *25*, *25 + 12*, *50 + 25*: blocks of so many frames, with so many on either side to look at, and nothing else.
 - *whole*: the clip as one block. *whole, far*: and the rule looks at every frame of it, along chained motion.
-- *anchors*: as ``rovr restore`` does it, 50 + 25 and a few frames of what was filmed longer ago.
+- *anchors*: as ``rovr restore`` does it, 50 + 25 and a few frames of the whole scene.
 - *every anchor*: the same with all of them that are ever considered, the most that a better search could bring.
+- *agent, 50 + 25* and *agent, anchors*: as above, but what all others leave to the rule ``sight`` the agent chooses.
 
 Damage ``shift`` and ``static`` goes on throughout a clip. In ``late`` a hole that stands still begins after 60 frames.
 In ``returns`` the clip is played there and back, and the hole is there on the way back only: all it hides was filmed.
+In ``revealed`` it is there on the way there only: all it hides will be filmed.
 """
 
 import argparse
@@ -30,6 +32,7 @@ from rovr.editor.base import Editor
 from rovr.editor.loading import load_editor
 from rovr.metrics import psnr
 from rovr.restorer import Restorer
+from rovr.select import load_selector
 from rovr.select.sight import Sight
 
 LATE = 60
@@ -44,15 +47,19 @@ WAYS: dict[str, Way] = {
     "whole, far": lambda editor, length: Restorer(editor, Sight(radius=length), window=length, anchors=0),
     "anchors": lambda editor, length: Restorer(editor, Sight()),
     "every anchor": lambda editor, length: Restorer(editor, Sight(), anchors=ALL),
+    "agent, 50 + 25": lambda editor, length: Restorer(editor, load_selector("agent"), anchors=0),
+    "agent, anchors": lambda editor, length: Restorer(editor, load_selector("agent")),
 }
 
 
 def make(clip: torch.Tensor, kind: str, seed: int) -> Case:
     """Damage a clip (T, 3, H, W) uint8; see the module's docstring."""
-    if kind == "returns":
+    if kind in ("returns", "revealed"):
         clip = torch.cat([clip, clip.flip(0)[1:]])
     masks = make_masks("shift" if kind == "shift" else "static", len(clip), *clip.shape[-2:], seed)
     masks[: {"late": LATE, "returns": len(clip) // 2 + 1}.get(kind, 0)] = False
+    if kind == "revealed":
+        masks[len(clip) // 2 :] = False
     return Case(clip, damage(clip, masks), masks)
 
 
@@ -72,7 +79,7 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, default=Path(os.environ.get("ROVR_DATA", ".")) / "test")
     parser.add_argument("--length", type=int, default=100)
     parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--kinds", nargs="+", default=["shift", "static", "late", "returns"])
+    parser.add_argument("--kinds", nargs="+", default=["shift", "static", "late", "returns", "revealed"])
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--only", nargs="+", help="names of clips")
     parser.add_argument("--threads", type=int, default=2)

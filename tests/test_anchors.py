@@ -1,3 +1,5 @@
+import cv2
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import interpolate
@@ -8,6 +10,7 @@ from rovr.data.corrupt import damage
 from rovr.editor.aligned import AlignedEditor
 from rovr.metrics import psnr
 from rovr.provenance.trace import WHOLE
+from rovr.restore import restore_video
 from rovr.restorer import Restorer
 from rovr.resume import Pages
 from rovr.select import load_selector
@@ -93,6 +96,67 @@ def test_what_was_shown_long_ago_is_found_there():
     assert any(min(edit.contexts) < CLEAR + 16 for edit in result.edits)
 
 
+def test_what_will_be_shown_much_later_is_found_there():
+    truth, masks = (x.flip(0) for x in away_and_back(20))
+    result, without = repaired(truth, masks), repaired(truth, masks, anchors=0)
+    first = masks.clone()
+    first[5:] = False
+    assert psnr(result.frames, truth, first) > psnr(without.frames, truth, first) + 3
+    late = len(truth) - CLEAR - 16
+    frames = result.provenance[2].frames
+    assert float((result.provenance[2].shares * (frames >= late)).sum(0).float().mean()) / WHOLE > 0.3
+    assert any(max(edit.contexts) >= late for edit in result.edits)
+
+
+@pytest.mark.parametrize("selector", ["sight", "agent"])
+def test_files_are_repaired_as_arrays_are(tmp_path, selector):
+    truth, masks = (x.flip(0) for x in away_and_back(20))
+    frames = [frame.permute(1, 2, 0).numpy() for frame in damage(truth, masks)]
+    for name, pictures in (("in", frames), ("mask", [255 * mask[0].byte().numpy() for mask in masks])):
+        (tmp_path / name).mkdir()
+        for index, picture in enumerate(pictures):
+            cv2.imwrite(str(tmp_path / name / f"{index:03d}.png"), picture[..., ::-1] if picture.ndim == 3 else picture)
+    restorer = Restorer(AlignedEditor(), load_selector(selector), window=10, margin=3, cuts=False)
+    seen, looked = [], []
+    restore_video(
+        tmp_path / "in",
+        tmp_path / "mask",
+        tmp_path / "out",
+        restorer=restorer,
+        on_ahead=looked.append,
+        watch=lambda edit, frame, doubt: seen.append(edit),
+    )
+    expected = restorer.restore(damage(truth, masks), masks)
+    assert sorted(seen, key=lambda edit: edit.frame) == expected.edits
+    assert any(max(edit.contexts) > edit.frame + 13 for edit in seen)
+    assert looked == list(range(len(truth)))
+    made = [cv2.imread(str(file))[..., ::-1] for file in sorted((tmp_path / "out").iterdir())]
+    assert np.array_equal(np.stack(made), expected.frames.permute(0, 2, 3, 1).numpy())
+
+
+def test_a_video_that_fits_into_a_block_is_read_once():
+    truth, masks = away_and_back(0)
+    blocks = Restorer(AlignedEditor(), load_selector("sight"), window=len(truth), margin=3).blocks(SIDE, SIDE)
+    items = [Item(truth[k], masks[k], None, bool(masks[k].any())) for k in range(len(truth))]
+    assert len(list(blocks.run(items, torch.Generator(), lambda: pytest.fail("read again")))) == len(truth)
+
+
+def test_scenes_are_represented_by_frames_of_their_own():
+    """Colours of two scenes; a repair of one never sees a frame of the other, whatever lies between."""
+    first, _ = away_and_back(20)
+    second = torch.stack([texture(9)[:, :, place : place + SIDE] for place in range(0, 60, 2)])
+    truth = torch.cat([first, second])
+    masks = torch.zeros(len(truth), 1, SIDE, SIDE, dtype=torch.bool)
+    masks[:CLEAR, :, 20:44, 20:44] = masks[len(first) : len(first) + 4, :, 20:44, 20:44] = True
+    restorer = Restorer(AlignedEditor(), load_selector("sight"), window=10, margin=3)
+    result = restorer.restore(damage(truth, masks), masks)
+    for edit in result.edits:
+        assert {context < len(first) for context in edit.contexts} == {edit.frame < len(first)}
+    # What comes before a scene does not matter to it.
+    alone = restorer.restore(damage(second, masks[len(first) :]), masks[len(first) :])
+    assert torch.equal(result.frames[len(first) :], alone.frames)
+
+
 def test_nobody_is_remembered_where_neighbours_show_the_hole():
     truth, _ = away_and_back(20)
     masks = torch.zeros(len(truth), 1, SIDE, SIDE, dtype=torch.bool)
@@ -116,8 +180,11 @@ def test_kept_blocks_are_taken_over_and_the_rest_is_repaired_alike(tmp_path):
     def run():
         blocks = Restorer(AlignedEditor(), load_selector("sight"), window=10, margin=3, cuts=False).blocks(SIDE, SIDE)
         blocks.keeper = Pages(tmp_path)
-        items = [Item(damaged[k].clone(), masks[k], None, bool(masks[k].any())) for k in range(len(truth))]
-        done = list(blocks.run(items, torch.Generator()))
+
+        def items():
+            return [Item(damaged[k].clone(), masks[k], None, bool(masks[k].any())) for k in range(len(truth))]
+
+        done = list(blocks.run(items(), torch.Generator(), items))
         return torch.stack([item.frame for item in done]), [item.edit for item in done], blocks.keeper.taken
 
     frames, edits, taken = run()

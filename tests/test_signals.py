@@ -16,6 +16,14 @@ from rovr.cli.progress import Display
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "terminated"}
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """As in a terminal, even where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def begin(folder, *args, ignored=None):
     """A job that outlasts the signal."""
     path = write_video(folder / "in.mp4", moving_texture(600), options={"preset": "ultrafast"})

@@ -1,10 +1,12 @@
-"""A few frames of a scene that were filmed long before, so that a repair can find what was seen there.
+"""A few frames of a scene for repairs far away from them, so that what was seen there can be found, before or after.
 
-They are chosen while the video passes by: whenever there is one too many, of the two that look most alike the one goes
-that shows less. So a camera that moves leaves an anchor wherever it has been, however long ago, and memory stays flat.
+They are chosen before the scene is repaired, while it passes by: whenever there is one too many, of the two that look
+most alike the one goes that shows less. So a camera that moves leaves an anchor wherever it comes, however long ago or
+ahead, and memory stays flat.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -13,7 +15,7 @@ from rovr.video.cuts import Thumb, likeness
 
 T = TypeVar("T")
 
-ANCHORS = 12
+ANCHORS = 24
 """Frames that are kept, unless they are large."""
 
 EVERY = 4
@@ -51,11 +53,13 @@ class Anchors(Generic[T]):
 
     Attributes:
         kept: in the order of the video.
+        length: frames that have passed by.
     """
 
     def __init__(self, count: int) -> None:
         self.count = count
         self.kept: list[Anchor[T]] = []
+        self.length = 0
         # How alike each is to every earlier one.
         self._alike = np.zeros((0, 0))
 
@@ -76,6 +80,18 @@ class Anchors(Generic[T]):
             worse = later if self.kept[later].shown < self.kept[earlier].shown else earlier
             del self.kept[worse]
             self._alike = np.delete(np.delete(grown, worse, 0), worse, 1)
+
+    def replace(self, index: int, item: T) -> None:
+        """Put a frame that has been repaired into the place of what it was, if it is kept."""
+        self.kept = [replace(anchor, item=item) if anchor.index == index else anchor for anchor in self.kept]
+
+    def outside(self, frames: range) -> Sequence[Anchor[T]]:
+        """Those that are none of some frames."""
+        return [anchor for anchor in self.kept if anchor.index not in frames]
+
+    def among(self, frames: range) -> tuple[int, ...]:
+        """Which of some frames are kept, by their places among them."""
+        return tuple(anchor.index - frames.start for anchor in self.kept if anchor.index in frames)
 
 
 def anchor_count(pixels: int, count: int) -> int:

@@ -1,9 +1,10 @@
 """Long videos in constant memory: repair block by block, each with frames on either side to look at.
 
 A block is up to ``window`` frames to repair, ``margin`` frames before them, repaired already and kept with their
-doubt, and ``margin`` frames after them, still damaged. Whatever fits into ``window + margin`` frames is one block. What
-was filmed longer ago is remembered by a few frames (:mod:`rovr.anchors`), for selectors that look at these. No block
-reaches beyond a scene cut, and each scene has a source of chance of its own: scenes can be repaired apart.
+doubt, and ``margin`` frames after them, still damaged. Whatever fits into ``window + margin`` frames is one block. The
+rest of a longer scene, what is yet to come included, is represented by a few frames (:mod:`rovr.anchors`), for
+selectors that look at these; to find them, the video is read a second time, a scene ahead. No block reaches beyond a
+scene cut, and each scene has a source of chance of its own: scenes can be repaired apart.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
@@ -117,7 +118,7 @@ class BlockRepairer(Generic[T]):
         on_edit: called after each edit, for progress.
         cuts: whether to look for scene cuts.
         traced: whether to follow where repaired pixels come from.
-        anchors: frames of what was filmed longer ago, at most.
+        anchors: frames at most that represent the rest of a scene.
 
     Attributes:
         clock: what tells the seconds; time that passes, by default.
@@ -125,11 +126,13 @@ class BlockRepairer(Generic[T]):
         scenes: index of the first frame of each scene so far.
         keeper: of finished blocks; none by default.
         watch: told each edit and its picture; none by default.
+        on_ahead: told the index of each frame that is read ahead of its repair; nobody by default.
     """
 
     clock: Callable[[], float] = staticmethod(time.perf_counter)
     keeper: Keeper | None = None
     watch: Watch | None = None
+    on_ahead: Callable[[int], None] | None = None
 
     def __init__(
         self,
@@ -153,15 +156,30 @@ class BlockRepairer(Generic[T]):
         self.seconds = 0.0
         self.scenes: list[int] = []
 
-    def run(self, items: Iterable[Item[T]], generator: torch.Generator) -> Iterator[Item[T]]:
+    def run(
+        self,
+        items: Iterable[Item[T]],
+        generator: torch.Generator,
+        again: Callable[[], Iterable[Item[Any]]] | None = None,
+    ) -> Iterator[Item[T]]:
         """Repair a stream.
 
         Args:
             items: every frame of the video in order; damaged ones come back repaired.
             generator: whose seed, not state, each scene's source of chance is derived from.
+            again: begins the same video anew; asked where it is longer than a block. Without it, nothing is looked at
+                beyond a block.
         """
-        for start, scene in groupby(self.begun(items), key=lambda pair: pair[0]):
-            yield from self.scene((item for _, item in scene), start, chance_of(generator.initial_seed(), start))
+        held = deque(islice(items := iter(items), self.window + self.margin + 1))
+        whole = chain(_emptied(held), items)
+        ahead = again is not None and self.anchors > 0 and len(held) > self.window + self.margin
+        for start, scene in groupby(self.begun(again() if ahead and again else whole), key=lambda pair: pair[0]):
+            frames: Iterator[Item[Any]] = (item for _, item in scene)
+            preview = None
+            if ahead:
+                preview = self.preview(frames, start)
+                frames = islice(whole, preview.length)
+            yield from self.scene(frames, start, chance_of(generator.initial_seed(), start), preview)
 
     def begun(self, items: Iterable[Item[T]]) -> Iterator[tuple[int, Item[T]]]:
         """Every item of a video with the index at which its scene begins."""
@@ -172,17 +190,40 @@ class BlockRepairer(Generic[T]):
                 self.scenes.append(index)
             yield self.scenes[-1], item
 
-    def scene(self, source: Iterator[Item[T]], first: int, generator: torch.Generator) -> Iterator[Item[T]]:
+    def preview(self, source: Iterator[Item[Any]], first: int) -> Anchors[Item[Any]]:
+        """Read through a scene and keep the frames that represent it.
+
+        Args:
+            source: its frames in order.
+            first: index of the first in the video.
+        """
+        anchors: Anchors[Item[Any]] = Anchors(self.anchors)
+        for index, item in enumerate(source, first):
+            anchors.length += 1
+            if self.on_ahead is not None:
+                self.on_ahead(index)
+            if anchors.wants(index):
+                anchors.offer(index, replace(item, payload=None), _thumb(item))
+        return anchors
+
+    def scene(
+        self,
+        source: Iterator[Item[T]],
+        first: int,
+        generator: torch.Generator,
+        anchors: Anchors[Item[Any]] | None = None,
+    ) -> Iterator[Item[T]]:
         """Repair one scene, of which frame ``first`` is the first.
 
         Args:
             source: its frames in order.
             first: index of the first in the video.
             generator: source of chance for selectors that sample, by :func:`chance_of`.
+            anchors: what :meth:`preview` has kept of it.
         """
         before: deque[Item[T]] = deque()
         ahead: deque[Item[T]] = deque()
-        anchors: Anchors[Item[T]] = Anchors(self.anchors)
+        anchors = Anchors(0) if anchors is None else anchors
         while True:
             # One frame more than fits tells whether the video goes on.
             ahead.extend(islice(source, self.window + self.margin + 1 - len(ahead)))
@@ -198,13 +239,8 @@ class BlockRepairer(Generic[T]):
                 before.append(replace(item, payload=None, edit=None))  # type: ignore[arg-type]
                 del item
                 if len(before) > self.margin:
-                    self._leave(before.popleft(), index - self.margin, anchors)
+                    anchors.replace(index - self.margin, before.popleft())
             first += size
-
-    def _leave(self, item: Item[T], index: int, anchors: Anchors[Item[T]]) -> None:
-        """No block will hold this frame any more."""
-        if anchors.wants(index):
-            anchors.offer(index, item, _thumb(item))
 
     def _repair(
         self,
@@ -213,12 +249,15 @@ class BlockRepairer(Generic[T]):
         size: int,
         first: int,
         generator: torch.Generator,
-        anchors: Anchors[Item[T]],
+        anchors: Anchors[Item[Any]],
     ) -> None:
         """Repair the first ``size`` frames of ``after`` in place."""
         if not any(item.damaged for item in after[:size]):
             return
-        block = before + after + [anchor.item for anchor in anchors.kept]
+        start = first - len(before)
+        place = range(start, first + len(after))
+        distant = anchors.outside(place)
+        block = before + after + [anchor.item for anchor in distant]
         if self.keeper is not None and self.keeper.load(first, after[:size], block, generator):
             for item in after[:size]:
                 if item.edit is not None and self.on_edit is not None:
@@ -226,7 +265,6 @@ class BlockRepairer(Generic[T]):
                 if item.edit is not None and item.doubt is not None and self.watch is not None:
                     self.watch(item.edit, item.frame, item.doubt)
             return
-        start = first - len(before)
         doubt = [item.mask.to(torch.uint8) * 255 if item.doubt is None else item.doubt for item in block]
         pending = [item.damaged and 0 <= i - len(before) < size for i, item in enumerate(block)]
         state = RepairState.begin(
@@ -235,7 +273,8 @@ class BlockRepairer(Generic[T]):
             torch.stack(doubt).to(self.device),
             torch.tensor(pending, device=self.device),
             start,
-            tuple(anchor.index for anchor in anchors.kept),
+            tuple(anchor.index for anchor in distant),
+            anchors.among(place),
         )
         del doubt
         shared = state.frames.device.type == "cpu"
@@ -265,6 +304,12 @@ class BlockRepairer(Generic[T]):
             self.on_edit(edit)
         if self.watch is not None:
             self.watch(state.numbered(edit), state.frames[edit.frame], state.doubt[edit.frame])
+
+
+def _emptied(held: deque[T]) -> Iterator[T]:
+    """Hand out what is held without keeping it."""
+    while held:
+        yield held.popleft()
 
 
 def _thumb(item: Item[T]) -> Thumb:

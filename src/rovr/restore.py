@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -55,6 +55,7 @@ def restore_video(
     max_pixels: int = MAX_PIXELS,
     on_start: Callable[[Job], None] = lambda job: None,
     on_frame: Callable[[], None] = lambda: None,
+    on_ahead: Callable[[int], None] | None = None,
     on_note: Callable[[str], None] = lambda note: None,
     watch: Watch | None = None,
 ) -> Summary:
@@ -86,6 +87,7 @@ def restore_video(
         max_pixels: that a frame may have; larger ones are refused before they are decoded.
         on_start: called once everything is ready.
         on_frame: called for each frame that is done.
+        on_ahead: called with the index of each frame that is looked at before its scene is repaired.
         on_note: called with each sentence the user should hear.
         watch: called after each edit with it, its picture and its doubt, as they are made.
 
@@ -151,7 +153,19 @@ def restore_video(
             if journal is not None:
                 journal.seal(partial, summary.to_json())
 
-        _run(source, masks, sink, restorer, summary, on_frame, record, journal, grain, watch)
+        def again() -> Iterator[Item[Frame]]:
+            with open_source(path, rate=rate, max_pixels=max_pixels) as anew:
+                yield from paired(anew, open_masks(anew.info, mask, boxes, dilate))
+
+        info = source.info
+        blocks = restorer.blocks(info.width, info.height, lambda edit: on_frame(), record is not None)
+        blocks.keeper, blocks.watch, blocks.on_ahead = journal, watch, on_ahead
+        items = blocks.run(paired(source, masks), torch.Generator().manual_seed(seed), again)
+        _write(items, sink, summary, on_frame, record, grain)
+        summary.scenes = blocks.scenes
+        summary.resumed = journal.taken if journal is not None else 0
+        summary.seconds_repairing = blocks.seconds
+        summary.seconds_per_repair = blocks.seconds / max(1, summary.repaired - summary.resumed)
         summary.provenance = record.finish() if record else None
         _commit(source, masks, sink, summary, notes, lossless, seal)
         if record is not None:
@@ -204,24 +218,17 @@ def paired(source: Source, masks: MaskSource) -> Iterator[Item[Frame]]:
         raise UserError("The mask covers every pixel of every frame; leave something to learn from.")
 
 
-def _run(
-    source: Source,
-    masks: MaskSource,
+def _write(
+    items: Iterable[Item[Frame]],
     sink: Sink,
-    restorer: Restorer,
     summary: Summary,
     on_frame: Callable[[], None],
     record: ProvenanceOutput | None,
-    journal: Journal | None,
     grain: bool,
-    watch: Watch | None,
 ) -> None:
-    """Read, repair and write every frame, and keep the tally."""
-    info = source.info
+    """Write every frame as it comes from its repair, and keep the tally."""
     missing = doubt = 0.0
-    blocks = restorer.blocks(info.width, info.height, lambda edit: on_frame(), record is not None)
-    blocks.keeper, blocks.watch = journal, watch
-    for item in blocks.run(paired(source, masks), torch.Generator().manual_seed(summary.seed)):
+    for item in items:
         frame = item.payload
         if item.damaged and item.doubt is not None:
             rgb, hole = item.frame.permute(1, 2, 0).numpy(), item.mask[0].numpy()
@@ -238,12 +245,8 @@ def _run(
         if record is not None:
             record.write(frame, item.trace)
         summary.frames += 1
-    summary.scenes = blocks.scenes
-    summary.hole_share = missing / (summary.frames * info.width * info.height)
+    summary.hole_share = missing / (summary.frames * summary.width * summary.height)
     summary.mean_doubt = doubt / missing if missing else 0.0
-    summary.resumed = journal.taken if journal is not None else 0
-    summary.seconds_repairing = blocks.seconds
-    summary.seconds_per_repair = blocks.seconds / max(1, summary.repaired - summary.resumed)
 
 
 def _commit(

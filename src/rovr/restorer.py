@@ -1,6 +1,6 @@
 """Repair clips held in memory: an editor and a selector under one roof."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Restorer:
         window: frames to repair at a time in long videos.
         margin: frames to look at on either side of these.
         cuts: whether to look for scene cuts, which no repair looks across.
-        anchors: frames of what was filmed longer ago (:mod:`rovr.anchors`), at most.
+        anchors: frames at most that represent what lies beyond (:mod:`rovr.anchors`).
     """
 
     def __init__(
@@ -177,12 +177,13 @@ class Restorer:
         """
         clip = _clip(frames)
         holes = _holes(masks, clip)
-        items = [
-            Item(clip[i], holes[i], None, bool(holes[i].any())) for i in range(len(clip))
-        ]  # fmt: skip
+
+        def items() -> Iterator[Item[None]]:
+            return (Item(clip[i], holes[i], None, bool(holes[i].any())) for i in range(len(clip)))
+
         generator = torch.Generator().manual_seed(seed)
         height, width = clip.shape[-2:]
-        done = list(self.blocks(width, height, traced=provenance).run(items, generator))
+        done = list(self.blocks(width, height, traced=provenance).run(items(), generator, items))
         repaired = torch.stack([item.frame for item in done])
         edits = [item.edit for item in done if item.edit is not None]
         blank = torch.zeros_like(holes[0], dtype=torch.uint8)

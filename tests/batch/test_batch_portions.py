@@ -99,6 +99,16 @@ def test_joined_it_is_the_video_of_one_machine(path, tmp_path, count):
     assert not journal_folder(tmp_path / "out.mp4").exists()
 
 
+def test_workers_see_the_same_frames_from_afar(path, tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "TOOLS", Tools(editor="telea", selector="sight", device="cpu"))
+    restorer = TOOLS.load()
+    assert restorer.blocks(64, 48).anchors
+    restore_video(path, None, tmp_path / "truth.mp4", boxes=[BOX], restorer=restorer, seed=5)
+    # A block is taken over only if all that it was repaired from is the same, frames from afar included.
+    assert repaired_apart(path, tmp_path / "out.mp4", 3).resumed == 136
+    assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "truth.mp4").read_bytes()
+
+
 def test_provenance_is_joined_too(path, tmp_path):
     told, truth = tmp_path / "told.npz", tmp_path / "truth.npz"
     restore_video(path, None, tmp_path / "t.mp4", boxes=[BOX], restorer=TOOLS.load(), seed=5, provenance=truth)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from rovr.anchors import Anchors
 from rovr.batch.task import Outcome
 from rovr.blocks import BlockRepairer, Item, chance_of
 from rovr.errors import UserError
@@ -152,8 +153,18 @@ def _repair(shot: Shot, portion: Portion, restorer: "Restorer", on_share: Callab
             for _ in islice(items, first - place):
                 pass
             place = first + scene.length
-            for _ in blocks.scene(islice(items, scene.length), first, chance_of(options["seed"], first)):
+            anchors = _preview(shot, scene, blocks)
+            for _ in blocks.scene(islice(items, scene.length), first, chance_of(options["seed"], first), anchors):
                 pass
+
+
+def _preview(shot: Shot, scene: Scene, blocks: BlockRepairer[None]) -> Anchors[Item[None]] | None:
+    """The frames of a scene that :meth:`BlockRepairer.run` would keep."""
+    if not blocks.anchors or scene.length <= blocks.window + blocks.margin:
+        return None
+    with open_part(shot.input, scene.mark, shot.max_pixels) as (info, frames):
+        masks = open_masks(info, shot.mask, shot.boxes, dict(shot.options)["dilate"])
+        return blocks.preview(islice(_items(frames, masks, scene.mark.index), scene.length), scene.mark.index)
 
 
 def _items(frames: Iterator[Frame], masks: MaskSource, first: int) -> Iterator[Item[None]]:

@@ -45,7 +45,7 @@ class Display:
             return
         self.stop()
         self._bar = Progress(
-            TextColumn(doing),
+            TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[speed]}"),
@@ -53,7 +53,7 @@ class Display:
             console=self.console,
             transient=True,
         )
-        self._unit = unit
+        self._doing, self._unit = doing, unit
         self._task = self._bar.add_task(doing, total=total, speed="")
         self._bar.start()
 
@@ -62,10 +62,16 @@ class Display:
         check()
         if self._bar is None:
             return
-        self._bar.advance(self._task, amount)
+        self._bar.update(self._task, advance=amount, description=self._doing)
         task = self._bar.tasks[0]
         if task.speed and self._unit == "frames":
             self._bar.update(self._task, speed=f"{task.speed:.1f} frames/s")
+
+    def ahead(self, frame: int) -> None:
+        """A frame is looked at before those on the bar."""
+        check()
+        if self._bar is not None:
+            self._bar.update(self._task, description=f"looking ahead, frame {frame + 1}")
 
     def stop(self) -> None:
         """End the bar."""

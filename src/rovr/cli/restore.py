@@ -91,6 +91,7 @@ class Restore(Repairing):
                 max_pixels=self.max_pixels,
                 on_start=start,
                 on_frame=display.step,
+                on_ahead=display.ahead,
                 on_note=display.note,
                 watch=report.watch if report else None,
             )

@@ -135,7 +135,7 @@ class AlignedSession(LearnedSession):
         found = torch.zeros(last - first, 2, GRID, GRID)
         found[low - first : high + 1 - first] = seek(
             steps[None],
-            self.known(low, high + 1)[None],
+            self.known(range(low, high + 1))[None],
             ~self.holed[None, low : high + 1],
             torch.tensor([frame - low]),
         )[0]
@@ -152,7 +152,7 @@ class AlignedSession(LearnedSession):
         return stack([self._flow(frame, c) for c in contexts])
 
     def _flow(self, frame: int, context: int) -> FloatArray:
-        if context < self.length:
+        if context not in self.clip.afar(frame):
             return self.chain.flow(frame, context, self._look)
         dock = self.links.dock(frame)
         link = self.links.link(dock, context, self._look)
@@ -163,14 +163,14 @@ class AlignedSession(LearnedSession):
 
     def far_sight(self, frame: int) -> Tensor:
         """See :meth:`Session.far_sight`: along the motion to the nearest dock, and from there on."""
-        far = range(self.length, len(self.clip.frames))
+        far = self.clip.afar(frame)
         dock = self.links.dock(frame)
         way, chained = 1 if dock > frame else -1, torch.zeros(1, 3, GRID, GRID)
         for i in range(frame, dock, way):
             chained = chained + sample(self._rough(i, way)[None], chained[:, :2])
         links = torch.stack([self.links.rough(dock, context, self._look) for context in far])
         chained = chained + sample(links, chained[:, :2].expand(len(far), -1, -1, -1))
-        seen = sample(self.known(far.start, far.stop)[:, None], chained[:, :2], padding="zeros")
+        seen = sample(self.known(far)[:, None], chained[:, :2], padding="zeros")
         return torch.stack([seen[:, 0], chained[:, 2]], 1)
 
 

@@ -80,12 +80,15 @@ class Editor(ABC):
 class Clip(Protocol):
     """A clip as it stands: ``frames`` (T, 3, H, W) uint8 and ``doubt`` (T, 1, H, W) uint8, 255 = missing.
 
-    The last of them are ``far`` from the others: no neighbours, but filmed long before.
+    The last of them are ``far`` from the others: no neighbours, but filmed long before or after.
     """
 
     frames: Tensor
     doubt: Tensor
     far: tuple[int, ...]
+
+    def afar(self, frame: int) -> tuple[int, ...]:
+        """Frames to compare with a frame directly."""
 
 
 class Session:
@@ -129,18 +132,18 @@ class Session:
 
         See :func:`rovr.editor.sight.seek`.
         """
-        return nearby(self.known(first, last)[None], torch.tensor([frame - first]))[0]
+        return nearby(self.known(range(first, last))[None], torch.tensor([frame - first]))[0]
 
     def far_sight(self, frame: int) -> Tensor:
-        """What the frames filmed long before show of a frame, (A, 2, GRID, GRID); nothing where motion is unknown."""
-        return torch.zeros(len(self.clip.far), 2, GRID, GRID)
+        """What the A frames afar show of a frame, (A, 2, GRID, GRID); nothing where motion is unknown."""
+        return torch.zeros(len(self.clip.afar(frame)), 2, GRID, GRID)
 
-    def known(self, first: int, last: int) -> Tensor:
-        """How well each place of frames first … last − 1 is seen, (last − first, GRID, GRID)."""
-        for index in range(first, last):
+    def known(self, indices: Sequence[int]) -> Tensor:
+        """How well each place of N frames is seen, (N, GRID, GRID)."""
+        for index in indices:
             if index not in self.shares:
                 self.shares[index] = share_known(self.clip.doubt[index : index + 1])[0].cpu()
-        return torch.stack([self.shares[index] for index in range(first, last)])
+        return torch.stack([self.shares[index] for index in indices])
 
     def forget(self, index: int) -> None:
         """A frame has changed: look at it anew when next asked."""

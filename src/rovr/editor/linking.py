@@ -1,4 +1,4 @@
-"""Flow to frames filmed long before, to which no chain leads.
+"""Flow to frames filmed long before or after, to which no chain leads.
 
 Such a frame is compared directly, and not with every target: some frames of the clip are docks, from which links lead
 to the far ones, and a target is chained to the nearest dock. Most of a link is measured; inside holes it is continued,
@@ -22,7 +22,7 @@ from rovr.editor.sight import coarse
 BETWEEN = 8
 """Frames from dock to dock."""
 
-KEEP = 32
+KEEP = 48
 """Links that are kept."""
 
 GUESSED = 0.5

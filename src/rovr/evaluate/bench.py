@@ -1,6 +1,7 @@
 """One process's tools: it damages clips, has them repaired, and measures what came out."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,13 +158,14 @@ class Bench:
         if isinstance(selector, Oracle):
             selector.truth = case.truth
         restorer = Restorer(self.editors[method.editor], clocked, self.plan.contexts, self.device)
-        items = [
-            Item(frame, mask, None, bool(mask.any()))
-            for frame, mask in zip(case.frames.clone(), case.masks, strict=True)
-        ]
+
+        def items() -> Iterator[Item[None]]:
+            for frame, mask in zip(case.frames.clone(), case.masks, strict=True):
+                yield Item(frame, mask, None, bool(mask.any()))
+
         blocks = restorer.blocks(case.frames.shape[-1], case.frames.shape[-2])
         blocks.clock = CLOCK
         # The same for every method, so that those who draw lots are as lucky as each other.
         chance = torch.Generator().manual_seed(seed_of(scene.clip, scene.seed, "choose"))
-        repaired = torch.stack([item.frame for item in blocks.run(items, chance)])
+        repaired = torch.stack([item.frame for item in blocks.run(items(), chance, items)])
         return repaired, blocks.seconds

@@ -7,6 +7,9 @@ from torch import Tensor
 
 from rovr.types import Edit
 
+REACH = 24
+"""Frames, each way, over which motion is chained; within them nobody needs a landmark."""
+
 
 @dataclass
 class RepairState:
@@ -19,8 +22,10 @@ class RepairState:
         pending: (T,) bool, the frames still to be repaired. Frames without a hole never are.
         edits: the actions so far.
         start: index of frame 0 in the whole video, for selectors that count from its beginning.
-        far: indices in the whole video of frames filmed long before. They lie behind the T others in all the tensors,
-            are never pending, and only selectors that look at them (:attr:`rovr.select.Selector.recalls`) meet any.
+        far: indices in the whole video of frames filmed long before or after. They lie behind the T others in all the
+            tensors, are never pending, and only selectors that look at them (:attr:`rovr.select.Selector.recalls`) meet
+            any.
+        landmarks: frames among the T others that represent their scene likewise.
     """
 
     frames: Tensor
@@ -30,6 +35,7 @@ class RepairState:
     edits: list[Edit] = field(default_factory=list)
     start: int = 0
     far: tuple[int, ...] = ()
+    landmarks: tuple[int, ...] = ()
 
     @classmethod
     def begin(
@@ -40,6 +46,7 @@ class RepairState:
         pending: Tensor | None = None,
         start: int = 0,
         far: tuple[int, ...] = (),
+        landmarks: tuple[int, ...] = (),
     ) -> "RepairState":
         """Start on a clip.
 
@@ -50,17 +57,23 @@ class RepairState:
             pending: as in the class; by default every frame with a hole.
             start: index of the first frame in the whole video.
             far: as in the class.
+            landmarks: as in the class.
         """
         if doubt is None:
             doubt = masks.to(torch.uint8) * 255
         if pending is None:
             pending = masks.flatten(1).any(1)
-        return cls(frames, masks, doubt, pending.clone(), start=start, far=far)
+        return cls(frames, masks, doubt, pending.clone(), start=start, far=far, landmarks=landmarks)
 
     @property
     def length(self) -> int:
-        """Number of frames T, without those filmed long before."""
+        """Number of frames T, without those far away."""
         return len(self.frames) - len(self.far)
+
+    def afar(self, frame: int) -> tuple[int, ...]:
+        """Frames that are compared with a frame directly, since chains of motion from it do not reach so far."""
+        landmarks = (index for index in self.landmarks if abs(index - frame) > REACH)
+        return (*landmarks, *range(self.length, len(self.frames)))
 
     def numbered(self, edit: Edit) -> Edit:
         """An edit with indices of the whole video."""

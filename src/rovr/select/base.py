@@ -16,7 +16,7 @@ class Selector(ABC):
     name: str
     session: Session | None = None
     recalls: bool = False
-    """Whether it also looks at frames filmed long before, which a state may hold behind its others."""
+    """Whether it also looks at frames filmed long before or after, which a state may hold behind its others."""
 
     def attend(self, session: Session | None) -> None:
         """Meet the editor at work on the next clip, who can tell what frames show of each other.

@@ -19,7 +19,7 @@ from rovr.select.rules import first_pending
 from rovr.types import Edit
 
 UNSEEN = 0.3
-"""Share of the hole that contexts near by leave open, from which frames filmed long before are asked."""
+"""Share of the hole that contexts near by leave open, from which frames afar are asked."""
 
 PRICE = 0.1
 """What such a frame has to show better, in units of :func:`rovr.editor.sight.quality`."""
@@ -67,7 +67,7 @@ def what_is_seen(session: Session | None, state: RepairState, frame: int, first:
 def recalled(
     session: Session | None, state: RepairState, frame: int, contexts: tuple[int, ...], worth: Tensor
 ) -> tuple[int, ...]:
-    """Let frames filmed long before take the place of contexts, where they show much that these do not.
+    """Let frames filmed long before or after take the place of contexts, where they show much that these do not.
 
     Args:
         session: of the editor.
@@ -76,13 +76,13 @@ def recalled(
         contexts: frames near by that were picked.
         worth: (K, GRID, GRID) what they show, by :func:`rovr.editor.sight.quality`.
     """
-    if session is None or not state.far:
+    if session is None or not (afar := state.afar(frame)):
         return contexts
     hole = adaptive_avg_pool2d(state.masks[frame, :1].float().cpu(), GRID)
     if float((hole * (1 - worth.amax(0))).sum()) < UNSEEN * float(hole.sum()):
         return contexts
     far = (quality(session.far_sight(frame)) - PRICE).clamp(min=0)
     both = torch.cat([torch.zeros_like(worth[:1]), worth, far])
-    numbers = (frame, *contexts, *range(state.length, len(state.frames)))
+    numbers = (frame, *contexts, *afar)
     best = greedy(both[None], hole, torch.tensor([0]), len(contexts))[0]
     return tuple(numbers[k] for k in best.tolist())
