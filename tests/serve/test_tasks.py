@@ -75,6 +75,24 @@ def test_frames_that_are_whole_are_counted_where_many_follow_each_other(monkeypa
     assert steps == [("edit", 1, 2), ("edit", 2, 2), *(("copy", done, 10) for done in range(2, 11))]
 
 
+def test_looking_ahead_in_a_long_video_is_told(monkeypatch, video, tmp_path):
+    restorer = Restorer.from_pretrained("telea", "sight", "cpu")
+    restorer.window, restorer.margin = 10, 3
+    monkeypatch.setattr(tasks, "_restorer", lambda task: restorer)
+    told = []
+    marks = [{"type": "box", "x": 20, "y": 12, "w": 16, "h": 16, "first": 5, "last": 6}]
+    for count, expected in ((13, []), (30, [("ahead", 1, 30)])):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        task = {"folder": folder, "source": video(count=count), "out": "out.mp4", "title": "t", "marks": marks}
+        told.clear()
+        tasks.restore(
+            {**task, "layers": {}},
+            lambda event, **more: told.append((more.get("phase", event), more.get("done"), more.get("total"))),
+        )
+        assert [one for one in told if one[0] == "ahead"][:1] == expected
+
+
 def test_a_video_is_deleted_when_nobody_looks_for_long(video):
     with serving(Limits(keep=1.0, spare=0)) as page:
         page.open(video(count=6))

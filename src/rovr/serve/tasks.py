@@ -165,6 +165,7 @@ def restore(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     place = Place(source, mask, dilate=task.get("widen", 0))
     written = write_masks(place, drawing.masker(), least=least, on_frame=_Steps(tell, "mask", frames))
     restorer = _restorer(task)
+    ahead = _Steps(tell, "ahead", frames)
     watching = _Watching(folder, tell, written.masked, frames - written.masked)
     summary = restore_video(
         source,
@@ -174,6 +175,7 @@ def restore(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
         crf=task.get("crf", 18),
         provenance=folder / "origin.npz",
         on_frame=watching.frame,
+        on_ahead=lambda frame: ahead(),
         on_note=lambda note: tell("note", text=note),
         watch=watching,
     )
