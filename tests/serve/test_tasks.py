@@ -84,7 +84,13 @@ def test_looking_ahead_in_a_long_video_is_told(monkeypatch, video, tmp_path):
     for count, expected in ((13, []), (30, [("ahead", 1, 30)])):
         folder = tmp_path / str(count)
         folder.mkdir()
-        task = {"folder": folder, "source": video(count=count), "out": "out.mp4", "title": "t", "marks": marks}
+        task = {
+            "folder": folder,
+            "source": video(f"{count}.mp4", count),
+            "out": "out.mp4",
+            "title": "t",
+            "marks": marks,
+        }
         told.clear()
         tasks.restore(
             {**task, "layers": {}},
