@@ -183,7 +183,7 @@ class MaskSource:
 
 
 def widened(mask: Mask, by: int) -> Mask:
-    """A mask (H, W) whose holes reach some pixels further, in any direction; far takes no longer than near."""
+    """A mask (H, W) whose holes reach some pixels further, in bounded time and memory however far."""
     if not by or not mask.any():
         return mask
     if by <= _NEAR:
