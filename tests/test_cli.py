@@ -172,6 +172,13 @@ def test_jobs_that_are_refused(video, hole, tmp_path, capsys):
         refuse(capsys, tmp_path, *start, *args, says=says)
 
 
+@pytest.mark.parametrize("seed", ["-1", str(1 << 63)])
+@pytest.mark.parametrize("verb", [["demo"], ["train", "editor", "--data", "no"], ["train", "agents", "--data", "no"]])
+def test_seeds_that_no_source_of_chance_takes(verb, seed, capsys, tmp_path):
+    out = "-o" if verb == ["demo"] else "--out"
+    refuse(capsys, tmp_path, *verb, out, tmp_path / "out", "--seed", seed, says=f"--seed {seed}: give 0 or more")
+
+
 def test_unwritable_output(video, hole, capsys, tmp_path):
     refuse(capsys, tmp_path, "restore", video(), "--mask", hole, "-o", tmp_path / "no" / "x.mp4", says="does not exist")
     if os.path.isdir("/proc/self"):

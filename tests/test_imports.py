@@ -11,7 +11,8 @@ SOURCE = Path(rovr.__file__).parent
 
 # A part (a module or folder of src/rovr, or a folder within one) may import itself and what stands on a line above.
 LAYERS = (
-    {"_version", "errors", "types"},
+    {"_version", "errors"},
+    {"types"},
     {"_compat", "device", "files", "grain", "memory", "plugs", "pretrained"},
     {"unet", "vgg", "flow", "video"},
     {"outputs", "tables"},

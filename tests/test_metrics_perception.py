@@ -77,7 +77,7 @@ def test_distance_of_pictures(state, pictures, pool):
 
 @pytest.mark.parametrize("bf16", [False, True])
 def test_features_of_the_truth_are_kept_while_there_is_room(state, pictures, monkeypatch, bf16):
-    worse, truth = ((part * 255).byte().repeat(2, 1, 1, 1) for part in pictures)
+    worse, truth = ((part[..., :32, :40] * 255).byte().repeat(2, 1, 1, 1) for part in pictures)
     distance = VggDistance(state, "blur", bf16)
     plain = distance.clip(worse, truth)
     known = distance.remember(truth)

@@ -22,6 +22,7 @@ from rovr.repair import Repairer
 from rovr.restore import restore_video
 from rovr.select import load_selector
 from rovr.summary import Summary
+from rovr.types import check_seed
 from rovr.video import open_source
 
 CLIP = "city.mp4"
@@ -47,7 +48,11 @@ def run_demo(
 
     Returns:
         PSNR inside the hole, in decibels, by method.
+
+    Raises:
+        UserError: the seed is none, or a file stands where the folder is to be.
     """
+    check_seed(seed)
     if output.exists() and not output.is_dir():
         raise UserError(f"{output} is a file; give a folder with -o")
     output.mkdir(parents=True, exist_ok=True)

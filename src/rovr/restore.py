@@ -20,7 +20,7 @@ from rovr.restorer import Restorer, RestoreResult
 from rovr.resume import Journal, describe_job, job_options
 from rovr.select.base import Selector
 from rovr.summary import Job, Notes, Summary
-from rovr.types import SEEDS
+from rovr.types import check_seed
 from rovr.video.colour import Frame
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.masks import Box, MaskSource, length_error, open_masks
@@ -98,8 +98,7 @@ def restore_video(
     notes = Notes(on_note)
     if not 0 <= crf <= 51:
         raise UserError(f"--crf {crf}: H.264 takes 0 (best) to 51.")
-    if not 0 <= seed < SEEDS:
-        raise UserError(f"--seed {seed}: give 0 or more, below 2^63.")
+    check_seed(seed)
     given = str(out)
     # With a journal, whoever holds it sweeps.
     out = followed(out) if resume else prepared(out)

@@ -11,6 +11,8 @@
 
 from dataclasses import dataclass
 
+from rovr.errors import UserError
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -27,3 +29,13 @@ class Edit:
 
 SEEDS = 1 << 63
 """How many seeds there are, from 0: what every source of chance takes."""
+
+
+def check_seed(seed: int) -> None:
+    """See that a seed is one.
+
+    Raises:
+        UserError: it is below 0, or not below ``SEEDS``.
+    """
+    if not 0 <= seed < SEEDS:
+        raise UserError(f"--seed {seed}: give 0 or more, below 2^63.")

@@ -2,12 +2,13 @@ import gc
 import weakref
 
 import numpy as np
+import pytest
 import torch
 from test_alignment import seen, texture
 
 from rovr.editor.aligned import AlignedEditor
 from rovr.editor.alignment import Aligner, Look
-from rovr.editor.chaining import AROUND, CHUNK, KEEP, NEAR, Chain
+from rovr.editor.chaining import AROUND, KEEP, NEAR, Chain
 from rovr.editor.motion import MotionNet
 from rovr.mdp.state import RepairState
 
@@ -41,24 +42,26 @@ def test_a_hole_on_the_way_adds_doubt_but_keeps_the_motion() -> None:
     assert np.abs(flow[55:75, 58:78, :2] - np.array([-6, 0])).mean() < 0.3
 
 
-def test_a_long_clip_is_completed_in_chunks_that_do_not_pile_up() -> None:
-    world = texture(5, 64, 64 + 2 * CHUNK * (KEEP + 2))
+def test_a_long_clip_is_completed_in_chunks_that_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    chunk = 12
+    monkeypatch.setattr("rovr.editor.chaining.CHUNK", chunk)
+    world = texture(5, 64, 64 + 2 * chunk * (KEEP + 2))
     asked: list[int] = []
 
     def look(index: int) -> Look:
         asked.append(index)
         return seen(world[:, 2 * index : 2 * index + 64])
 
-    chain = chain_of(CHUNK * (KEEP + 2))
-    assert np.allclose(chain.step(CHUNK, 1, look)[16:48, 16:48, :2], [-2, 0], atol=0.2)
-    assert min(asked) == CHUNK - AROUND
-    assert max(asked) == 2 * CHUNK + AROUND - 1
+    chain = chain_of(chunk * (KEEP + 2))
+    assert np.allclose(chain.step(chunk, 1, look)[16:48, 16:48, :2], [-2, 0], atol=0.2)
+    assert min(asked) == chunk - AROUND
+    assert max(asked) == 2 * chunk + AROUND - 1
     for number in range(KEEP + 2):
-        chain.step(number * CHUNK, 1, look)
+        chain.step(number * chunk, 1, look)
     assert len(chain.chunks) == KEEP
-    assert len(chain.moves) <= CHUNK + 2 * AROUND
+    assert len(chain.moves) <= chunk + 2 * AROUND
     # Across the seam between two chunks the motion is the same.
-    across = chain.flow(2 * CHUNK - 2, 2 * CHUNK + 2, look)
+    across = chain.flow(2 * chunk - 2, 2 * chunk + 2, look)
     assert np.allclose(across[16:48, 16:48, :2], [-8, 0], atol=0.4)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rovr.editor import load_editor
-from rovr.editor.loading import build_editor, read_card, shipped, write_weights
+from rovr.editor.loading import build_editor, read_card, read_checkpoint, shipped, write_weights
 from rovr.errors import UserError
 
 
@@ -41,3 +41,17 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         load_editor("aligned", weights=other)
     with pytest.raises(UserError, match="no weights to load"):
         load_editor("telea", weights=other)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"hello world\n" * 9, b"\x80\x02.", b"0" * 999, b"PK\x03\x04"])
+def test_a_checkpoint_that_is_none_is_told_in_one_line(tmp_path, content):
+    (tmp_path / "checkpoint.pt").write_bytes(content)
+    with pytest.raises(UserError, match=r"checkpoint\.pt is damaged or no checkpoint") as told:
+        read_checkpoint(tmp_path / "checkpoint.pt", "cpu")
+    assert "\n" not in str(told.value)
+
+
+def test_a_checkpoint_without_names_is_none(tmp_path):
+    torch.save([1, 2], tmp_path / "checkpoint.pt")
+    with pytest.raises(UserError, match="no checkpoint"):
+        read_checkpoint(tmp_path / "checkpoint.pt", "cpu")

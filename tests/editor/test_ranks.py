@@ -1,16 +1,18 @@
 """One training by several processes: what one process learns, and exact when it goes on."""
 
+import multiprocessing
 import os
-import signal
+import socket
 import subprocess
 import sys
-import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from ranked import take_part
 from test_training import TINY, draw, losses
 from torch import Tensor
 
@@ -25,7 +27,7 @@ from rovr.editor.training.samples import SampleStore
 from rovr.errors import UserError
 
 SIZES = [
-    "--steps=10", "--batch=3", "--round-samples=6", "--reuse=2", "--window=32", "--length=4", "--size=64",
+    "--steps=6", "--batch=3", "--round-samples=3", "--reuse=3", "--window=32", "--length=4", "--size=64",
     "--workers=1", "--threads=1", "--log-every=1", "--no-bf16", "--save-minutes=0",
 ]  # fmt: skip
 
@@ -91,83 +93,65 @@ def clips(folder: Path) -> Path:
     return folder
 
 
-def begin(data: Path, out: Path) -> subprocess.Popen[str]:
-    """Two processes."""
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "rovr", "train", "editor"]
-    given = ["--data", str(data), "--val", str(data), "--out", str(out), *SIZES]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.Popen([sys.executable, *command, *given], env=environment, text=True, **pipes)  # type: ignore
+def begin(data: Path, out: Path, die_after: int | None = None) -> list[BaseProcess]:
+    """Two processes, the second of which may be killed; what they import is imported once for all of them."""
+    context = multiprocessing.get_context("forkserver")
+    # The optimiser would load the last one.
+    context.set_forkserver_preload(["rovr.cli.train", "rovr.editor.training.run", "torch._dynamo"])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    pair = [
+        context.Process(target=take_part, args=(rank, port, arguments(data, out), die_after if rank else None))
+        for rank in range(2)
+    ]
+    for process in pair:
+        process.start()
+    return pair
 
 
-def finish(process: subprocess.Popen[str]) -> str:
-    said = process.communicate(timeout=100)[0]
-    assert process.returncode == 0, said
-    return said
+def arguments(data: Path, out: Path) -> list[str]:
+    return ["train", "editor", "--data", str(data), "--val", str(data), "--out", str(out), *SIZES]
 
 
-def children(process: subprocess.Popen[str]) -> list[int]:
-    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+def end(pair: list[BaseProcess]) -> list[int | None]:
+    """Wait for both; as ``torchrun`` does, the first is ended where the second died. How they ended."""
+    pair[1].join(60)
+    if pair[1].exitcode:
+        pair[0].terminate()
+    pair[0].join(60)
+    return [process.exitcode for process in pair]
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children of a process are looked up in /proc")
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads of a process are looked up in /proc")
 def test_two_processes_learn_what_one_does_and_go_on_exactly(tmp_path: Path) -> None:
     data = clips(tmp_path / "clips")
-    said = finish(begin(data, tmp_path / "two"))
-    assert said.count("weights: ") == 1  # only the first speaks
-    given = ["--data", str(data), "--val", str(data), "--out", str(tmp_path / "one")]
-    assert main(["train", "editor", *given, *SIZES]) == 0
+    script = Path(__file__).with_name("ranked.py")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [*torchrun, str(script), *arguments(data, tmp_path / "two")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("weights: ") == 1  # only the first speaks
+    left = [line for line in done.stdout.splitlines() if line.startswith("left")]
+    assert len(left) == 2
+    assert not any("gloo" in line for line in left)
+    assert main(arguments(data, tmp_path / "one")) == 0
 
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
     assert [row[:2] for row in one] == [row[:2] for row in two]
-    assert len({step for step, _, _ in two}) == 10
+    assert len({step for step, _, _ in two}) == 6
     for (step, name, a), (_, _, b) in zip(one, two, strict=True):
         assert float(a) == pytest.approx(float(b), rel=2e-3, abs=2e-3), (step, name)
 
-    # One of the two is killed in the first of three rounds; torchrun ends the other.
-    process = begin(data, tmp_path / "parts")
-    metrics, deadline = tmp_path / "parts" / "metrics.csv", time.monotonic() + 60
-    while not (metrics.exists() and "\n3," in metrics.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(children(process)[1], signal.SIGKILL)
-    process.communicate(timeout=100)
-    assert process.returncode != 0
-    last = losses(tmp_path / "parts")[-1][0]
-    assert 3 <= int(last) < 10
-    finish(begin(data, tmp_path / "parts"))
+    # One of the two is killed in the first of two rounds.
+    assert all(end(begin(data, tmp_path / "parts", die_after=2)))
+    assert losses(tmp_path / "parts")[-1][0] == "2"
+    assert end(begin(data, tmp_path / "parts")) == [0, 0]
     assert losses(tmp_path / "parts") == two
     a, b = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("two", "parts"))
     assert all(torch.equal(a["net"][name], b["net"][name]) for name in a["net"])
-
-
-LEAVING = """
-import gc, torch
-from pathlib import Path
-from rovr.editor.training.ranks import joined
-
-with joined("cpu") as (ranks, device):
-    weight = torch.nn.Parameter(torch.ones(3))
-    optimiser = torch.optim.AdamW([weight])
-    weight.sum().backward()
-    ranks.sum_gradients([weight])
-    optimiser.step()
-gc.collect()
-print("left", sorted(p.read_text().strip() for p in Path("/proc/self/task").glob("*/comm")))
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads of a process are looked up in /proc")
-def test_no_thread_of_the_group_outlives_it(tmp_path: Path) -> None:
-    """One that did could abort the process at its end, when all work was done."""
-    script = tmp_path / "leaving.py"
-    script.write_text(LEAVING)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
-    left = [line for line in done.stdout.splitlines() if line.startswith("left")]
-    assert len(left) == 2, done.stderr
-    assert not any("gloo" in line for line in left)
 
 
 def test_more_processes_than_edits_of_a_batch() -> None:

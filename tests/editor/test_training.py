@@ -1,6 +1,7 @@
 import csv
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from multiprocessing import parent_process
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,9 @@ from rovr.mdp.state import RepairState
 TINY = TrainConfig(
     data=(),
     out=Path(),
-    steps=12,
+    steps=6,
     batch=2,
-    round_samples=8,
+    round_samples=4,
     reuse=2,
     window=32,
     length=4,
@@ -55,11 +56,11 @@ def test_a_killed_run_goes_on_with_the_same_losses(tmp_path: Path, editor: str, 
     whole, parts = (replace(config, out=tmp_path / name) for name in ("whole", "parts"))
     Trainer(whole, draw).run()
     # Stop in the first round, then in the second; what is learned after the checkpoint is lost, as in a kill.
-    Trainer(parts, draw).run(stop_at=3)
+    Trainer(parts, draw).run(stop_at=2)
     ahead = Trainer(parts, draw)
     ahead.save = lambda: None  # type: ignore[method-assign]
-    ahead.run(stop_at=5)
-    Trainer(parts, draw).run(stop_at=10)
+    ahead.run(stop_at=3)
+    Trainer(parts, draw).run(stop_at=5)
     (parts.out / "samples" / "round.json").unlink()  # as if killed while rolling out
     Trainer(parts, draw).run()
     assert losses(whole.out) == losses(parts.out)
@@ -140,28 +141,38 @@ def test_repairs_may_be_those_of_one_selector(tmp_path: Path) -> None:
 
 
 def test_training_on_one_batch_lowers_its_loss(tmp_path: Path) -> None:
-    trainer = Trainer(replace(TINY, out=tmp_path, lr=2e-3, steps=60), draw)
+    trainer = Trainer(replace(TINY, out=tmp_path, lr=4e-3, steps=30), draw)
     store = trainer._open_round(0)
-    batch = store.read(np.arange(4), np.zeros((4, 3), bool))
-    figures = [trainer.learn(batch) for trainer.step in range(60)]
+    batch = store.read(np.arange(2), np.zeros((2, 3), bool))
+    figures = [trainer.learn(batch) for trainer.step in range(30)]
     assert figures[-1]["log_mse"] < figures[0]["log_mse"] - 0.2
 
 
 def test_motion_learns_one_batch_and_touches_nothing_else(tmp_path: Path) -> None:
-    trainer = Trainer(replace(TINY, out=tmp_path, part="motion", lr=2e-3, steps=60), draw)
+    trainer = Trainer(replace(TINY, out=tmp_path, part="motion", lr=5e-3, steps=40), draw)
     before = {name: tensor.clone() for name, tensor in trainer.net.state_dict().items()}
-    batch = trainer._open_round(0).read(np.arange(4), np.zeros((4, 3), bool))
-    figures = [trainer.learn(batch) for trainer.step in range(60)]
+    batch = trainer._open_round(0).read(np.arange(2), np.zeros((2, 3), bool))
+    figures = [trainer.learn(batch) for trainer.step in range(40)]
     assert figures[-1]["motion"] < figures[0]["motion"] - 0.5
     changed = {name for name, tensor in trainer.net.state_dict().items() if not torch.equal(tensor, before[name])}
     assert changed
     assert all(name.startswith("motion.") for name in changed)
 
 
-@pytest.mark.timeout(300)
-def test_processes_that_roll_out_change_nothing(tmp_path: Path) -> None:
-    # Two rounds: the second starts its processes after this one has computed in threads.
-    alone, together = (replace(TINY, out=tmp_path / str(n), workers=n, threads=2) for n in (1, 2))
-    for config in (alone, together):
-        Trainer(config, draw).run()
-    assert losses(alone.out) == losses(together.out)
+touched = False
+
+
+def draw_afresh(chance: np.random.Generator) -> Tensor:
+    """As ``draw``, where nothing is inherited of what the first process has done."""
+    assert not touched or parent_process() is None
+    return draw(chance)
+
+
+def test_processes_that_roll_out_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A fork of a process that has computed in threads may wait for them forever, but does not always do so.
+    monkeypatch.setattr(f"{__name__}.touched", True)
+    alone, together = (
+        Trainer(replace(TINY, out=tmp_path / str(n), workers=n), draw_afresh)._open_round(0).arrays for n in (1, 2)
+    )
+    assert all(array.any() for name, array in alone.items() if name != "origin")
+    assert all(np.array_equal(alone[name], together[name]) for name in alone)

@@ -1,8 +1,10 @@
 from pathlib import Path
 
 import pytest
+from conftest import moving_texture, write_video
 
 from rovr.errors import UserError
+from rovr.evaluate.clips import Clips
 from rovr.evaluate.config import EvaluateConfig, settle
 from rovr.evaluate.plan import make_methods
 
@@ -84,3 +86,12 @@ def test_settings_that_cannot_work(given, words):
 def test_methods_that_cannot_be_told_apart(given, words):
     with pytest.raises(UserError, match=words):
         make_methods(config(**given))
+
+
+def test_a_list_of_names_picks_clips(tmp_path):
+    for seed, name in enumerate(("one", "two")):
+        write_video(tmp_path / f"{name}.mp4", moving_texture(5, 32, 32, seed))
+    (tmp_path / "mine.txt").write_text("two\n")
+    assert Clips(tmp_path, 4, (32, 32), str(tmp_path / "mine.txt")).names == ("two",)
+    with pytest.raises(UserError, match="no split is called 'val'"):
+        Clips(tmp_path, 4, (32, 32), "val")

@@ -158,10 +158,9 @@ def of_two_clips(inputs, out, said=print):
     return (out / "index.html").read_text()
 
 
-def test_a_small_page_leaves_methods_then_clips_out_and_says_so(inputs, tmp_path, monkeypatch):
-    whole = of_two_clips(inputs, tmp_path / "whole")
-    assert explorers(whole) == [3, 3]
-    limit = len(whole) + 70_000
+def test_a_small_page_leaves_methods_then_clips_out_and_says_so(inputs, page, tmp_path, monkeypatch):
+    assert explorers(page) == [4, 4, 4]
+    limit = 1_350_000  # the figures of two clips, and some of the six methods' frames
     monkeypatch.setattr("rovr.report.build.LIMIT", limit)
     text = of_two_clips(inputs, tmp_path / "small")
     assert len(text) < limit

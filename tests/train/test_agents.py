@@ -94,6 +94,23 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
+def test_a_run_of_a_gpu_goes_on_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = Agent()
+    with monkeypatch.context() as patch:
+        # What a file says of tensors that lay on a GPU.
+        patch.setattr("torch.serialization.location_tag", lambda storage: "cuda:0")
+        AgentTrainer(tmp_path, agent, stages(agent), {}).run(1)
+    other = Agent()
+    trainer = AgentTrainer(tmp_path, other, stages(other), {})
+    trainer.run(1)
+    assert trainer.iteration == 1
+    assert all(torch.equal(a, b) for a, b in zip(agent.parameters(), other.parameters(), strict=True))
+    # A GPU draws by another rule, whose state is shorter.
+    state = trainer.stages[0].learner.state_dict()
+    with pytest.raises(UserError, match="--device"):
+        trainer.stages[0].learner.load_state_dict({**state, "generator": state["generator"][:16]})
+
+
 @pytest.mark.parametrize("frames", [True, False])
 def test_who_has_a_partner_learns_alone(frames: bool) -> None:
     agent = Agent()

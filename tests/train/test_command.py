@@ -115,3 +115,17 @@ def test_every_option_reads_its_own_default_and_stands_in_the_documents() -> Non
                 assert read_options(algorithm, told, {}) == {field.name: field.default}
                 there.add((field.name, algorithm))
     assert documented == there
+
+
+def test_damage_in_the_folder_of_a_run_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    films(tmp_path / "data")
+    for name, remedy in (("agent.safetensors", "goes on from its checkpoint"), ("checkpoint.pt", "to begin anew")):
+        (run / name).write_bytes(b"0123456789" * 20)
+        assert main(typed(tmp_path)) == 2
+        said = capsys.readouterr().err.strip().splitlines()
+        assert len(said) == 1
+        assert f"{run / name} is damaged" in said[0]
+        assert remedy in said[0]
+        (run / name).unlink()

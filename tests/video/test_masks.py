@@ -7,6 +7,7 @@ from conftest import moving_texture, write_video
 
 from rovr.errors import UserError
 from rovr.video import open_masks, open_source, parse_box
+from rovr.video.masks import widened
 
 
 @pytest.fixture
@@ -197,3 +198,24 @@ def test_holes_too_narrow_for_the_colours_are_told(tmp_path, columns, pix_fmt, d
         list(islice(masks, 3))
     assert len(said) == bool(says)
     assert all("too narrow" in note and says in note for note in said)
+
+
+@pytest.mark.parametrize("by", [16, 17, 20])
+def test_holes_are_widened_by_a_disc(info, hole, by):
+    mask = first(open_masks(info, hole, dilate=by))
+    rows, columns = np.mgrid[:48, :64]
+    away = np.hypot(
+        np.maximum(0, np.maximum(12 - rows, rows - 31)), np.maximum(0, np.maximum(20 - columns, columns - 39))
+    )
+    # Up to here a brush does it, which is a little squarer.
+    assert (mask == (away <= by)).mean() > (0.97 if by == 16 else 0.9999)
+
+
+@pytest.mark.parametrize("by", [10**6, 10**30])
+def test_widening_without_end_ends(info, hole, tmp_path, by):
+    with pytest.raises(UserError, match="covers every pixel"):
+        open_masks(info, hole, dilate=by)
+    assert not first(open_masks(info, save(tmp_path / "m.png", np.zeros((48, 64), np.uint8)), dilate=by)).any()
+    mask = np.zeros((5, 7), bool)
+    mask[4, 0] = True
+    assert widened(mask, by).all()

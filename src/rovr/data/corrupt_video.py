@@ -14,7 +14,7 @@ from rovr.data.corrupt import FILLS, damage, iter_masks
 from rovr.data.photometric import Photometric, split_kind
 from rovr.errors import UserError
 from rovr.outputs import prepared, writing
-from rovr.types import SEEDS
+from rovr.types import check_seed
 from rovr.video.colour import Frame
 from rovr.video.folder import list_images
 from rovr.video.limits import MAX_PIXELS
@@ -79,8 +79,7 @@ def corrupt_video(
     _check_apart(out, mask_out)
     if fill not in FILLS:
         raise UserError(f"no fill is called '{fill}'; choose from {', '.join(FILLS)}")
-    if not 0 <= seed < SEEDS:
-        raise UserError(f"--seed {seed}: give 0 or more, below 2^63.")
+    check_seed(seed)
     given = {"size": size, "speed": speed, "shapes": shapes, "count": count}
     options = {name: value for name, value in given.items() if value is not None}
     with writing(out), ExitStack() as stack:

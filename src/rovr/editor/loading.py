@@ -5,7 +5,6 @@ from collections.abc import Callable
 from importlib import resources
 from inspect import signature
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -86,9 +85,17 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """Read what the header says of how the weights came to be."""
-    with safe_open(path, framework="pt") as file:
-        return json.loads((file.metadata() or {}).get("rovr", "{}"))
+    """Read what the header says of how the weights came to be.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            card: dict[str, Any] = json.loads((file.metadata() or {}).get("rovr", "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"weights file {path} is damaged or not a safetensors file; fetch or train it again") from error
+    return card
 
 
 def write_weights(path: Path, state: dict[str, Tensor], card: dict[str, Any], half: bool = False) -> None:
@@ -99,14 +106,21 @@ def write_weights(path: Path, state: dict[str, Tensor], card: dict[str, Any], ha
     partial.replace(path)
 
 
-def read_checkpoint(path: Path, device: torch.device | str | None = None) -> dict[str, Any]:
+def read_checkpoint(path: Path, device: torch.device | str) -> dict[str, Any]:
     """Read where a training stood; no code in the file is ever run.
+
+    Args:
+        path: of the file.
+        device: where its tensors go, wherever they were.
 
     Raises:
         UserError: it is damaged, or holds more than tensors and plain values.
     """
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except (UnpicklingError, OSError, ValueError, RuntimeError, EOFError) as error:
+        if not isinstance(state, dict):
+            raise TypeError(f"a checkpoint holds names, and not one {type(state).__name__}")
+    except Exception as error:
+        # Bytes that happen to be instructions for the unpickler end in any error whatever.
         raise UserError(f"{path} is damaged or no checkpoint; remove it to begin anew") from error
     return state

@@ -103,7 +103,7 @@ class Bench:
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.device = plan, pick_device(plan.device)
-        self.clips = Clips(plan.folder, plan.length, plan.size)
+        self.clips = Clips(plan.folder, plan.length, plan.size, plan.split)
         self.methods = {method.name: method for method in plan.methods}
         self.selectors = {method.name: self._selector(method) for method in plan.methods}
         editors = {method.editor: plan.weights if method.editor in LEARNED else None for method in plan.methods}

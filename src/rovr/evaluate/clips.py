@@ -25,14 +25,15 @@ class Clips:
         length: frames of a clip; 0 for whole sequences, of three frames or more.
         size: (H, W). Clips of a given length are cut to its aspect. Whole sequences are squeezed into it, as is usual
             for the figures that are reported of them.
+        split: as :func:`rovr.data.folders.open_dataset` takes it.
 
     Attributes:
         skipped: names of the sequences that are too short.
     """
 
-    def __init__(self, folder: Path, length: int, size: tuple[int, int]) -> None:
+    def __init__(self, folder: Path, length: int, size: tuple[int, int], split: str | None = None) -> None:
         self.length, self.size = length, size
-        source = open_dataset(folder, length=length or 3, size=size)
+        source = open_dataset(folder, split=split, length=length or 3, size=size)
         self.skipped = source.skipped
         self._found: dict[str, Footage] = {footage.name: footage for footage in source.sequences}
         if len(self._found) < len(source.sequences):

@@ -31,6 +31,8 @@ class EvaluateConfig:
     """Who chooses frames: selectors, also with options as in ``coverage:order=easiest``; agents' files; ``oracle``."""
     baselines: tuple[str, ...] = ()
     """Editors that look at no other frame, such as ``telea`` and ``navier-stokes``, to measure beside."""
+    split: str | None = None
+    """Which clips of the data set, such as ``val`` for DAVIS, or a text file that names one a line; by default all."""
     protocol: Literal["custom", "poster", "davis"] = "custom"
     """What is measured on: your own settings; the poster's; or whole clips of 240×432 with free-form masks."""
     corruption: tuple[str, ...] | None = None

@@ -58,6 +58,7 @@ class Plan:
     protocol: str
     length: int
     size: tuple[int, int]
+    split: str | None
     corruption: tuple[str, ...]
     seeds: int
     weights: Path | None
@@ -132,7 +133,7 @@ def make_plan(config: EvaluateConfig, settled: Settled, clips: Sequence[str], fr
     Raises:
         UserError: methods that clash.
     """
-    names = ("protocol", "weights", "contexts", "flow", "flow_weights", "perceptual", "i3d", "media", "device")
+    names = ("split", "protocol", "weights", "contexts", "flow", "flow_weights", "perceptual", "i3d", "media", "device")
     return Plan(
         folder=config.clips,
         clips=tuple(clips),

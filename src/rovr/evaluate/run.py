@@ -45,7 +45,7 @@ def evaluate(
     settled = settle(config)
     check_corruption(settled.corruption)
     _check_out(config)
-    clips = Clips(config.clips, settled.length, settled.size)
+    clips = Clips(config.clips, settled.length, settled.size, config.split)
     if clips.skipped:
         on_note(f"{len(clips.skipped)} sequences are too short and left out: {', '.join(clips.skipped)}")
     if settled.caveat:

@@ -16,6 +16,7 @@ from rovr.outputs import prepared, writing
 from rovr.video.colour import Frame
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.mask_sink import mask_frame, open_mask_sink
+from rovr.video.masks import widened
 from rovr.video.source import Source, VideoInfo, open_source
 
 Mask = NDArray[np.bool_]
@@ -141,14 +142,6 @@ def write_masks(
             raise UserError(least)
         sink.commit()
     return Written(frames, masked, share / max(frames, 1))
-
-
-def widened(mask: Mask, by: int) -> Mask:
-    """A mask (H, W) whose holes reach some pixels further."""
-    if not by:
-        return mask
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * by + 1, 2 * by + 1))
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0)
 
 
 def _noted(source: Source, natives: deque[object]) -> Iterator[Shown]:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
+from rovr.errors import UserError
 from rovr.rl.agent import Agent
 from rovr.rl.env import BatchEnv, Expert
 
@@ -72,11 +73,18 @@ class Learner(ABC):
         return {**states, "iteration": self.iteration, "generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Go on from a state.
+
+        Raises:
+            UserError: chance was drawn on a GPU there and is drawn on the CPU here, or the other way round.
+        """
+        chance = state["generator"].cpu()
+        if len(chance) != len(self.generator.get_state()):
+            raise UserError("chance of a GPU does not go on on a CPU, nor the other way round; give the first --device")
         for name, part in self.parts().items():
             part.load_state_dict(state[name])
         self.iteration = state["iteration"]
-        self.generator.set_state(state["generator"].cpu())
+        self.generator.set_state(chance)
 
 
 class Figures:

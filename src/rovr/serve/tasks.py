@@ -285,7 +285,7 @@ def _drawing(task: dict[str, Any]) -> Drawing:
 
 
 def _widened(mask: Mask, task: dict[str, Any]) -> Mask:
-    from rovr.masking.write import widened
+    from rovr.video.masks import widened
 
     return widened(mask, task.get("widen", 0))
 

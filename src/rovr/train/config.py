@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rovr.errors import UserError
+from rovr.types import check_seed
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Minutes on a CPU: to see that everything works.
@@ -183,6 +184,7 @@ def settle(config: AgentTrainConfig) -> Settled:
     """
     from rovr.train.options import read_options  # heavy, and the command's help needs none of it
 
+    check_seed(config.seed)
     preset = {**COMMON, **PRESETS[config.preset]}
     if config.algorithm == "dqn":
         preset["rule"] = 0.0  # logits are values here, and the rule's are of no unit that rewards have

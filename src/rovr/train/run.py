@@ -94,9 +94,12 @@ def check_same_flow(weights: Path, flow: str) -> None:
     """See that a run goes on with the flow that it began with: what can be had may have changed meanwhile.
 
     Raises:
-        UserError: it would not.
+        UserError: it would not, or the file that says so is damaged.
     """
-    before = read_card(weights).get("flow", flow) if weights.exists() else flow
+    try:
+        before = read_card(weights).get("flow", flow) if weights.exists() else flow
+    except UserError as error:
+        raise UserError(f"{weights} is damaged; remove it, and the run goes on from its checkpoint") from error
     if before != flow:
         raise UserError(f"{weights.parent} began with --flow {before} and would go on with {flow}; say --flow {before}")
 

@@ -93,7 +93,7 @@ class AgentTrainer:
         """Train to the end, or to an iteration; continues what is found in the output folder."""
         checkpoint = self.out / "checkpoint.pt"
         if checkpoint.exists():
-            self._load(read_checkpoint(checkpoint))
+            self._load(read_checkpoint(checkpoint, next(iter(self.agent.parameters())).device))
         end = min(self.total, stop_at or self.total)
         with closing(TrainLog(self.out, self.iteration, SAID, self.tracker)) as log:
             saved = time.monotonic()

@@ -64,6 +64,21 @@ def read_image(path: Path, flags: int, max_pixels: int = MAX_PIXELS) -> NDArray[
     return np.asarray(image)
 
 
+def has_profile(data: bytes) -> bool:
+    """Whether a PNG, JPEG, WebP or TIFF brings a colour profile (ICC).
+
+    Args:
+        data: the whole file.
+    """
+    if data.startswith(b"\x89PNG"):
+        return b"iCCP" in data[: data.find(b"IDAT")]
+    if data.startswith(b"RIFF"):
+        return data[30:34] == b"ICCP"
+    # Tag 34675 of type 7, and the name under which JPEGs hold it.
+    marks = {b"\xff\xd8": b"ICC_PROFILE\0", b"II": b"\x73\x87\x07\x00", b"MM": b"\x87\x73\x00\x07"}
+    return any(data.startswith(start) and mark in data for start, mark in marks.items())
+
+
 class FolderSource(Source):
     """A folder of frames, all of one size, in natural order of their names.
 
@@ -89,6 +104,8 @@ class FolderSource(Source):
             say("The pictures have an alpha channel: it is dropped.")
         if first.ndim == 2:
             say("The pictures are grey: taken as colour.")
+        if has_profile(self.files[0].read_bytes()):
+            say("The pictures have a colour profile (ICC): it is dropped, and their values stay as they are.")
         height, width = read_image(self.files[0], cv2.IMREAD_COLOR, max_pixels).shape[:2]
         self.colour = Colour(1, True)
         self.info = VideoInfo(

@@ -17,6 +17,8 @@ from rovr.video.source import Say, VideoInfo, count_decoded, count_frames, open_
 Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
 _WHITE = 127
+# Pixels up to which holes are widened by a brush, whose work grows with its area.
+_NEAR = 16
 
 
 def parse_box(text: str) -> Box:
@@ -69,8 +71,7 @@ class MaskSource:
         self.brightest = 0
         self.static = path is None or (not path.is_dir() and is_image(path))
         self._told: set[str] = set()
-        size = 2 * dilate + 1
-        self._kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)) if dilate else None
+        self.dilate = dilate
         self._narrow = NarrowHoles(info.pix_fmt, dilate, say)
         self._boxes = _boxes_mask(boxes, info.shown_size, say) if boxes else None
         self._read: Callable[[Path], NDArray[np.uint8]] = self._reader()
@@ -127,8 +128,7 @@ class MaskSource:
                 mask = turned(grey > _WHITE)
         if self._boxes is not None:
             mask = mask | turned(self._boxes)
-        if self._kernel is not None:
-            mask = cv2.dilate(mask.astype(np.uint8), self._kernel) > 0
+        mask = widened(mask, self.dilate)
         self._narrow.look(mask)
         return np.ascontiguousarray(mask)
 
@@ -180,6 +180,17 @@ class MaskSource:
                 f"The mask's brightest value is {self.brightest}, and missing means above {_WHITE}; "
                 "draw holes in white (255)."
             )
+
+
+def widened(mask: Mask, by: int) -> Mask:
+    """A mask (H, W) whose holes reach some pixels further, in bounded time and memory however far."""
+    if not by or not mask.any():
+        return mask
+    if by <= _NEAR:
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * by + 1, 2 * by + 1))
+        return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0)
+    away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(away <= min(by, sum(mask.shape)))
 
 
 def length_error(frames: int, masks: int) -> UserError:

@@ -18,6 +18,7 @@ from rovr.mdp.state import RepairState
 from rovr.metrics import psnr
 from rovr.repair import Repairer
 from rovr.select import load_selector
+from rovr.types import check_seed
 
 VALIDATION_SEED = 1000
 
@@ -28,6 +29,7 @@ def train_editor(config: TrainConfig, say: Callable[[str], None] = print) -> Pat
     Raises:
         UserError: settings that cannot work, or no clips.
     """
+    check_seed(config.seed)
     if config.window % 16 or config.window > config.size:
         raise UserError(f"--window {config.window} must be a multiple of 16 and at most --size {config.size}")
     if config.round_samples % config.batch:
