@@ -245,14 +245,16 @@ def endpoint(model):
     server.server_close()
 
 
-def locate_in_a_process(name: str, home: Path, endpoint: str, **more: str) -> "subprocess.CompletedProcess[str]":
+def locate_in_a_process(
+    name: str, home: Path, endpoint: str, files: str = "FILES", **more: str
+) -> "subprocess.CompletedProcess[str]":
     """The Hub's address is read when the library is loaded."""
     code = f"""
 import sys
 from rovr.errors import UserError
-from rovr.hub import locate
+from rovr.hub import FILES, locate
 try:
-    print(locate({name!r}))
+    print(locate({name!r}, files={files}))
 except UserError as error:
     print(f"rovr: {{error}}", file=sys.stderr)
     sys.exit(2)
@@ -275,6 +277,15 @@ def test_a_repository_is_fetched_and_kept(endpoint, model, tmp_path):
     assert (folder / "editor.safetensors").read_bytes() == (model / "editor.safetensors").read_bytes()
     offline = locate_in_a_process("owner/films", tmp_path / "home", endpoint, HF_HUB_OFFLINE="1")
     assert offline.stdout == done.stdout
+
+
+def test_other_files_are_fetched_where_they_are_named(endpoint, model, tmp_path):
+    pytest.importorskip("huggingface_hub")
+    (model / "model.bin").write_bytes(b"a pickle")
+    files = "('*config.json', 's*.safetensors')"
+    done = locate_in_a_process("owner/films", tmp_path / "home", endpoint, files=files)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in Path(done.stdout.strip()).iterdir()} == {"config.json", "surplus.safetensors"}
 
 
 @pytest.mark.parametrize(

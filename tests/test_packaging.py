@@ -122,7 +122,7 @@ def test_every_extra_that_is_named_exists():
     ]
     named = {}
     for path in paths:
-        for group in re.findall(r"(?:rovr|'\.|\"\.)\[([a-z, ]+)\]", path.read_text()):
+        for group in re.findall(r"(?:rovr|'\.|\"\.)\[([a-z\d, ]+)\]", path.read_text()):
             named |= {extra.strip(): path for extra in group.split(",")}
     assert {"app", "dev", "ray"} <= set(named)
     assert {extra: path for extra, path in named.items() if extra not in extras} == {}

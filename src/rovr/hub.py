@@ -6,7 +6,7 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -58,8 +58,14 @@ def is_path(name: str) -> bool:
     return "/" in name or "\\" in name or name in (".", "..") or name.startswith("~")
 
 
-def locate(name: str, revision: str | None = None, token: str | None = None) -> Path:
+def locate(name: str, revision: str | None = None, token: str | None = None, files: Sequence[str] = FILES) -> Path:
     """The folder of a model, fetched from the Hub where the name is that of a repository.
+
+    Args:
+        name: a folder, or ``owner/name``.
+        revision: branch, tag or commit of a repository.
+        token: for a private repository, in place of the one that was logged in with.
+        files: names or patterns of what is fetched; by default the files of a model of ROVR's.
 
     Raises:
         UserError: neither a folder nor a repository, or one that cannot be fetched.
@@ -73,7 +79,7 @@ def locate(name: str, revision: str | None = None, token: str | None = None) -> 
         raise UserError(f"there is no folder {name}; give one that exists, or owner/name of a repository on the Hub")
     hub = _hub()
     try:
-        return Path(hub.snapshot_download(name, revision=revision, token=token, allow_patterns=list(FILES)))
+        return Path(hub.snapshot_download(name, revision=revision, token=token, allow_patterns=list(files)))
     except Exception as error:  # the library's errors and those of the HTTP library below have no common base
         raise _failed(f"cannot fetch {name}, which is no folder here, from the Hugging Face Hub", error) from error
 

@@ -1,6 +1,7 @@
 """``rovr mask`` from file to file, and on to ``rovr restore``."""
 
 import json
+import sys
 
 import cv2
 import numpy as np
@@ -130,3 +131,18 @@ def test_an_output_is_replaced_only_when_told(clip, tmp_path, capsys):
     call = ["mask", "draw", str(clip), *arguments(tmp_path, "draw"), "-o", str(tmp_path / "m.mkv"), "--quiet"]
     assert [main(call), main(call), main([*call, "--overwrite"])] == [0, 2, 0]
     assert "--overwrite" in capsys.readouterr().err
+
+
+def test_sam_2_without_its_extra_or_its_tracker_is_told(clip, tmp_path, capsys, monkeypatch):
+    call = ["mask", "follow", str(clip), "--box", BOX, "-o", str(tmp_path / "m.mkv")]
+    before = sorted(tmp_path.iterdir())
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    for more, says in (
+        (["--tracker", "sam2"], "pip install 'rovr[sam2]'"),
+        (["--tracker-model", "owner/name"], "belongs to --tracker sam2"),
+    ):
+        assert main([*call, *more]) == 2
+        said = capsys.readouterr().err
+        assert says in said
+        assert said.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before

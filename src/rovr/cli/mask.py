@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
 from rovr.cli.repairing import RATE_UNUSED, frame_rate
-from rovr.cli.signals import VIDEO
+from rovr.cli.signals import VIDEO, at_once
 
 if TYPE_CHECKING:
     from numpy import uint8
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rovr.cli.progress import Display
     from rovr.masking import Masker, Place
+    from rovr.masking.outline import Spot
     from rovr.video.masks import Box
 
 
@@ -129,18 +130,55 @@ class MaskFollow(_Mask):
     """A place on the object, in place of the box, which is then sought around it."""
     start: Annotated[int | None, arg(name="from", metavar="FRAME")] = None
     """Frame that the box or the click belongs to, counted from 0; those before it get no hole. By default 0."""
+    tracker: Literal["opencv", "sam2"] = "opencv"
+    """What follows: opencv gives a box and needs nothing; sam2 gives the outline and needs the extra rovr[sam2]."""
+    tracker_model: Annotated[str | None, arg(metavar="NAME_OR_FOLDER")] = None
+    """SAM 2: owner/name on the Hugging Face Hub, or a folder; by default facebook/sam2.1-hiera-tiny."""
+    device: str = "auto"
+    """Where SAM 2 computes: auto, cpu, cuda or mps."""
 
     def run(self) -> None:
         """Do it."""
-        from rovr.masking import following
+        at, start = self._where()
+        if self.tracker == "sam2":
+            self._outline(at, start)
+        else:
+            self._follow(at, start)
 
-        with self._display() as display:
-            box, start = self._where(display)
-            self._write(display, following(box, start, self._lost(display)))
-
-    def _where(self, display: "Display") -> "tuple[Box | Callable[[NDArray[uint8]], Box], int]":
+    def _follow(self, at: "Box | Spot", start: int) -> None:
         from rovr.errors import UserError
-        from rovr.masking.click import box_at, parse_click
+        from rovr.masking import following
+        from rovr.masking.click import box_at
+
+        if self.tracker_model is not None:
+            raise UserError("--tracker-model belongs to --tracker sam2; give both, or neither.")
+        with self._display() as display:
+
+            def find(image: "NDArray[uint8]") -> "Box":
+                box = box_at(image, *at[:2])
+                display.note(f"The object in frame {start} is taken to be --box {','.join(map(str, box))}.")
+                return box
+
+            again = "no hole from there on. Follow it again with another --box and --from."
+            lost = self._lost(display, again)
+            self._write(display, following(at if len(at) == 4 else find, start, lost))
+
+    def _outline(self, at: "Box | Spot", start: int) -> None:
+        with at_once():
+            from rovr.hub import locate
+            from rovr.masking import outlining
+            from rovr.masking.sam2 import FILES, MODEL, library, read_sam2
+
+            library()
+        sam = read_sam2(locate(self.tracker_model or MODEL, files=FILES), self.device)
+        with self._display() as display:
+            again = "no hole while it is out of sight. SAM 2 goes on looking for it."
+            self._write(display, outlining(sam, at, start, self._lost(display, again)))
+
+    def _where(self) -> "tuple[Box | Spot, int]":
+        """The box, or the place clicked on, and the frame that it belongs to."""
+        from rovr.errors import UserError
+        from rovr.masking.click import parse_click
         from rovr.video.masks import parse_box
 
         if (self.box is None) == (self.click is None):
@@ -150,20 +188,10 @@ class MaskFollow(_Mask):
         x, y, frame = parse_click(str(self.click))
         if None not in (frame, self.start) and frame != self.start:
             raise UserError(f"--click {self.click} and --from {self.start} name two frames; leave out one of them.")
-        start = next((number for number in (frame, self.start) if number is not None), 0)
+        return (x, y), next((number for number in (frame, self.start) if number is not None), 0)
 
-        def find(image: "NDArray[uint8]") -> "Box":
-            box = box_at(image, x, y)
-            display.note(f"The object in frame {start} is taken to be --box {','.join(map(str, box))}.")
-            return box
-
-        return find, start
-
-    def _lost(self, display: "Display") -> Callable[[int, float], None]:
+    def _lost(self, display: "Display", then: str) -> Callable[[int, float], None]:
         def say(frame: int, time: float) -> None:
-            display.note(
-                f"The object is lost at frame {frame} ({time:.2f} s); no hole from there on. Follow it again with "
-                f"another --box and --from."
-            )
+            display.note(f"The object is lost at frame {frame} ({time:.2f} s); {then}")
 
         return say

@@ -3,6 +3,7 @@
 from rovr.masking.draw import drawing, standing
 from rovr.masking.follow import following
 from rovr.masking.logo import find_logo, logo_in
+from rovr.masking.outline import outlining
 from rovr.masking.scratches import finding_scratches
 from rovr.masking.shapes import Shape, read_shapes
 from rovr.masking.write import Masker, Place, Shown, Written, shown, write_masks
@@ -18,6 +19,7 @@ __all__ = [
     "finding_scratches",
     "following",
     "logo_in",
+    "outlining",
     "read_shapes",
     "shown",
     "standing",

@@ -39,6 +39,17 @@ def parse_click(text: str) -> tuple[int, int, int | None]:
     return numbers[0], numbers[1], numbers[2] if len(numbers) == 3 else None
 
 
+def place_within(x: int, y: int, image: NDArray[np.uint8]) -> None:
+    """Make sure that a place lies in a picture (H, W, 3).
+
+    Raises:
+        UserError: it lies outside.
+    """
+    height, width = image.shape[:2]
+    if x >= width or y >= height:
+        raise UserError(f"--click {x},{y} lies outside the {width}×{height} picture; give a place inside.")
+
+
 def box_at(image: NDArray[np.uint8], x: int, y: int) -> Box:
     """The box around the object at a place.
 
@@ -50,9 +61,8 @@ def box_at(image: NDArray[np.uint8], x: int, y: int) -> Box:
     Raises:
         UserError: the place lies outside, or nothing there stands out from what is around it.
     """
+    place_within(x, y, image)
     height, width = image.shape[:2]
-    if x >= width or y >= height:
-        raise UserError(f"--click {x},{y} lies outside the {width}×{height} picture; give a place inside.")
     scale = min(1.0, _SIDE / max(width, height))
     small = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     place = min(int(x * scale), small.shape[1] - 1), min(int(y * scale), small.shape[0] - 1)

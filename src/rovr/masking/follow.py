@@ -1,6 +1,6 @@
 """An object followed from one box by OpenCV's multiple-instance tracker, the one that needs no model file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rovr.errors import UserError
-from rovr.masking.write import Mask, Masker, Shown
+from rovr.masking.track import OnLost, tracking, within
+from rovr.masking.write import Mask, Masker
 from rovr.video.masks import Box
 
 # Correlation with how the object looked, below which it counts as lost, unless it differs by fewer grey levels: what is
@@ -30,7 +31,7 @@ _LEARN = 0.1
 def following(
     box: Box | Callable[[NDArray[np.uint8]], Box],
     start: int = 0,
-    on_lost: Callable[[int, float], None] = lambda frame, time: None,
+    on_lost: OnLost = lambda frame, time: None,
 ) -> Masker:
     """A masker of the box around an object; frames before the start and after a loss have no hole.
 
@@ -45,37 +46,16 @@ def following(
     Raises:
         UserError: a start before the first frame; from the masker, one beyond the last, or a box outside the picture.
     """
-    if start < 0:
-        raise UserError(f"--from {start}: frames count from 0.")
 
-    def follow(frames: Iterator[Shown]) -> Iterator[Mask]:
-        track: _Track | None = None
-        lost = False
-        count = 0
-        for frame in frames:
-            count += 1
-            width, height = frame.info.shown_size
-            mask = np.zeros((height, width), bool)
-            if frame.index == start:
-                image = frame.bgr
-                track = _Track(image, _checked(box(image) if callable(box) else box, width, height))
-            elif track is not None and not lost and not track.step(frame.bgr):
-                lost = True
-                on_lost(frame.index, frame.time)
-            if track is not None and not lost:
-                x, y, w, h = track.box
-                mask[max(y, 0) : max(y + h, 0), max(x, 0) : max(x + w, 0)] = True
-            yield mask
-        if track is None:
-            raise UserError(f"--from {start}: the video has only {count} frames, counted from 0.")
+    def begin(image: NDArray[np.uint8]) -> "_Track":
+        return _Track(image, _checked(box(image) if callable(box) else box, image))
 
-    return follow
+    return tracking(begin, start, on_lost)
 
 
-def _checked(box: Box, width: int, height: int) -> Box:
-    x, y, w, h = box
-    if x < 0 or y < 0 or x + w > width or y + h > height:
-        raise UserError(f"The box {x},{y},{w},{h} sticks out of the {width}×{height} picture; move it inside.")
+def _checked(box: Box, image: NDArray[np.uint8]) -> Box:
+    x, y, w, h = within(box, image)
+    height, width = image.shape[:2]
     if (w, h) == (width, height):
         raise UserError(f"The box {x},{y},{w},{h} is the whole picture, in which nothing can move; make it smaller.")
     if min(w, h) < 8:
@@ -95,10 +75,14 @@ class _Track:
 
     Attributes:
         box: around it in the last frame.
+        searches: a loss is final, since only places near the last one are looked at.
     """
+
+    searches = False
 
     def __init__(self, image: NDArray[np.uint8], box: Box) -> None:
         self.box = self._first = box
+        self._shape = image.shape[:2]
         # Pixels at the size of tracking for one of the picture, and how much larger the object has become since.
         self._scale = self._began = min(1.0, _SIDE / max(box[2:]))
         self._grown = 1.0
@@ -131,6 +115,13 @@ class _Track:
 
     def _middle(self, corner: tuple[float, float]) -> Point:
         return corner[0] + (self._size[0] - 1) / 2, corner[1] + (self._size[1] - 1) / 2
+
+    def mask(self) -> Mask:
+        """The box, (H, W)."""
+        mask = np.zeros(self._shape, bool)
+        x, y, w, h = self.box
+        mask[max(y, 0) : max(y + h, 0), max(x, 0) : max(x + w, 0)] = True
+        return mask
 
     def step(self, image: NDArray[np.uint8]) -> bool:
         """Look for the object in the next frame; False where it is lost."""
