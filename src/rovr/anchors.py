@@ -21,8 +21,8 @@ ANCHORS = 24
 EVERY = 4
 """One frame in so many is considered."""
 
-MEMORY = 1 << 26
-"""Bytes for anchors."""
+MEMORY = 1 << 28
+"""Bytes for anchors. Large frames come in small blocks, which need them more."""
 
 BYTES = 10
 """What a pixel of an anchor takes: colours, mask and doubt, kept and laid beside a block."""
