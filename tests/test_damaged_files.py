@@ -57,7 +57,7 @@ def test_cards_that_are_no_json(tmp_path):
 
     for text in ("{", "[" * 100_000, "\x00"):
         save_file({"a": torch.ones(1)}, tmp_path / "a.safetensors", metadata={"rovr": text})
-        with pytest.raises(UserError, match="not those of an agent"):
+        with pytest.raises(UserError, match="is damaged"):
             Agent.load(tmp_path / "a.safetensors")
 
 

@@ -163,11 +163,11 @@ def test_checkpoints_run_no_code(tmp_path, capsys):
 
     torch.save({"step": Sly()}, tmp_path / "c.pt")
     with pytest.raises(UserError, match="no checkpoint"):
-        read_checkpoint(tmp_path / "c.pt")
+        read_checkpoint(tmp_path / "c.pt", "cpu")
     assert capsys.readouterr().out == ""
     torch.save({"step": 3, "net": {"w": torch.ones(2)}}, tmp_path / "c.pt")
-    assert read_checkpoint(tmp_path / "c.pt")["step"] == 3
+    assert read_checkpoint(tmp_path / "c.pt", "cpu")["step"] == 3
     for data in (b"", b"\x80\4K\1.", bytes(999)):
         (tmp_path / "c.pt").write_bytes(data)
         with pytest.raises(UserError, match="no checkpoint"):
-            read_checkpoint(tmp_path / "c.pt")
+            read_checkpoint(tmp_path / "c.pt", "cpu")

@@ -93,7 +93,7 @@ def read_card(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
             card: dict[str, Any] = json.loads((file.metadata() or {}).get("rovr", "{}"))
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise UserError(f"weights file {path} is damaged or not a safetensors file; fetch or train it again") from error
     return card
 

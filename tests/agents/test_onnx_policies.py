@@ -1,0 +1,35 @@
+"""The exported policies say what the originals say, for numbers of clips that the export never saw."""
+
+import numpy as np
+import pytest
+import torch
+
+from rovr.agents import Agent
+from rovr.cli import main
+from rovr.editor.loading import shipped
+from rovr.export import CONTEXT_POLICY, FRAME_POLICY, agent_networks
+
+onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+
+# PyTorch's exporter takes its time, and much more of it on a busy machine.
+@pytest.mark.timeout(900)
+def test_the_policies_that_ship_for_any_number_of_clips(tmp_path):
+    assert main(["export", "-o", str(tmp_path), "--part", "agent", "--frames", "6", "--quiet"]) == 0
+    agent, chance = Agent.load(shipped("agent")).eval(), torch.Generator().manual_seed(1)
+    networks = agent_networks(agent, 6)
+    for file, policy in ((FRAME_POLICY, agent.frame_policy), (CONTEXT_POLICY, agent.context_policy)):
+        session = onnxruntime.InferenceSession(str(tmp_path / file))
+        for batch in (1, 3, 5):
+            rows = torch.randint(3, (batch,), generator=chance)
+            inputs = {name: tensor[rows] for name, tensor in networks[file].inputs.items()}
+            for name in ("cells", "sight", "cover", "frame"):
+                if name in inputs:
+                    inputs[name] = torch.rand(inputs[name].shape, generator=chance)
+            if "target" in inputs:
+                inputs["target"] = torch.randint(6, (batch,), generator=chance)
+            with torch.inference_mode():
+                expected = policy.logits(inputs).numpy()
+            (found,) = session.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})
+            assert np.abs(found - expected).max() < 1e-3 * max(1.0, np.abs(expected).max())
