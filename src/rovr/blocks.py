@@ -79,7 +79,7 @@ class Keeper(Protocol):
 
 
 def block_size(
-    pixels: int, window: int, margin: int, memory: int = 15 << 26, bytes_per_pixel: int = 24
+    pixels: int, window: int, margin: int, memory: int = 14 << 26, bytes_per_pixel: int = 24
 ) -> tuple[int, int]:
     """Shrink window and margin so that a block of large frames fits into memory.
 
