@@ -35,6 +35,14 @@ def test_what_they_do_not_play_is_copied(tmp_path, pix_fmt):
         assert copy.streams.video[0].codec_context.pix_fmt == "yuv420p"
 
 
+def test_sound_that_nobody_knows_is_left_out_of_the_copy(tmp_path):
+    path = write_video(tmp_path / "in.mkv", moving_texture(12), audio=0.4)
+    path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_XYZ"))
+    assert make_playable(path, tmp_path / "play.mp4")
+    assert plays(tmp_path / "play.mp4")
+    assert not packets(tmp_path / "play.mp4", "audio")
+
+
 def test_a_wide_video_is_copied_smaller_and_upright(tmp_path):
     path = write_video(tmp_path / "in.mkv", moving_texture(3, 60, 2560), codec="ffv1", pix_fmt="yuv444p")
     assert make_playable(path, tmp_path / "play.mp4")

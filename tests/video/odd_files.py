@@ -327,6 +327,15 @@ def jumps_back(folder: Path) -> Path:
     return folder / "twice.ts"
 
 
+def unknown_sound(folder: Path) -> Path:
+    """Sound of a codec that nobody knows."""
+    path = write_video(folder / "unknown.mkv", moving_texture(COUNT), audio=0.3)
+    data = path.read_bytes()
+    assert data.count(b"A_AAC") == 1
+    path.write_bytes(data.replace(b"A_AAC", b"A_XYZ"))
+    return path
+
+
 def sound_only(folder: Path) -> Path:
     """A tone, and no picture."""
     with av.open(str(folder / "tone.m4a"), "w") as output:

@@ -140,6 +140,15 @@ def test_containers(tmp_path, restorer, name):
         assert b"".join(data for _, data in packets(out, "audio")) == b"".join(data for _, data in sound)
 
 
+@pytest.mark.parametrize("ending", [".mkv", ".mp4", ".mov"])
+def test_sound_that_nobody_knows_is_dropped_aloud(tmp_path, restorer, ending):
+    path, out = odd_files.unknown_sound(tmp_path), tmp_path / f"out{ending}"
+    summary = restore_video(path, None, out, boxes=["8,8,20,20"], restorer=restorer)
+    assert [note for note in summary.notes if "audio" in note and "dropped" in note]
+    assert summary.repaired == odd_files.COUNT
+    assert not packets(out, "audio")
+
+
 @pytest.mark.parametrize("name", odd_files.ODD)
 def test_odd_files(tmp_path, restorer, name):
     odd = odd_files.ODD[name]

@@ -21,7 +21,8 @@ def plays(path: Path) -> bool:
     """Whether browsers play a file as it is."""
     with open_input(path) as container:
         context = video_stream(container, path).codec_context
-        sounds = {stream.codec_context.name for stream in container.streams.audio}
+        # There is no codec context where FFmpeg does not know the codec.
+        sounds = {getattr(stream.codec_context, "name", None) for stream in container.streams.audio}
         mp4 = "mp4" in container.format.name and path.suffix.lower() in (".mp4", ".m4v")
         picture = context.name == "h264" and context.pix_fmt in _PLAYED
         return bool(mp4 and picture and sounds <= {"aac", "mp3"})
@@ -53,7 +54,7 @@ def make_playable(path: Path, out: Path) -> bool:
         video: Any = target.add_stream("libx264", rate=rate, options={"crf": "23", "preset": "veryfast"})
         video.width, video.height, video.pix_fmt = size[0], size[1], "yuv420p"
         video.codec_context.time_base = stream.time_base
-        sound = next(iter(source.streams.audio), None)
+        sound = next((one for one in source.streams.audio if one.codec_context is not None), None)
         speech: Any = target.add_stream("aac", rate=48000, layout="stereo") if sound else None
         resampler = av.AudioResampler("fltp", "stereo", 48000) if sound else None
         last: int | None = None

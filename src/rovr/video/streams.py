@@ -52,7 +52,8 @@ def _fits(stream: Any, format_name: str, layout: str = "") -> bool:
         layout: to give the channels of a sound, empty to leave it as it is.
     """
     # Otherwise MP4 describes its streams, and refuses them, at the very end.
-    at_once = format_name != "matroska" and stream.name not in _TOLD_BY_PACKETS
+    # Where FFmpeg does not know the codec, the stream has no name.
+    at_once = format_name != "matroska" and getattr(stream, "name", None) not in _TOLD_BY_PACKETS
     options = {"movflags": "empty_moov"} if at_once else {}
     try:
         with av.open(io.BytesIO(), "w", format=format_name, options=options) as trial:
@@ -113,7 +114,9 @@ class StreamCopier:
 
     def _add(self, stream: Any, say: Say) -> Any:
         if stream.type in ("audio", "subtitle"):
-            usual = _USUAL.get(stream.codec_context.layout.name, "") if stream.type == "audio" else ""
+            # There is no codec context where FFmpeg does not know the codec; packets may be copied all the same.
+            channels = getattr(stream.codec_context, "layout", None)
+            usual = _USUAL.get(channels.name, "") if channels else ""
             for layout in dict.fromkeys(("", usual)):
                 if _fits(stream, self.output.format.name, layout):
                     target = _place(self.output.add_stream_from_template(stream), layout)
