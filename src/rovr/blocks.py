@@ -156,6 +156,11 @@ class BlockRepairer(Generic[T]):
         self.seconds = 0.0
         self.scenes: list[int] = []
 
+    @property
+    def room(self) -> int:
+        """Frames that fit into one block."""
+        return self.window + self.margin
+
     def run(
         self,
         items: Iterable[Item[T]],
@@ -170,9 +175,9 @@ class BlockRepairer(Generic[T]):
             again: begins the same video anew; asked where it is longer than a block. Without it, nothing is looked at
                 beyond a block.
         """
-        held = deque(islice(items := iter(items), self.window + self.margin + 1))
+        held = deque(islice(items := iter(items), self.room + 1))
         whole = chain(_emptied(held), items)
-        ahead = again is not None and self.anchors > 0 and len(held) > self.window + self.margin
+        ahead = again is not None and self.anchors > 0 and len(held) > self.room
         for start, scene in groupby(self.begun(again() if ahead and again else whole), key=lambda pair: pair[0]):
             frames: Iterator[Item[Any]] = (item for _, item in scene)
             preview = None
@@ -226,10 +231,10 @@ class BlockRepairer(Generic[T]):
         anchors = Anchors(0) if anchors is None else anchors
         while True:
             # One frame more than fits tells whether the video goes on.
-            ahead.extend(islice(source, self.window + self.margin + 1 - len(ahead)))
+            ahead.extend(islice(source, self.room + 1 - len(ahead)))
             if not ahead:
                 return
-            last = len(ahead) <= self.window + self.margin
+            last = len(ahead) <= self.room
             size = len(ahead) if last else self.window
             self._repair(list(before), list(ahead)[: size + self.margin], size, first, generator, anchors)
             for index in range(first, first + size):

@@ -160,7 +160,7 @@ def _repair(shot: Shot, portion: Portion, restorer: "Restorer", on_share: Callab
 
 def _preview(shot: Shot, scene: Scene, blocks: BlockRepairer[None]) -> Anchors[Item[None]] | None:
     """The frames of a scene that :meth:`BlockRepairer.run` would keep."""
-    if not blocks.anchors or scene.length <= blocks.window + blocks.margin:
+    if not blocks.anchors or scene.length <= blocks.room:
         return None
     with open_part(shot.input, scene.mark, shot.max_pixels) as (info, frames):
         masks = open_masks(info, shot.mask, shot.boxes, dict(shot.options)["dilate"])
