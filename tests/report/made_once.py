@@ -28,12 +28,16 @@ def inputs(tmp_path_factory) -> SimpleNamespace:
     return SimpleNamespace(folder=folder, path=path, curves=curves, agents=[f"ppg={agent}"])
 
 
+def everything(inputs: SimpleNamespace, out: Path) -> ReportOptions:
+    """A report of all that there is."""
+    return ReportOptions((inputs.path,), out, curves=(tuple(inputs.curves),), agents=(tuple(inputs.agents),))
+
+
 @pytest.fixture(scope="session")
 def report(inputs, tmp_path_factory) -> Path:
     """The folder of a report with every section but the last clip's videos."""
     out = tmp_path_factory.mktemp("report") / "out"
-    options = ReportOptions((inputs.path,), out, curves=(tuple(inputs.curves),), agents=(tuple(inputs.agents),))
-    write_report(options, say=lambda line: pytest.fail(f"nothing is missing, but: {line}"))
+    write_report(everything(inputs, out), say=lambda line: pytest.fail(f"nothing is missing, but: {line}"))
     return out
 
 

@@ -9,6 +9,7 @@ import cv2
 import made_up_report
 import numpy as np
 import pytest
+from made_once import everything
 
 from rovr.report import write_report
 from rovr.report.options import ReportOptions
@@ -142,10 +143,7 @@ def test_the_strip_of_frames_knows_what_was_looked_at(page):
 
 
 def test_two_reports_are_the_same(inputs, report, tmp_path):
-    options = ReportOptions(
-        (inputs.path,), tmp_path / "again", curves=(tuple(inputs.curves),), agents=(tuple(inputs.agents),)
-    )
-    write_report(options, say=print)
+    write_report(everything(inputs, tmp_path / "again"), say=print)
     names = sorted(path.name for path in report.iterdir())
     assert names == sorted(path.name for path in (tmp_path / "again").iterdir())
     for name in names:

@@ -9,6 +9,7 @@ import made_up_report
 import msgspec
 import pytest
 import torch
+from made_once import everything
 
 from rovr.data.corrupt import KINDS
 from rovr.evaluate.config import EvaluateConfig, settle
@@ -21,10 +22,13 @@ from rovr.report.curves import Line, read_log
 from rovr.report.evaluation import Evaluation, Interval, Metric
 from rovr.report.glossary import MEASURES, damage
 from rovr.report.options import ReportOptions
+from rovr.report.plate import Plate
 from rovr.report.stats import FEWEST, difference
 from rovr.report.trade import unbeaten
 from rovr.report.training import grid_of
 from rovr.report.words import compared, counted, listed, show, spread, verdict
+
+pytest_plugins = ["made_once"]
 
 PSNR, FLOW = Metric("hole-PSNR", "dB"), Metric("flow error", "", "lower")
 
@@ -35,9 +39,24 @@ def told(text: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _undrawn():
+    """Only words are read here, and drawing takes most of the time."""
+
+    def save(plate: Plate, folder: Path) -> str:
+        (folder / f"{plate.name}.svg").touch()
+        return "<svg></svg>"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Plate, "save", save)
+        yield
+
+
 @pytest.fixture(scope="module")
-def words(page):
-    return told(page)
+def words(inputs, tmp_path_factory):
+    out = tmp_path_factory.mktemp("words") / "out"
+    write_report(everything(inputs, out), say=print)
+    return told((out / "index.html").read_text(encoding="utf-8"))
 
 
 def written(tmp_path, report, **options) -> tuple[str, list[str]]:
