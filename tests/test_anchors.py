@@ -7,6 +7,7 @@ from torch.nn.functional import interpolate
 from rovr.anchors import BYTES, EVERY, MEMORY, Anchors, anchor_count
 from rovr.blocks import Item
 from rovr.data.corrupt import damage
+from rovr.editor import load_editor
 from rovr.editor.aligned import AlignedEditor
 from rovr.metrics import psnr
 from rovr.provenance.trace import WHOLE
@@ -138,6 +139,13 @@ def test_files_are_repaired_as_arrays_are(tmp_path, selector):
 def test_a_video_that_fits_into_a_block_is_read_once():
     truth, masks = away_and_back(0)
     blocks = Restorer(AlignedEditor(), load_selector("sight"), window=len(truth), margin=3).blocks(SIDE, SIDE)
+    items = [Item(truth[k], masks[k], None, bool(masks[k].any())) for k in range(len(truth))]
+    assert len(list(blocks.run(items, torch.Generator(), lambda: pytest.fail("read again")))) == len(truth)
+
+
+def test_an_editor_that_cannot_tell_what_is_shown_afar_reads_once():
+    truth, masks = away_and_back(20)
+    blocks = Restorer(load_editor("telea"), load_selector("sight"), window=10, margin=3).blocks(SIDE, SIDE)
     items = [Item(truth[k], masks[k], None, bool(masks[k].any())) for k in range(len(truth))]
     assert len(list(blocks.run(items, torch.Generator(), lambda: pytest.fail("read again")))) == len(truth)
 

@@ -148,7 +148,8 @@ class BlockRepairer(Generic[T]):
         self.repairer = repairer
         self.window = max(1, window)
         self.margin = max(0, margin)
-        self.anchors = anchors if repairer.selector.recalls else 0
+        # Frames from afar are of use where the editor can tell what they show and the selector asks.
+        self.anchors = anchors if repairer.editor.far_sighted and repairer.selector.recalls else 0
         self.device = device
         self.on_edit = on_edit
         self.cuts = cuts

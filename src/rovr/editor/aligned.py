@@ -38,6 +38,7 @@ class AlignedEditor(LearnedEditor):
     """
 
     name = "aligned"
+    far_sighted = True
 
     def __init__(self, net: AlignNet | None = None, device: torch.device | str = "cpu") -> None:
         super().__init__(net or AlignNet(), device)

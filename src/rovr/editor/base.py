@@ -52,6 +52,8 @@ class Editor(ABC):
     """Repairs one frame from itself and K ≥ 0 contexts, at any size."""
 
     name: str
+    far_sighted: bool = False
+    """Whether its sessions can tell what frames filmed long before or after show (:meth:`Session.far_sight`)."""
 
     @abstractmethod
     def prepare(self, frame: Tensor, doubt: Tensor) -> Prepared:
