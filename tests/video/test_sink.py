@@ -317,11 +317,45 @@ def test_pictures_of_one_name_are_numbered(tmp_path):
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["00000.png", "00001.png"]
 
 
-def test_what_changes_of_grey_and_transparent_pictures_is_said(tmp_path):
-    for name, shape in (("grey", (48, 64)), ("alpha", (48, 64, 4))):
-        (tmp_path / name).mkdir()
-        cv2.imwrite(str(tmp_path / name / "1.png"), np.full(shape, 100, np.uint8))
-        assert name in copy(tmp_path / name, tmp_path / f"{name}-out")[0]
+def test_what_becomes_of_transparent_pictures_is_said(tmp_path):
+    (tmp_path / "in").mkdir()
+    cv2.imwrite(str(tmp_path / "in" / "1.png"), np.full((48, 64, 4), 100, np.uint8))
+    assert "alpha" in copy(tmp_path / "in", tmp_path / "out")[0]
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_grey_pictures_stay_grey_and_so_do_their_repairs(tmp_path, deep):
+    """Among coloured ones, too: some programs write a picture without colours as a grey one."""
+    (tmp_path / "in").mkdir()
+    chance = np.random.default_rng(0)
+    kind, top = (np.uint16, 65536) if deep else (np.uint8, 256)
+    truths = [chance.integers(0, top, shape, kind) for shape in ((48, 64), (48, 64, 3), (48, 64))]
+    for index, truth in enumerate(truths):
+        cv2.imwrite(str(tmp_path / "in" / f"{index}.png"), truth)
+    mask = np.zeros((48, 64), bool)
+    mask[10:20, 10:30] = True
+    said: list[str] = []
+    with open_source(tmp_path / "in", said.append) as source:
+        sink = open_sink(tmp_path / "out", source.info, said.append)
+        for frame in source:
+            sink.write(frame.pasted(np.full((48, 64, 3), (200, 100, 50), np.uint8), mask))
+        sink.commit()
+    assert said == []
+    for index, truth in enumerate(truths):
+        found = cv2.imread(str(tmp_path / "out" / f"{index}.png"), cv2.IMREAD_UNCHANGED)
+        assert (found.shape, found.dtype) == (truth.shape, truth.dtype)
+        np.testing.assert_array_equal(found[~mask], truth[~mask])
+        inside = found[mask] / (257 if deep else 1)
+        luma = 0.299 * 200 + 0.587 * 100 + 0.114 * 50
+        assert np.abs(inside - (luma if truth.ndim == 2 else (50, 100, 200))).max() <= 1.5
+
+
+def test_grey_video_becomes_grey_pictures(tmp_path):
+    frames = moving_texture(2)
+    write_video(tmp_path / "in.mkv", frames, pix_fmt="gray", codec="ffv1")
+    copy(tmp_path / "in.mkv", tmp_path / "out")
+    found = cv2.imread(str(tmp_path / "out" / "00000.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(found, native_planes(tmp_path / "in.mkv")[0][0][..., 0])
 
 
 def test_pictures_that_opencv_remarks_upon_are_refused_with_one_line_alone(tmp_path, capfd):

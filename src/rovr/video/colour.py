@@ -1,6 +1,6 @@
 """Conversion between a video's own colours and the RGB that editors see, there and back by the same rule."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -125,10 +125,12 @@ class Frame:
     Attributes:
         native: of a plain format; never written to, since the decoder may still refer to it.
         colour: how it turns into RGB.
+        grey: whether the picture it comes from has no colours, although the format has; repairs get none then.
     """
 
     native: "av.VideoFrame"
     colour: Colour
+    grey: bool = False
 
     @property
     def rgb(self) -> NDArray[np.uint8]:
@@ -151,7 +153,9 @@ class Frame:
             rgb: (H, W, 3) uint8.
             mask: (H, W) bool.
         """
+        if self.grey:
+            rgb = np.asarray(cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
         filled = self.colour.native(rgb, self.native.format.name)
         if self.native.format.components[0].bits > 8:
             pixels.dither(filled, mask, abs(self.native.pts or 0))
-        return Frame(pixels.merge(self.native, filled, mask), self.colour)
+        return replace(self, native=pixels.merge(self.native, filled, mask))

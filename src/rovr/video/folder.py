@@ -82,7 +82,8 @@ def has_profile(data: bytes) -> bool:
 class FolderSource(Source):
     """A folder of frames, all of one size, in natural order of their names.
 
-    They have 8 bits a sample, or 16 where the first of them does.
+    They have 8 bits a sample, or 16 where the first of them does, and are handed out as RGB; each remembers whether it
+    is grey.
 
     Args:
         path: the folder.
@@ -102,8 +103,6 @@ class FolderSource(Source):
             say(f"The pictures have {first.dtype.itemsize * 8} bits a sample: reduced to 8.")
         if first.ndim == 3 and first.shape[2] == 4:
             say("The pictures have an alpha channel: it is dropped.")
-        if first.ndim == 2:
-            say("The pictures are grey: taken as colour.")
         if has_profile(self.files[0].read_bytes()):
             say("The pictures have a colour profile (ICC): it is dropped, and their values stay as they are.")
         height, width = read_image(self.files[0], cv2.IMREAD_COLOR, max_pixels).shape[:2]
@@ -130,16 +129,17 @@ class FolderSource(Source):
 
         for index, file in enumerate(self.files):
             depth = cv2.IMREAD_ANYDEPTH if self.deep else 0
-            image = read_image(file, cv2.IMREAD_COLOR | depth, self.info.max_pixels)
+            image = read_image(file, cv2.IMREAD_ANYCOLOR | depth, self.info.max_pixels)
             height, width = image.shape[:2]
             if (width, height) != (self.info.width, self.info.height):
                 raise UserError(
                     f"{file} is {width}×{height}, {self.files[0].name} is {self.info.width}×{self.info.height}; "
                     "all frames of a folder must have one size."
                 )
-            rgb: Any = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            grey = image.ndim == 2
+            rgb: Any = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB if grey else cv2.COLOR_BGR2RGB)
             if self.deep and rgb.dtype == np.uint8:
                 rgb = rgb.astype(np.uint16) * 257
             native = VideoFrame.from_ndarray(rgb, self.info.pix_fmt)
             native.pts, native.time_base, native.duration = index, self.info.time_base, 1
-            yield Frame(native, self.colour)
+            yield Frame(native, self.colour, grey)

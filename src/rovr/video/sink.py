@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 from av.error import FFmpegError
 
 from rovr.errors import UserError
@@ -126,7 +127,9 @@ class FolderSink(Sink):
         """Write one picture."""
         deep = frame.native.format.name == _DEEP
         rgb = pixels.planes(frame.native)[0] if deep else frame.rgb
-        image = cv2.cvtColor(self.orientation.to_shown(rgb), cv2.COLOR_RGB2BGR)
+        shown = self.orientation.to_shown(rgb)
+        grey = frame.grey or len(frame.native.format.components) == 1
+        image = np.ascontiguousarray(shown[..., 0]) if grey else cv2.cvtColor(shown, cv2.COLOR_RGB2BGR)
         data = cv2.imencode(".png", image)[1]
         # Python's own writing raises where the disk is full; cv2.imwrite only returns False.
         name = self.names[self.count] if self.count < len(self.names) else f"{self.count:05d}"
