@@ -21,6 +21,8 @@ from typing import Any
 from _common import commit, machine, write
 from memory import make
 
+from rovr.select import DEFAULT
+
 
 def begin(folder: Path, out: Path, args: argparse.Namespace) -> subprocess.Popen[bytes]:
     """The command, which is the same each time."""
@@ -69,10 +71,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--outputs", type=int, default=50)
     parser.add_argument("--early", type=float, default=0.25, help="share of the clocks that run from the start")
-    parser.add_argument("--frames", type=int, default=240)
+    parser.add_argument("--frames", type=int, default=130, help="three blocks by default")
     parser.add_argument("--size", nargs=2, type=int, default=[64, 64], help="width and height")
     parser.add_argument("--editor", default="aligned")
-    parser.add_argument("--selector", default="random", help="random asks whether chance goes on where it was, too")
+    parser.add_argument("--selector", default=DEFAULT, help="random asks whether chance goes on where it was")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results" / "kill.json")
     args = parser.parse_args()
