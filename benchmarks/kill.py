@@ -1,7 +1,7 @@
 """Kill the main job at random moments, let --resume go on, compare the output: python benchmarks/kill.py [--outputs N].
 
-A job is begun; a clock that was set at random kills it, or it is faster. Some clocks run from the start of the process,
-most from the first frame. Then the same command goes on, under another clock, and so on, until the output is there: it
+A job is begun; a clock that was set at random kills it, or it is faster. Some clocks end while the process starts, most
+while it repairs. Then the same command goes on, under another clock, and so on, until the output is there: it
 must be, byte for byte, that of a job nobody killed, with nothing left beside it. Then the next job is begun, until as
 many outputs as were asked for have come about although their job was killed at least once.
 """
@@ -52,9 +52,9 @@ def at_work(process: subprocess.Popen[bytes], out: Path) -> float:
     return time.perf_counter()
 
 
-def kill(process: subprocess.Popen[bytes], out: Path, fuse: float, early: bool) -> dict[str, Any] | None:
-    """Kill a process some seconds after it has started, or has begun to repair; None if its work was done by then."""
-    began = time.perf_counter() if early else at_work(process, out)
+def kill(process: subprocess.Popen[bytes], out: Path, fuse: float) -> dict[str, Any] | None:
+    """Kill a process some seconds after it has started; None if its work was done by then."""
+    began = time.perf_counter()
     while process.poll() is None and time.perf_counter() < began + fuse:
         time.sleep(0.001)
     process.kill()
@@ -64,13 +64,13 @@ def kill(process: subprocess.Popen[bytes], out: Path, fuse: float, early: bool) 
     if process.returncode != -signal.SIGKILL:
         raise SystemExit(f"the command failed by itself, with exit code {process.returncode}")
     blocks = len(list(journal(out).glob("*.npz")))
-    return {"after": round(fuse, 3), "from the start": early, "blocks": blocks, "appeared": out.exists()}
+    return {"after": round(fuse, 3), "blocks": blocks, "appeared": out.exists()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--outputs", type=int, default=50)
-    parser.add_argument("--early", type=float, default=0.25, help="share of the clocks that run from the start")
+    parser.add_argument("--early", type=float, default=0.25, help="share of the clocks that end before the first frame")
     parser.add_argument("--frames", type=int, default=130, help="three blocks by default")
     parser.add_argument("--size", nargs=2, type=int, default=[64, 64], help="width and height")
     parser.add_argument("--editor", default="aligned")
@@ -98,7 +98,8 @@ def main() -> None:
         out.unlink()
         while finished < args.outputs:
             early = chance.random() < args.early
-            killed = kill(begin(folder, out, args), out, chance.uniform(0, start if early else whole), early)
+            fuse = chance.uniform(0, start) if early else start + chance.uniform(0, whole)
+            killed = kill(begin(folder, out, args), out, fuse)
             if killed is not None:
                 kills.append(killed)
                 killed_before += 1
