@@ -5,12 +5,15 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import odd_files
 import pytest
 from conftest import moving_texture, write_video
+from PIL import Image
 
 from rovr.video import frames, open_sink, open_source
+from rovr.video.folder import tiff_profile
 from rovr.video.side_data import hdr_params, lost
 
 COUNT = 4
@@ -168,3 +171,61 @@ def test_all_else_is_dropped_aloud():
         assert name in av.sidedata.sidedata.Type.__members__
         assert len(lost({name: b""}, "libx264")) == len(lost({name: b""}, "ffv1")) == 1
     assert lost({}, "ffv1") == []
+
+
+def profile(space: bytes) -> bytes:
+    """A colour profile that readers take: a header, and a tag of noise, since short ones are refused."""
+    noise = np.random.default_rng(0).bytes(300)
+    white = struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D)
+    head = struct.pack(">I4sI4s4s4s12x4s28x", 144 + len(noise), b"", 0x02400000, b"mntr", space, b"XYZ ", b"acsp")
+    return (head + white).ljust(128, b"\0") + struct.pack(">I4sII", 1, b"cprt", 144, len(noise)) + noise
+
+
+def save(path: Path, picture: np.ndarray, profile: bytes) -> None:
+    if path.suffix == ".tif":
+        Image.fromarray(picture).save(path, icc_profile=profile)  # OpenCV writes none into this kind
+        return
+    chunk = [np.frombuffer(profile, np.uint8)]
+    path.write_bytes(cv2.imencodeWithMetadata(path.suffix, picture, [cv2.IMAGE_METADATA_ICCP], chunk)[1].tobytes())
+
+
+def profiles(folder: Path) -> list[bytes]:
+    return [Image.open(path).info.get("icc_profile", b"") for path in sorted(folder.iterdir())]
+
+
+@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("kind", [".png", ".jpg", ".webp", ".tif"])
+def test_colour_profiles_of_pictures(tmp_path, kind, grey):
+    (tmp_path / "in").mkdir()
+    chance = np.random.default_rng(0)
+    shape = (32, 40) if grey and kind != ".webp" else (32, 40, 3)
+    own = profile(b"RGB " if len(shape) == 3 else b"GRAY")
+    given = [own, own[:-1] + b"x", b""]
+    for index, icc in enumerate(given):
+        picture = chance.integers(0, 256, shape, np.uint8)
+        path = tmp_path / "in" / f"{index}{kind}"
+        if icc:
+            save(path, picture, icc)
+        else:
+            cv2.imwrite(str(path), picture)
+    assert repaired(tmp_path / "in", tmp_path / "out", {1}) == []
+    assert profiles(tmp_path / "out") == given
+    assert "colour profile" in " ".join(repaired(tmp_path / "in", tmp_path / "out.mkv", set()))
+
+
+@pytest.mark.parametrize("kind", [".jpg", ".tif"])
+def test_a_profile_for_other_colours_is_dropped_aloud(tmp_path, kind):
+    (tmp_path / "in").mkdir()
+    picture = np.random.default_rng(0).integers(0, 256, (32, 40, 3), np.uint8)
+    save(tmp_path / "in" / f"0{kind}", picture, profile(b"CMYK"))
+    (said,) = repaired(tmp_path / "in", tmp_path / "out", set())
+    assert "colour profile" in said
+    assert profiles(tmp_path / "out") == [b""]
+
+
+def test_tags_of_a_tiff_that_lie():
+    """Found outside the file, of no known type, and more than there are."""
+    for kind, count, value in ((7, 1 << 31, 8), (7, 100, 1 << 30), (99, 1, 0)):
+        entry = struct.pack("<HHII", 34675, kind, count, value)
+        data = b"II*\0" + struct.pack("<IH", 8, 9000) + entry
+        assert len(tiff_profile(np.frombuffer(data, np.uint8))) <= len(data)

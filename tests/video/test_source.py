@@ -1,5 +1,3 @@
-import struct
-import zlib
 from fractions import Fraction
 from itertools import pairwise
 
@@ -132,21 +130,3 @@ def test_time_stamps_rise(tmp_path):
         stamps = [frame.native.pts for frame in source]
     assert len(stamps) == 10
     assert all(a < b for a, b in pairwise(stamps))
-
-
-@pytest.mark.parametrize("kind", [".png", ".jpg"])
-def test_a_colour_profile_is_dropped_aloud(tmp_path, kind):
-    plain = cv2.imencode(kind, moving_texture(1)[0])[1].tobytes()
-    profile = b"any profile"
-    if kind == ".png":
-        chunk = b"iCCPname\0\0" + zlib.compress(profile)
-        chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
-        profiled = plain[:33] + chunk + plain[33:]
-    else:
-        segment = b"ICC_PROFILE\0\1\1" + profile
-        profiled = plain[:2] + b"\xff\xe2" + struct.pack(">H", len(segment) + 2) + segment + plain[2:]
-    for content, count in ((plain, 0), (profiled, 1)):
-        (tmp_path / f"0{kind}").write_bytes(content)
-        said = []
-        open_source(tmp_path, said.append).close()
-        assert sum("colour profile" in note for note in said) == count

@@ -126,11 +126,13 @@ class Frame:
         native: of a plain format; never written to, since the decoder may still refer to it.
         colour: how it turns into RGB.
         grey: whether the picture it comes from has no colours, although the format has; repairs get none then.
+        profile: what its values mean (ICC), empty where nothing is said.
     """
 
     native: "av.VideoFrame"
     colour: Colour
     grey: bool = False
+    profile: bytes = b""
 
     @property
     def rgb(self) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -15,10 +16,15 @@ from rovr.errors import UserError
 from rovr.video.colour import Colour, Frame
 from rovr.video.limits import MAX_PIXELS, check_bytes, check_pixels, picture_bytes
 from rovr.video.picture_size import picture_size
+from rovr.video.side_data import PROFILE, fits
 from rovr.video.source import Say, Source, VideoInfo
+from rovr.video.tiff import read_tags
 
 # What OpenCV remarks of damaged pictures, we say in one line.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+# A tag of TIFF.
+_PROFILE = 34675
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 
@@ -50,40 +56,40 @@ def read_image(path: Path, flags: int, max_pixels: int = MAX_PIXELS) -> NDArray[
     Raises:
         UserError: it cannot be read, or is too large.
     """
+    return read_profiled(path, flags, max_pixels)[0]
+
+
+def read_profiled(path: Path, flags: int, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[Any], bytes]:
+    """The same with the picture's colour profile (ICC), empty where it has none."""
     check_bytes(path, picture_bytes(max_pixels))
-    image = None
+    image, profile = None, b""
     with contextlib.suppress(OSError, cv2.error):
         # Not cv2.imread, which cannot open every path on every system.
         data = np.fromfile(path, np.uint8)
         # What has no size is refused too: the decoder might find one where we do not.
         if size := picture_size(data.tobytes()):
             check_pixels(path, *size, max_pixels)
-            image = cv2.imdecode(data, flags)
+            image, kinds, values = cv2.imdecodeWithMetadata(data, flags=flags)
+            profiles = [value for kind, value in zip(kinds, values, strict=True) if kind == cv2.IMAGE_METADATA_ICCP]
+            profile = np.asarray(profiles[0]).tobytes() if profiles else tiff_profile(data)
     if image is None:
         raise UserError(f"{path} is not a picture that can be read; replace or remove it.")
-    return np.asarray(image)
+    return np.asarray(image), profile
 
 
-def has_profile(data: bytes) -> bool:
-    """Whether a PNG, JPEG, WebP or TIFF brings a colour profile (ICC).
-
-    Args:
-        data: the whole file.
-    """
-    if data.startswith(b"\x89PNG"):
-        return b"iCCP" in data[: data.find(b"IDAT")]
-    if data.startswith(b"RIFF"):
-        return data[30:34] == b"ICCP"
-    # Tag 34675 of type 7, and the name under which JPEGs hold it.
-    marks = {b"\xff\xd8": b"ICC_PROFILE\0", b"II": b"\x73\x87\x07\x00", b"MM": b"\x87\x73\x00\x07"}
-    return any(data.startswith(start) and mark in data for start, mark in marks.items())
+def tiff_profile(data: NDArray[np.uint8]) -> bytes:
+    """The colour profile of a TIFF, which OpenCV passes over; empty where there is none, or the file is no TIFF."""
+    if data[:2].tobytes() in (b"II", b"MM"):
+        with contextlib.suppress(struct.error, KeyError):
+            return read_tags(data.tobytes(), (_PROFILE,)).get(_PROFILE, b"")
+    return b""
 
 
 class FolderSource(Source):
     """A folder of frames, all of one size, in natural order of their names.
 
     They have 8 bits a sample, or 16 where the first of them does, and are handed out as RGB; each remembers whether it
-    is grey.
+    is grey, and its colour profile.
 
     Args:
         path: the folder.
@@ -103,9 +109,11 @@ class FolderSource(Source):
             say(f"The pictures have {first.dtype.itemsize * 8} bits a sample: reduced to 8.")
         if first.ndim == 3 and first.shape[2] == 4:
             say("The pictures have an alpha channel: it is dropped.")
-        if has_profile(self.files[0].read_bytes()):
-            say("The pictures have a colour profile (ICC): it is dropped, and their values stay as they are.")
-        height, width = read_image(self.files[0], cv2.IMREAD_COLOR, max_pixels).shape[:2]
+        image, profile = read_profiled(self.files[0], cv2.IMREAD_ANYCOLOR, max_pixels)
+        if profile and not fits(profile, grey=image.ndim == 2):
+            say("The pictures have a colour profile (ICC) for colours of another kind: dropped.")
+            profile = b""
+        height, width = image.shape[:2]
         self.colour = Colour(1, True)
         self.info = VideoInfo(
             path=path,
@@ -118,6 +126,7 @@ class FolderSource(Source):
             time_base=1 / rate,
             pix_fmt="rgb48le" if self.deep else "rgb24",
             bits=16 if self.deep else 8,
+            side_data={PROFILE: profile} if profile else {},
             max_pixels=max_pixels,
         )
 
@@ -129,7 +138,7 @@ class FolderSource(Source):
 
         for index, file in enumerate(self.files):
             depth = cv2.IMREAD_ANYDEPTH if self.deep else 0
-            image = read_image(file, cv2.IMREAD_ANYCOLOR | depth, self.info.max_pixels)
+            image, profile = read_profiled(file, cv2.IMREAD_ANYCOLOR | depth, self.info.max_pixels)
             height, width = image.shape[:2]
             if (width, height) != (self.info.width, self.info.height):
                 raise UserError(
@@ -142,4 +151,4 @@ class FolderSource(Source):
                 rgb = rgb.astype(np.uint16) * 257
             native = VideoFrame.from_ndarray(rgb, self.info.pix_fmt)
             native.pts, native.time_base, native.duration = index, self.info.time_base, 1
-            yield Frame(native, self.colour, grey)
+            yield Frame(native, self.colour, grey, profile)

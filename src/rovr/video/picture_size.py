@@ -5,6 +5,8 @@ Headers as in the PNG specification, ITU-T T.81 (JPEG), TIFF 6.0, the WebP conta
 
 import struct
 
+from rovr.video.tiff import byte_order, read_tags
+
 # Start-of-frame markers of JPEG, which hold the size.
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 # Markers without a length behind them: fill, restart, start and end of image.
@@ -65,16 +67,6 @@ def _webp(data: bytes) -> tuple[int, int]:
 
 
 def _tiff(data: bytes) -> tuple[int, int]:
-    order = "<" if data[:2] == b"II" else ">"
-    big = struct.unpack_from(f"{order}H", data, 2)[0] == 43
-    where, count, entry = (f"{order}Q", f"{order}Q", 20) if big else (f"{order}I", f"{order}H", 12)
-    start = struct.unpack_from(where, data, 8 if big else 4)[0]
-    entries = struct.unpack_from(count, data, start)[0]
-    found: dict[int, int] = {}
-    for index in range(min(entries, 4096)):
-        at = start + struct.calcsize(count) + index * entry
-        tag, kind = struct.unpack_from(f"{order}HH", data, at)
-        if tag in (_WIDTH, _HEIGHT):
-            form = {3: "H", 4: "I", 16: "Q"}[kind]
-            found[tag] = struct.unpack_from(order + form, data, at + (12 if big else 8))[0]
-    return found[_WIDTH], found[_HEIGHT]
+    values = read_tags(data, (_WIDTH, _HEIGHT))
+    forms = {tag: byte_order(data) + {2: "H", 4: "I", 8: "Q"}[len(value)] for tag, value in values.items()}
+    return struct.unpack(forms[_WIDTH], values[_WIDTH])[0], struct.unpack(forms[_HEIGHT], values[_HEIGHT])[0]

@@ -18,7 +18,7 @@ from rovr.video.encoding import has_alpha
 from rovr.video.limits import MAX_PIXELS, check_pixels
 from rovr.video.orient import Orientation
 from rovr.video.picture_size import picture_size
-from rovr.video.side_data import side_data
+from rovr.video.side_data import PROFILE, side_data
 from rovr.video.source import Say, Source, VideoInfo
 
 # FFmpeg's own remarks repeat what we say in one line, or do not concern the user.
@@ -265,7 +265,7 @@ class FileSource(Source):
             last = self._stamp(native, last)
             # The decoder's picture types would otherwise be forced on the encoder.
             native.pict_type = 0
-            yield Frame(native, self.colour)
+            yield Frame(native, self.colour, profile=info.side_data.get(PROFILE, b""))
             index += 1
             frame = next(self._decoder, None)
 

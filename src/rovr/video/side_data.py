@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import av
 
+PROFILE = "ICC_PROFILE"
+"""Name of a colour profile: what a picture's values mean."""
+
 # What it is for the user, FFmpeg's names of it, and the encoders that write it down.
 _KINDS: tuple[tuple[str, set[str], set[str]], ...] = (
     ("HDR mastering metadata is", {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"}, {"libx264"}),
@@ -15,6 +18,7 @@ _KINDS: tuple[tuple[str, set[str], set[str]], ...] = (
     ("The projection of a spherical video is", {"SPHERICAL"}, set()),
     ("Which picture is for which eye is", {"STEREO3D"}, {"libx264"}),
     ("Closed captions are", {"A53_CC"}, {"libx264"}),
+    ("The colour profile (ICC), by which colours may look different, is", {PROFILE}, {"png"}),
 )  # fmt: skip
 
 
@@ -35,6 +39,11 @@ def lost(found: Mapping[str, bytes], codec: str) -> list[str]:
     """
     gone = (what for what, names, writers in _KINDS if names & found.keys() and codec not in writers)
     return [f"{what} not carried over." for what in gone]
+
+
+def fits(profile: bytes, grey: bool) -> bool:
+    """Whether a colour profile (ICC) is one for such pictures: it may be for CMYK, say, which we never have."""
+    return profile[16:20] == (b"GRAY" if grey else b"RGB ")
 
 
 def hdr_params(found: Mapping[str, bytes]) -> str:

@@ -17,7 +17,7 @@ from rovr.video.colour import Colour, Frame, matrix_of
 from rovr.video.encoding import check_suffix, choose_encoding, has_alpha
 from rovr.video.folder import list_images
 from rovr.video.outfile import PendingOutput, is_folder_output
-from rovr.video.side_data import hdr_params, lost
+from rovr.video.side_data import fits, hdr_params, lost
 from rovr.video.source import Say, VideoInfo
 
 _INTERLACED_DCT = 1 << 18
@@ -130,7 +130,11 @@ class FolderSink(Sink):
         shown = self.orientation.to_shown(rgb)
         grey = frame.grey or len(frame.native.format.components) == 1
         image = np.ascontiguousarray(shown[..., 0]) if grey else cv2.cvtColor(shown, cv2.COLOR_RGB2BGR)
-        data = cv2.imencode(".png", image)[1]
+        if frame.profile and fits(frame.profile, grey):
+            profile = np.frombuffer(frame.profile, np.uint8)
+            data = cv2.imencodeWithMetadata(".png", image, [cv2.IMAGE_METADATA_ICCP], [profile])[1]
+        else:
+            data = cv2.imencode(".png", image)[1]
         # Python's own writing raises where the disk is full; cv2.imwrite only returns False.
         name = self.names[self.count] if self.count < len(self.names) else f"{self.count:05d}"
         (self.pending.partial / f"{name}.png").write_bytes(data.tobytes())
