@@ -228,4 +228,4 @@ def test_tags_of_a_tiff_that_lie():
     for kind, count, value in ((7, 1 << 31, 8), (7, 100, 1 << 30), (99, 1, 0)):
         entry = struct.pack("<HHII", 34675, kind, count, value)
         data = b"II*\0" + struct.pack("<IH", 8, 9000) + entry
-        assert len(tiff_profile(np.frombuffer(data, np.uint8))) <= len(data)
+        assert len(tiff_profile(data)) <= len(data)

@@ -10,10 +10,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from rovr.errors import UserError
 from rovr.video.colour import Colour, Frame
+from rovr.video.dpx import MAGIC, read_dpx
 from rovr.video.limits import MAX_PIXELS, check_bytes, check_pixels, picture_bytes
 from rovr.video.picture_size import picture_size
 from rovr.video.side_data import PROFILE, fits
@@ -26,7 +28,7 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 # A tag of TIFF.
 _PROFILE = 34675
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dpx"}
 
 
 def is_image(path: Path) -> bool:
@@ -63,25 +65,28 @@ def read_profiled(path: Path, flags: int, max_pixels: int = MAX_PIXELS) -> tuple
     """The same with the picture's colour profile (ICC), empty where it has none."""
     check_bytes(path, picture_bytes(max_pixels))
     image, profile = None, b""
-    with contextlib.suppress(OSError, cv2.error):
+    with contextlib.suppress(OSError, cv2.error, FFmpegError, StopIteration):
         # Not cv2.imread, which cannot open every path on every system.
-        data = np.fromfile(path, np.uint8)
+        data = path.read_bytes()
         # What has no size is refused too: the decoder might find one where we do not.
-        if size := picture_size(data.tobytes()):
+        if size := picture_size(data):
             check_pixels(path, *size, max_pixels)
-            image, kinds, values = cv2.imdecodeWithMetadata(data, flags=flags)
-            profiles = [value for kind, value in zip(kinds, values, strict=True) if kind == cv2.IMAGE_METADATA_ICCP]
-            profile = np.asarray(profiles[0]).tobytes() if profiles else tiff_profile(data)
+            if data.startswith(MAGIC):
+                image = read_dpx(data, flags, max_pixels)
+            else:
+                image, kinds, values = cv2.imdecodeWithMetadata(np.frombuffer(data, np.uint8), flags=flags)
+                found = dict(zip(kinds, values, strict=True)).get(cv2.IMAGE_METADATA_ICCP)
+                profile = tiff_profile(data) if found is None else found.tobytes()
     if image is None:
         raise UserError(f"{path} is not a picture that can be read; replace or remove it.")
     return np.asarray(image), profile
 
 
-def tiff_profile(data: NDArray[np.uint8]) -> bytes:
+def tiff_profile(data: bytes) -> bytes:
     """The colour profile of a TIFF, which OpenCV passes over; empty where there is none, or the file is no TIFF."""
-    if data[:2].tobytes() in (b"II", b"MM"):
+    if data[:2] in (b"II", b"MM"):
         with contextlib.suppress(struct.error, KeyError):
-            return read_tags(data.tobytes(), (_PROFILE,)).get(_PROFILE, b"")
+            return read_tags(data, (_PROFILE,)).get(_PROFILE, b"")
     return b""
 
 

@@ -5,6 +5,7 @@ Headers as in the PNG specification, ITU-T T.81 (JPEG), TIFF 6.0, the WebP conta
 
 import struct
 
+from rovr.video.dpx import MAGIC, dpx_size
 from rovr.video.tiff import byte_order, read_tags
 
 # Start-of-frame markers of JPEG, which hold the size.
@@ -15,12 +16,13 @@ _WIDTH, _HEIGHT = 256, 257
 
 
 def picture_size(data: bytes) -> tuple[int, int] | None:
-    """(width, height) of a PNG, JPEG, TIFF, BMP or WebP; None where it is none of these or its header is damaged.
+    """(width, height) of a PNG, JPEG, TIFF, BMP, WebP or DPX; None where it is none of these or its header is damaged.
 
     Args:
         data: the whole file.
     """
     readers = {b"\x89PNG": _png, b"\xff\xd8": _jpeg, b"BM": _bmp, b"RIFF": _webp, b"II": _tiff, b"MM": _tiff}
+    readers |= dict.fromkeys(MAGIC, dpx_size)
     for start, read in readers.items():
         if data.startswith(start):
             try:
