@@ -1,5 +1,6 @@
 """Shared by all tests: one thread, fixed seeds, and small videos made on the spot."""
 
+import os
 import signal
 from collections.abc import Callable
 from fractions import Fraction
@@ -14,6 +15,9 @@ import pytest
 import torch
 
 cv2.setNumThreads(1)
+
+# For processes that tests start: threads that wait for cores other tests have take far longer than one alone.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and processes that tests start inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -2,12 +2,13 @@
 
 import json
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from rovr.cli.cores import Cores
 from rovr.cli.repairing import Repairing, frame_rate
 from rovr.cli.signals import HEAVY, going_on
 
@@ -41,6 +42,8 @@ class Restore(Repairing):
     """Write whom each repaired pixel comes from, and NAME.provenance.mp4 to show it."""
     report: Annotated[Path | None, arg(metavar="DIR")] = None
     """Folder for a page that shows what was done, offline in one file."""
+    # Made when the arguments are known, before what takes long to load.
+    cores: Cores = field(init=False, default_factory=Cores)
 
     def run(self) -> None:
         """Do it."""
@@ -50,6 +53,8 @@ class Restore(Repairing):
 
         rate = frame_rate(self.rate)
         with Display(self.quiet) as display, self._kept(display), ExitStack() as stack:
+            from torch import get_num_threads
+
             from rovr.restore import restore_video
             from rovr.summary import Job
 
@@ -63,6 +68,8 @@ class Restore(Repairing):
             def start(job: Job) -> None:
                 count = f"{job.frames} frames" if job.frames else "frames"
                 display.line(f"{self.input}: {count} of {job.size[0]}×{job.size[1]}, repairing on {job.device}")
+                if advice := self.cores.advice(get_num_threads()):
+                    display.note(advice)
                 if cluster is not None:
                     cluster.share_out()
                 display.start(job.frames)
