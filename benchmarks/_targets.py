@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from _common import ROOT
 from _mutate import Chance, mutate, mutate_json
+from PIL import Image, ImageCms
 
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "video"), str(ROOT / "tests" / "report")]
 _PICTURES = ("png", "jpg", "tif", "bmp", "webp")
@@ -81,6 +82,8 @@ def _masks(folder: Path) -> list[Path]:
 
 
 def _pictures(folder: Path) -> list[Path]:
+    import odd_files
+
     picture = np.zeros((48, 64, 4), np.uint8)
     picture[10:30, 20:40] = 255
     made = []
@@ -89,6 +92,12 @@ def _pictures(folder: Path) -> list[Path]:
         cv2.imwrite(str(folder / f"mask.{ending}"), shown)
         made.append(folder / f"mask.{ending}")
     cv2.imwrite(str(folder / "deep.png"), picture[..., :3].astype(np.uint16) * 257)
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for ending in ("png", "tif", "jpg"):
+        made.append(folder / f"profiled.{ending}")
+        Image.fromarray(picture[..., :3]).save(made[-1], icc_profile=icc)
+    made.append(folder / "scan.dpx")
+    odd_files.write_dpx(made[-1], picture.astype(np.uint16) * 257, "gbrp10le")
     return [*made, folder / "deep.png"]
 
 

@@ -11,6 +11,8 @@ import av
 import numpy as np
 from conftest import moving_texture, write_video
 
+from rovr.video import pixels
+
 WIDTH, HEIGHT, COUNT = 64, 48, 6
 
 # Pixel format → a codec and container that keep its samples.
@@ -345,6 +347,16 @@ def sound_only(folder: Path) -> Path:
         output.mux(sound.encode(block))
         output.mux(sound.encode(None))
     return folder / "tone.m4a"
+
+
+def write_dpx(path: Path, picture: np.ndarray, pix_fmt: str) -> list[np.ndarray]:
+    """A film scan of (H, W, 4) uint16, RGB and opacity; returns its planes, of little endian."""
+    frame = av.VideoFrame.from_ndarray(picture, "rgba64le").reformat(format=pix_fmt)
+    with av.open(str(path), "w", format="image2", options={"update": "1"}) as container:
+        stream = container.add_stream("dpx", rate=1)
+        stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, pix_fmt
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    return pixels.planes(frame.reformat(format=pix_fmt.replace("be", "le")))
 
 
 def mislabelled(folder: Path) -> Path:

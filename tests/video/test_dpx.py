@@ -6,24 +6,20 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import odd_files
 import pytest
 
 from rovr.errors import UserError
-from rovr.video import open_masks, open_sink, open_source, pixels
+from rovr.video import open_masks, open_sink, open_source
 from rovr.video.picture_size import picture_size
 
 SIZE = 40, 24
 
 
 def write_dpx(path: Path, pix_fmt: str, seed: int = 0) -> list[np.ndarray]:
-    """Noise by FFmpeg's encoder; returns its planes."""
-    wide = np.random.default_rng(seed).integers(0, 1 << 16, (*SIZE[::-1], 4), np.uint16)
-    frame = av.VideoFrame.from_ndarray(wide, "rgba64le").reformat(format=pix_fmt)
-    with av.open(str(path), "w", format="image2", options={"update": "1"}) as container:
-        stream = container.add_stream("dpx", rate=1)
-        stream.width, stream.height, stream.pix_fmt = *SIZE, pix_fmt
-        container.mux([*stream.encode(frame), *stream.encode(None)])
-    return pixels.planes(frame.reformat(format=pix_fmt.replace("be", "le")))
+    """Noise; returns its planes."""
+    noise = np.random.default_rng(seed).integers(0, 1 << 16, (*SIZE[::-1], 4), np.uint16)
+    return odd_files.write_dpx(path, noise, pix_fmt)
 
 
 @pytest.mark.parametrize("pix_fmt", ["gbrp10le", "gbrp12le", "rgb48be", "rgb24", "gray", "gray16be"])
