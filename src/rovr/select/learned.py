@@ -111,7 +111,7 @@ class Learned(Selector):
         return Past(self.cells[None, window], self.cover[None, window], edited[None], pending[None], history, count)
 
     def _encode(self, state: RepairState, frames: Tensor) -> Tensor:
-        pictures, doubt = (x[frames].to(self.device).float() / 255 for x in (state.frames, state.doubt))
+        pictures, doubt = (x[frames].to(self.device) / 255 for x in (state.frames, state.doubt))
         return self.encoder(pictures, doubt)
 
 
