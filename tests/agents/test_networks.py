@@ -110,10 +110,10 @@ def test_one_glance_at_a_repair_serves_for_all_of_its_contexts():
     # The same repair, when nothing was picked yet.
     before = {**after, "role": before["role"], "picked": torch.zeros_like(after["picked"])}
     assert after["picked"].any()
-    glance = policy.trunk.glance(before)
+    glance = policy.glance(before)
     assert torch.equal(policy.logits(before, glance), policy.logits(before))
     assert torch.equal(policy.logits(after, glance), policy.logits(after))
     assert not torch.allclose(policy.logits(after), policy.logits(before))
     # It is looked at, not looked past.
-    other = policy.trunk.glance(observe([1, 1], seed=1))
+    other = policy.glance(observe([1, 1], seed=1))
     assert not torch.allclose(policy.logits(after, other), policy.logits(after))

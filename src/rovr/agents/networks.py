@@ -6,7 +6,7 @@ that "predict an index", for any number of frames. Being linear, the head runs a
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ from rovr.mdp.mosaic import (
     context_flags,
     evidence,
     frame_flags,
+    sources,
     stack_maps,
 )
 
@@ -124,11 +125,13 @@ class Glance:
         maps: (B, n, MAPS + SIGHTS, 16, 16).
         own: what these bring to :meth:`Trunk.mix`.
         sketch: by :class:`Sketch`, maps and vector.
+        source: by :func:`rovr.mdp.mosaic.sources`, where it was asked for.
     """
 
     maps: Tensor
     own: Tensor
     sketch: tuple[Tensor, Tensor]
+    source: Tensor | None = None
 
 
 class ContextTrunk(nn.Module):
@@ -237,9 +240,13 @@ class ContextPolicy(Policy):
         self.evidence = nn.Linear(EVIDENCE, 1, bias=False)
         nn.init.zeros_(self.evidence.weight)
 
+    def glance(self, observation: Observation) -> Glance:
+        """Look at a repair of which no context need be picked yet."""
+        return replace(self.trunk.glance(observation), source=sources(observation))
+
     def logits(self, observation: Observation, glance: Glance | None = None) -> Tensor:
-        """Score of every frame, (B, n); ``glance`` by :meth:`ContextTrunk.glance`, if there was one at this repair."""
-        told = evidence(observation)
+        """Score of every frame, (B, n); ``glance`` by :meth:`glance`, if there was one at this repair."""
+        told = evidence(observation, None if glance is None else glance.source)
         # The rule's own figure stands first.
         added = told[..., 0]
         scores = self.score(self.trunk(observation, added, glance)).squeeze(2)

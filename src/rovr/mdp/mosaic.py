@@ -86,7 +86,18 @@ def added_sight(observation: Mapping[str, Tensor]) -> Tensor:
     return gain(observation["sight"][:, :, 1], _hole(observation), observation["picked"])
 
 
-def evidence(observation: Mapping[str, Tensor]) -> Tensor:
+def sources(observation: Mapping[str, Tensor]) -> Tensor:
+    """What each place of the target is worth as a source, for each of :data:`SLOPES`, (B, n, 3, 16, 16)."""
+    seen, worth = observation["sight"].unbind(2)
+    # (1 + error)^(-1/2), from what the places are worth.
+    sure = (worth / seen.clamp(min=1e-6)).clamp(max=1)
+    powers = [sure]
+    for _ in SLOPES[1:]:
+        powers.append(powers[-1].square())
+    return seen.unsqueeze(2) * torch.stack(powers, 2)
+
+
+def evidence(observation: Mapping[str, Tensor], source: Tensor | None = None) -> Tensor:
     """What speaks for each frame as the next context, in a few numbers about one, (B, n, 13).
 
     For each of :data:`SLOPES`, by which a source is worth less the farther off it may be: what the frame adds to the
@@ -94,22 +105,20 @@ def evidence(observation: Mapping[str, Tensor]) -> Tensor:
     it shows, and how much that is worth; and, times :data:`HINT`, its nearness in time, and its distance as a share of
     n; whether it is repaired, whether one was picked on its side of the target, and how much of it lies in its own
     hole.
+
+    Args:
+        observation: see above.
+        source: by :func:`sources` where it is known; it is the same for all contexts of a repair.
     """
     picked, target = observation["picked"], observation["target"].unsqueeze(1)
     hole = _hole(observation)
     hole = hole / hole.sum((1, 2), keepdim=True).clamp(min=1e-9)
-    seen, worth = observation["sight"].unbind(2)
-    chosen = picked[..., None, None].to(worth)
-    # (1 + error)^(-1/2), from what the places are worth.
-    sure = (worth / seen.clamp(min=1e-6)).clamp(max=1)
-    powers = [sure]
-    for _ in SLOPES[1:]:
-        powers.append(powers[-1].square())
-    source = seen.unsqueeze(2) * torch.stack(powers, 2)
-    taken = source * chosen.unsqueeze(2)
+    worth = observation["sight"][:, :, 1]
+    source = sources(observation) if source is None else source
+    taken = source * picked[..., None, None, None].to(worth)
     best, left = taken.amax(1, keepdim=True), (1 - taken).prod(1, keepdim=True)
     shares = torch.stack([(source - best).clamp(min=0), source * left], 3).flatten(2, 3)
-    shares = torch.cat([shares, seen.unsqueeze(2), worth.unsqueeze(2)], 2)
+    shares = torch.cat([shares, observation["sight"]], 2)
     found = torch.einsum("bhw,bnchw->bnc", hole, shares)
     offset = (_indices(picked) - target).float()
     side = offset.sign()
