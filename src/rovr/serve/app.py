@@ -305,10 +305,9 @@ class Page:
     async def _index(self, job: Job, path: Path | None = None) -> Index:
         """Where the frames of a job's video are, found out once."""
         path = path or job.folder / str(job.task["out"])
-        held: dict[Path, Index] = job.__dict__.setdefault("indices", {})
-        if path not in held:
-            held[path] = await self.aside(lambda: examine(path, self.limits))
-        return held[path]
+        if path not in job.indices:
+            job.indices[path] = await self.aside(lambda: examine(path, self.limits))
+        return job.indices[path]
 
 
 def make_app(limits: Limits | None = None, device: str = "auto", ready: bool = True) -> Starlette:

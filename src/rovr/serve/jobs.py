@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rovr.serve.index import Index
 from rovr.serve.limits import Refused, plain_words
 from rovr.serve.store import Clip
 
@@ -40,6 +41,7 @@ class Job:
         notes: what the user should know.
         error: why it failed.
         result: what the worker found.
+        indices: where the frames of its videos are, as far as somebody has asked.
     """
 
     id: str
@@ -56,6 +58,7 @@ class Job:
     notes: list[str] = field(default_factory=list)
     error: str = ""
     result: dict[str, Any] = field(default_factory=dict)
+    indices: dict[Path, Index] = field(default_factory=dict)
     began: float = 0.0
     ended: float = 0.0
     created: float = field(default_factory=time.time)
