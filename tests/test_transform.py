@@ -53,7 +53,7 @@ def expected():
     return [restorer.restore(clip(k)["frames"], clip(k)["masks"]).frames for k in range(4)]
 
 
-@pytest.mark.parametrize("start", ["spawn", "fork", None])
+@pytest.mark.parametrize("start", ["fork", None])
 def test_a_loader_gives_what_a_restorer_gives(start, expected):
     clips = Clips(rovr.RestoreTransform())
     workers = 0 if start is None else 2

@@ -84,7 +84,7 @@ def test_frames_that_are_whole_are_counted_where_many_follow_each_other(monkeypa
 
 
 def test_looking_ahead_in_a_long_video_is_told(monkeypatch, video, tmp_path):
-    restorer = Restorer.from_pretrained("telea", "sight", "cpu")
+    restorer = Restorer.from_pretrained("aligned", "sight", "cpu")
     restorer.window, restorer.margin = 10, 3
     monkeypatch.setattr(tasks, "_restorer", lambda task: restorer)
     told = []
