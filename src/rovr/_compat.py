@@ -6,6 +6,7 @@ import sys
 from types import ModuleType
 
 import torch
+from torch import library as operators
 
 from rovr.errors import UserError
 
@@ -15,7 +16,7 @@ from rovr.errors import UserError
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _MISSING = re.compile(r"operator torchvision::(\w+) does not exist")
 # Declarations last as long as the library object they were made through.
-_declared: list[torch.library.Library] = []
+_declared: list[operators.Library] = []
 
 
 def import_torchvision() -> ModuleType:
@@ -40,7 +41,7 @@ def import_torchvision() -> ModuleType:
             # A failed import leaves submodules behind that would not be executed again.
             for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
                 del sys.modules[name]
-            library = torch.library.Library("torchvision", "FRAGMENT")
+            library = operators.Library("torchvision", "FRAGMENT")
             library.define(missing.group(1) + _SCHEMA)
             _declared.append(library)
     raise UserError(
