@@ -12,7 +12,7 @@ from rovr.editor.loading import shipped
 from rovr.editor.sight import TIE, quality
 from rovr.mdp.encoder import CELL
 from rovr.mdp.mosaic import added_sight
-from rovr.mdp.observation import FRAME_SIDE, Past, View, look, observe
+from rovr.mdp.observation import Past, View, look, observe
 from rovr.mdp.state import RepairState
 from rovr.select.base import Selector
 from rovr.select.sight import recalled, what_is_seen
@@ -86,8 +86,7 @@ class Learned(Selector):
             action[:, role] = logits.masked_fill(~observation["mask"], -torch.inf).argmax(1)
             if role == 0:
                 i = first + int(action[0, 0])
-                planes = (state.frames[i] / 255, state.masks[i].float())
-                shown = torch.cat([F.adaptive_avg_pool2d(plane, FRAME_SIDE) for plane in planes])
+                shown = torch.cat([state.frames[i] / 255, state.masks[i].float()])
                 sight = what_is_seen(self.session, state, i, first, window.stop)
                 view = look(shown[None].to(self.device), sight[None].to(self.device))
         worth = quality(sight[action[0, 1:].to(sight.device)]).cpu()
