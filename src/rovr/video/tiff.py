@@ -3,8 +3,8 @@
 import struct
 from collections.abc import Collection
 
-# Bytes of a value by its type.
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+# Bytes of a value by its type: those in which sizes and profiles are written.
+_SIZES = {1: 1, 3: 2, 4: 4, 7: 1, 16: 8}
 
 
 def byte_order(data: bytes) -> str:
@@ -21,7 +21,7 @@ def read_tags(data: bytes, wanted: Collection[int]) -> dict[int, bytes]:
 
     Raises:
         struct.error: the file ends too early.
-        KeyError: a value of an unknown type.
+        KeyError: a value of another type.
     """
     order = byte_order(data)
     big = struct.unpack_from(f"{order}H", data, 2)[0] == 43
