@@ -1,8 +1,8 @@
 """How long a repair takes and where the time goes: python benchmarks/speed.py [--out results/speed.json].
 
 One clip of 25 frames at 256×256, damaged with ``shift``, repaired end to end on tensors (no files). The floor is what
-the networks' multiply-adds would take at the rate this machine reaches on a large convolution, measured in the same
-run with the same threads and number format.
+the networks' multiply-adds on the same clips would take at the rate this machine reaches on a large convolution,
+measured in the same run with the same threads and number format.
 """
 
 import argparse
@@ -88,34 +88,34 @@ def main() -> None:
     editor = load_editor("aligned")
     assert isinstance(editor, AlignedEditor)
     selector = load_selector(args.selector)
-    clock, totals, multiply_adds = Clock(), [], 0.0
-    for run in range(args.runs + 2):
-        if run == 1:  # before, the run that counts, which slows it down
-            for name, holder, method in (
-                ("fuse contexts: network", editor.net, "forward"),
-                ("complete motion: network", editor.net.motion, "forward"),
-                ("complete motion: carry and spread", Chain, "_complete"),
-                ("measure motion", editor.aligner, "moves"),
-                ("chain motion", Chain, "flow"),
-                ("prepare frames", editor, "prepare"),
-                ("choose", selector, "select"),
-                ("choose", selector, "reset"),
-            ):
-                setattr(holder, method, clock.timed(name, getattr(holder, method)))
-        if run == 2:  # run 1 warmed up
-            clock.spent.clear()
-        frames, masks = clip(0 if run == 0 else run)
+
+    def repair(seed: int) -> float:
+        frames, masks = clip(seed)
         state = RepairState.begin(damage(frames, masks), masks)
-        generator = torch.Generator().manual_seed(0)
-        if run == 0:
-            with FlopCounterMode(display=False) as counter:
-                Repairer(editor, selector).run(state, generator)
-            multiply_adds = counter.get_total_flops() / 2 / LENGTH
-            continue
         began = time.perf_counter()
-        Repairer(editor, selector).run(state, generator)
-        if run >= 2:
-            totals.append((time.perf_counter() - began) / LENGTH)
+        Repairer(editor, selector).run(state, torch.Generator().manual_seed(0))
+        return (time.perf_counter() - began) / LENGTH
+
+    seeds = range(2, args.runs + 2)
+    with FlopCounterMode(display=False) as counter:  # which slows down what it counts
+        for seed in seeds:
+            repair(seed)
+    multiply_adds = counter.get_total_flops() / 2 / LENGTH / args.runs
+    clock = Clock()
+    for name, holder, method in (
+        ("fuse contexts: network", editor.net, "forward"),
+        ("complete motion: network", editor.net.motion, "forward"),
+        ("complete motion: carry and spread", Chain, "_complete"),
+        ("measure motion", editor.aligner, "moves"),
+        ("chain motion", Chain, "flow"),
+        ("prepare frames", editor, "prepare"),
+        ("choose", selector, "select"),
+        ("choose", selector, "reset"),
+    ):
+        setattr(holder, method, clock.timed(name, getattr(holder, method)))
+    repair(1)
+    clock.spent.clear()
+    totals = [repair(seed) for seed in seeds]
     frame = float(np.mean(totals))
     rate = convolution_rate()
     floor = multiply_adds / rate
@@ -126,7 +126,7 @@ def main() -> None:
     rows.append({"stage": "all", "ms_a_frame": 1000 * frame, "share": 1.0})
     report = {
         "commit": commit(),
-        "seed": f"2–{args.runs + 1}",
+        "seed": f"{seeds[0]}–{seeds[-1]}",
         "machine": machine(args.threads),
         "rows": rows,
         "seconds_a_frame": frame,

@@ -8,7 +8,7 @@ from test_alignment import seen, texture
 
 from rovr.editor.aligned import AlignedEditor
 from rovr.editor.alignment import Aligner, Look
-from rovr.editor.chaining import AROUND, KEEP, NEAR, Chain
+from rovr.editor.chaining import AROUND, BESIDE, KEEP, NEAR, Chain
 from rovr.editor.motion import MotionNet
 from rovr.mdp.state import RepairState
 
@@ -40,6 +40,23 @@ def test_a_hole_on_the_way_adds_doubt_but_keeps_the_motion() -> None:
     flow = chain_of(3).flow(0, 2, looks.__getitem__)
     assert flow[60, 68, 2] > 3 * flow[20, 68, 2]
     assert np.abs(flow[55:75, 58:78, :2] - np.array([-6, 0])).mean() < 0.3
+
+
+def test_the_network_corrects_around_holes_and_nowhere_else() -> None:
+    world, hole = texture(7, 96, 120), (slice(40, 56), slice(60, 72))
+    looks = [seen(world[:, 2 * k : 2 * k + 96], hole if k == 2 else None) for k in range(5)]
+    plain, learned = chain_of(5), chain_of(5)
+    torch.nn.init.constant_(learned.net.unet.head.bias, 1.0)  # corrects every pixel it may by as much
+    asked: list[torch.Size] = []
+    learned.net.register_forward_pre_hook(lambda net, told: asked.append(told[0].shape[-2:]))
+    place = slice(40 - BESIDE, 56 + BESIDE), slice(60 - BESIDE, 72 + BESIDE)
+    for start, way in ((2, 1), (1, 1), (2, -1), (3, -1)):  # from the hole, and into it
+        gap = learned.step(start, way, looks.__getitem__) - plain.step(start, way, looks.__getitem__)
+        assert (gap[44:52, 64:68, :2] > 0).all()
+        gap[place] = 0
+        assert not gap.any()
+    assert not (learned.step(0, 1, looks.__getitem__) - plain.step(0, 1, looks.__getitem__)).any()
+    assert set(asked) == {(16 + 2 * BESIDE, 12 + 2 * BESIDE)}
 
 
 def test_a_long_clip_is_completed_in_chunks_that_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:

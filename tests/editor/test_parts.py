@@ -4,7 +4,7 @@ from torch import Tensor
 
 from rovr.editor.aligned import AlignedEditor
 from rovr.editor.parts import merged, only, windows
-from rovr.editor.window import Window, around
+from rovr.editor.window import Window, alike, around
 
 MARGIN = 16
 
@@ -83,3 +83,14 @@ def test_two_holes_are_repaired_like_one_at_a_time(size: tuple[int, int]) -> Non
     for mask in (one, other):
         alone = repaired(mask)
         assert torch.allclose(both[:, mask[0]], alone[:, mask[0]], atol=0.02)
+
+
+def test_windows_of_one_size_hold_every_hole_and_stay_in_the_frame() -> None:
+    holes = torch.zeros(3, 31, 41, dtype=torch.bool)
+    holes[0, 2:5, 3:20] = holes[1, 20:31, 38:41] = holes[2, 10, 10] = True
+    found = alike(holes, 2)
+    assert len({(window.width, window.height) for window in found}) == 1
+    for hole, window in zip(holes, found, strict=True):
+        assert window.crop(hole).sum() == hole.sum()
+        assert window.crop(hole).shape == (window.height, window.width)
+    assert alike(torch.ones(2, 7, 9, dtype=torch.bool), 4) == 2 * [Window(0, 0, 9, 7)]

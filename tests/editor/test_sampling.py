@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rovr.editor.sampling import push_pull, sample
+from rovr.editor.sampling import halve, push_pull, sample
 
 
 @given(height=st.integers(1, 33), width=st.integers(1, 33), seed=st.integers(0, 99))
@@ -26,6 +26,11 @@ def test_push_pull_continues_a_flat_picture_and_survives_knowing_nothing() -> No
     assert torch.equal(push_pull(torch.ones(1, 2, 20, 31), weight), torch.zeros(1, 2, 20, 31))
     weight[..., 3, 4] = 1
     assert torch.allclose(push_pull(torch.full((1, 2, 20, 31), 0.3), weight), torch.full((1, 2, 20, 31), 0.3))
+
+
+def test_half_the_size_is_the_mean_of_four_pixels() -> None:
+    image = torch.rand(2, 3, 6, 10)
+    assert torch.allclose(halve(image), torch.nn.functional.avg_pool2d(image, 2))
 
 
 def test_sample_without_motion_is_a_crop() -> None:

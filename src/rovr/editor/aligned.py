@@ -22,8 +22,8 @@ from rovr.editor.chaining import Chain
 from rovr.editor.fullsize import FADE, fetch, settle
 from rovr.editor.learned import LearnedEditor, LearnedSession
 from rovr.editor.linking import Links
-from rovr.editor.sampling import push_pull, sample
-from rovr.editor.sight import ENOUGH, GRID, coarse, seek
+from rovr.editor.sampling import halve, push_pull, sample
+from rovr.editor.sight import GRID, coarse, seek, within
 from rovr.editor.sources import Sources
 from rovr.editor.views import Fusion
 from rovr.editor.window import Window, even, read, scales, shrink
@@ -48,7 +48,7 @@ class AlignedEditor(LearnedEditor):
 
     def look(self, small: Tensor) -> Look:
         """A frame at half the working size."""
-        tiny = F.avg_pool2d(small, 2)[0].cpu().numpy()
+        tiny = halve(small)[0].cpu().numpy()
         gray = cv2.cvtColor((tiny[:3] * 255).round().astype(np.uint8).transpose(1, 2, 0), cv2.COLOR_RGB2GRAY)
         return Look(np.asarray(gray, np.uint8), tiny[3])
 
@@ -127,12 +127,12 @@ class AlignedSession(LearnedSession):
 
     def sight(self, frame: int, first: int, last: int) -> Tensor:
         """See :meth:`Session.sight`; motion is followed no farther than anybody looks."""
-        low = frame - _reached(self.holed[first:frame].flip(0))
-        high = frame + _reached(self.holed[frame + 1 : last])
-        steps = torch.zeros(2, high - low + 1, 3, GRID, GRID)
-        for way, indices in enumerate((range(frame, high), range(frame, low, -1))):
-            for i in indices:
-                steps[way, i - low] = self._rough(i, 1 - 2 * way)
+        ahead, behind = within(~self.holed[None, first:last], torch.tensor([frame - first]))[0].sum(1).tolist()
+        low, high = frame - behind, frame + ahead
+        nobody = torch.zeros(3, GRID, GRID)
+        onward = [self._rough(i, 1) if frame <= i < high else nobody for i in range(low, high + 1)]
+        homeward = [self._rough(i, -1) if low < i <= frame else nobody for i in range(low, high + 1)]
+        steps = torch.stack(onward + homeward).unflatten(0, (2, -1))
         found = torch.zeros(last - first, 2, GRID, GRID)
         found[low - first : high + 1 - first] = seek(
             steps[None],
@@ -173,12 +173,6 @@ class AlignedSession(LearnedSession):
         chained = chained + sample(links, chained[:, :2].expand(len(far), -1, -1, -1))
         seen = sample(self.known(far)[:, None], chained[:, :2], padding="zeros")
         return torch.stack([seen[:, 0], chained[:, 2]], 1)
-
-
-def _reached(holed: Tensor) -> int:
-    """How many of the frames on one side, nearest first, (n,) bool, are reached before enough had no hole."""
-    before = torch.cumsum(~holed, 0) - (~holed).long()
-    return int((before < ENOUGH).sum())
 
 
 def enlarged(flows: Tensor, mask: Tensor, window: Window, margin: int = 0) -> Tensor:

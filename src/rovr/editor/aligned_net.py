@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from rovr.editor.levels import gains
 from rovr.editor.motion import MotionNet
-from rovr.editor.sampling import sample
+from rovr.editor.sampling import halve, sample
 from rovr.editor.views import Fusion, Views
 from rovr.unet import UNet, zero_init
 
@@ -62,13 +62,13 @@ class AlignNet(nn.Module):
         """Refine and fuse."""
         batch, count = views.contexts.shape[:2]
         origin = (views.origin[:, None].expand(-1, count, -1)).flatten(0, 1).to(views.flows)
-        small = torch.cat([F.avg_pool2d(views.base, 2) - 0.5, F.avg_pool2d(views.mask, 2)], 1)
+        small = torch.cat([halve(views.base) - 0.5, halve(views.mask)], 1)
         # Contexts travel with their visibility as a fourth channel, so that one warp fetches both.
         full = fold(torch.cat([views.contexts * views.known, views.known], 2))
         flow, error = fold(views.flows), fold(views.error)
         score = -2 * torch.log(error + SHAKY)
 
-        seen, known = self._look(F.avg_pool2d(full, 2), flow, origin / 2)
+        seen, known = self._look(halve(full), flow, origin / 2)
         witnesses = (x.unflatten(0, (batch, count)) for x in (seen + 0.5, known, error))
         gain = fold(gains(small[:, :3] + 0.5, small[:, 3:], *witnesses))
         seen = _brightened(seen, gain, known)
@@ -119,7 +119,9 @@ class AlignNet(nn.Module):
         merged = []
         for scale, merge in zip(scales, self.merge, strict=True):
             attention = merge(scale).unflatten(0, (-1, count)).softmax(1)
-            merged.append((attention * scale.unflatten(0, (-1, count))).sum(1))
+            # Summed with the channels last, as they lie in memory and the decoder wants them.
+            shares = attention.movedim(2, -1) * scale.movedim(1, -1).unflatten(0, (-1, count))
+            merged.append(shares.sum(1).movedim(-1, 1))
         decoded = self.fuse.decode(merged)
         # One convolution of both side by side, without laying them there: half of them is the same for all contexts.
         shared, own = self.vote.weight.chunk(2, 1)

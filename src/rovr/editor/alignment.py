@@ -3,6 +3,7 @@
 Everything works on frames of half the editor's size: flow is smooth, and it costs a quarter.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,8 +87,12 @@ def _move(flow: FloatArray, agree: NDArray[np.bool_], start: Look, goal: Look) -
 
 
 def _confirmed(flow: FloatArray, back: FloatArray) -> NDArray[np.bool_]:
-    gap = np.linalg.norm(flow + follow(back, flow), axis=-1)
-    return np.asarray(gap < 0.75 + 0.05 * np.linalg.norm(flow, axis=-1))
+    gap = flow + follow(back, flow)
+    return np.asarray(_length(gap) < 0.75 + 0.05 * _length(flow))
+
+
+def _length(flow: FloatArray) -> NDArray[Any]:
+    return cv2.magnitude(flow[..., 0], flow[..., 1])
 
 
 def camera_motion(flow: FloatArray, trust: FloatArray) -> FloatArray:
@@ -105,8 +110,9 @@ def camera_motion(flow: FloatArray, trust: FloatArray) -> FloatArray:
 def plane_flow(matrix: FloatArray, height: int, width: int) -> FloatArray:
     """Flow (height, width, 2) of a homography (3, 3)."""
     grid = _grid(height, width)
-    places = np.concatenate([grid, np.ones((height, width, 1), np.float32)], -1) @ matrix.T
-    flow = places[..., :2] / np.maximum(places[..., 2:], 1e-3) - grid
+    xs, ys = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+    across, down, depth = (row[0] * xs + (row[1] * ys + row[2]) for row in matrix)
+    flow = np.stack([across, down], -1) / np.maximum(depth, 1e-3)[..., None] - grid
     # A degenerate homography throws pixels to infinity; beyond the frame they are invalid anyway.
     return np.clip(flow, -2 * width - 2 * height, 2 * width + 2 * height).astype(np.float32)
 
@@ -115,9 +121,13 @@ def follow(image: NDArray[Any], flow: FloatArray, outside: float | None = None) 
     """Fetch image (h, w) or (h, w, C) where flow (h, w, 2) points to; beyond the edge its nearest pixel, or a value."""
     place = _grid(*flow.shape[:2]) + flow
     border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
-    return cv2.remap(image, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=border, borderValue=outside or 0)
+    remap: Any = cv2.remap  # whose stubs do not know that one map may hold both coordinates
+    return np.asarray(remap(image, place, None, cv2.INTER_LINEAR, borderMode=border, borderValue=outside or 0))
 
 
+@functools.lru_cache(maxsize=4)
 def _grid(height: int, width: int) -> FloatArray:
     ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
-    return np.stack([xs, ys], -1)
+    grid = np.stack([xs, ys], -1)
+    grid.flags.writeable = False
+    return grid

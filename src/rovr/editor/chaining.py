@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rovr.editor.alignment import Aligner, FloatArray, Look, Move, follow
-from rovr.editor.motion import MotionNet, Moves, clues, pictures
+from rovr.editor.motion import Clues, MotionNet, Moves, clues, pictures
 from rovr.editor.sampling import push_pull
+from rovr.editor.window import alike
 
 CHUNK = 32
 """Frames whose motion is completed at once; half as many where frames are large, since all of them lie in memory."""
@@ -34,6 +35,15 @@ KEEP = 8
 
 MEASURED = 0.1
 """Expected error, in pixels, of flow that was measured and not guessed."""
+
+UNCORRECTED = 1.0
+"""Expected error, in pixels, of flow that was completed and that the network did not see."""
+
+BESIDE = 12
+"""Pixels, at half the working size, that the network sees beside the holes."""
+
+GROUP = 4
+"""Frames that the network sees at once."""
 
 LOST = 50.0
 """Expected error beyond which it makes no difference."""
@@ -103,9 +113,15 @@ class Chain:
         pairs = [self._measure(i, look) for i in range(begin, stop - 1)]
         looks = [look(i) for i in range(begin, stop)]
         moves = Moves.of_clip(pairs)
-        told = clues(*moves, *pictures(looks))
-        found = {begin + k + 1: step for k, step in enumerate(self._correct(moves[0], *next(told))[:-1])}
-        return found | {-(begin + k + 1): step for k, step in enumerate(self._correct(moves[1], *next(told))) if k}
+        known, gray = pictures(looks)
+        told = clues(*moves, known, gray)
+        # Motion is unknown inside a frame's own hole, and where it leads into the other frame's.
+        hidden = known[:, 0] < 0.99
+        ahead, back = hidden.clone(), hidden.clone()
+        ahead[:-1] |= hidden[1:]
+        back[1:] |= hidden[:-1]
+        found = {begin + k + 1: step for k, step in enumerate(self._correct(moves[0], next(told), ahead)[:-1])}
+        return found | {-(begin + k + 1): step for k, step in enumerate(self._correct(moves[1], next(told), back)) if k}
 
     @torch.inference_mode()
     def _spread(self, index: int, way: int, look: Ask) -> FloatArray:
@@ -113,7 +129,7 @@ class Chain:
         move = self._measure(index, look)[0] if way > 0 else self._measure(index - 1, look)[1]
         moves = Moves.stack([move])
         flow = push_pull(moves.flow, moves.trust)
-        error = torch.where(moves.trust > 0.5, MEASURED, 1.0)
+        error = torch.where(moves.trust > 0.5, MEASURED, UNCORRECTED)
         return np.ascontiguousarray(torch.cat([flow, error], 1)[0].permute(1, 2, 0).numpy())
 
     def _measure(self, index: int, look: Ask) -> tuple[Move, Move]:
@@ -123,13 +139,20 @@ class Chain:
                 self.moves.popitem(last=False)
         return self.moves[index]
 
-    def _correct(self, moves: Moves, told: Tensor, completed: Tensor) -> list[FloatArray]:
+    def _correct(self, moves: Moves, told: Clues, holes: Tensor) -> list[FloatArray]:
+        """Steps (T, h, w, 3), seen by the network around holes (T, h, w) bool alone: elsewhere little is unknown."""
         device = next(self.net.parameters()).device
-        flow, error = completed.clone(), torch.full_like(moves.trust, MEASURED)
         guessed = moves.trust < 0.5
-        for few in torch.arange(len(flow)).split(4):
+        steps = torch.cat([told.flow, torch.where(guessed, UNCORRECTED, MEASURED)], 1)
+        damaged = holes.flatten(1).any(1).nonzero().flatten().tolist()
+        for start in range(0, len(damaged), GROUP):
+            frames = damaged[start : start + GROUP]
+            windows = alike(holes[frames], BESIDE)
             with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
-                correction, doubt = (x.cpu() for x in self.net(told[few].to(device)))
-            flow[few] += torch.where(guessed[few], correction, 0.0)
-            error[few] = torch.where(guessed[few], doubt.exp().clamp(max=LOST), error[few])
-        return list(torch.cat([flow, error], 1).permute(0, 2, 3, 1).contiguous().numpy())
+                correction, doubt = (x.cpu() for x in self.net(told.at(frames, windows).to(device)))
+            error = doubt.exp().clamp(max=LOST)
+            for k, (i, window) in enumerate(zip(frames, windows, strict=True)):
+                old = window.crop(steps[i])
+                new = torch.cat([old[:2] + correction[k], error[k]])
+                old.copy_(torch.where(window.crop(guessed[i]), new, old))
+        return list(steps.permute(0, 2, 3, 1).contiguous().numpy())

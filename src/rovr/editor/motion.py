@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from rovr.editor.alignment import Look, Move
 from rovr.editor.sampling import push_pull, sample
-from rovr.editor.window import even
+from rovr.editor.window import Window, even
 from rovr.unet import UNet, zero_init
 
 FADE = 0.5
@@ -31,7 +31,7 @@ UNIT = 4.0
 """Pixels of residual motion that count as 1 for the network."""
 
 CHANNELS = 18
-"""Channels of :func:`clues`."""
+"""Channels of :class:`Clues`."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,36 @@ def pictures(looks: Sequence[Look]) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(known), torch.from_numpy(gray) / 255
 
 
-def clues(ahead: Moves, back: Moves, known: Tensor, gray: Tensor) -> Iterator["Pair"]:
+@dataclass(frozen=True)
+class Clues:
+    """What speaks for the motion from each of T frames to a neighbour, as :class:`MotionNet` wants it.
+
+    Attributes:
+        flow: (T, 2, h, w), the completed motion that the network corrects.
+        parts: maps (T, …, h, w) with CHANNELS channels in all. They are laid side by side where they are wanted and no
+            sooner, for all together are hundreds of megabytes where frames are large.
+        turned: whether the parts are in the order of time running backwards.
+    """
+
+    flow: Tensor
+    parts: tuple[Tensor, ...]
+    turned: bool
+
+    def at(self, frames: Sequence[int], windows: Sequence[Window]) -> Tensor:
+        """Clues (B, CHANNELS, h', w') for B frames, each in a window of the same size."""
+        places = [len(self.flow) - 1 - i if self.turned else i for i in frames]
+        laid = [
+            torch.cat([window.crop(part[i]) for part in self.parts]) for i, window in zip(places, windows, strict=True)
+        ]
+        sums, rest = torch.stack(laid).split([4 * 3, CHANNELS - 4 * 3], 1)
+        sums = sums.unflatten(1, (4, 3))
+        weight = sums[:, :, 2:]
+        motions = torch.cat([sums[:, :, :2] / weight.clamp(min=1e-6) / UNIT, weight / 4], 2).flatten(1, 2)
+        base, camera, known, gray = rest.split([2, 2, 1, 1], 1)
+        return torch.cat([motions, base / UNIT, camera / (4 * UNIT), known, gray - 0.5], 1)
+
+
+def clues(ahead: Moves, back: Moves, known: Tensor, gray: Tensor) -> Iterator[Clues]:
     """What speaks for the motion from each frame to the next, and to the previous one.
 
     Args:
@@ -104,8 +133,7 @@ def clues(ahead: Moves, back: Moves, known: Tensor, gray: Tensor) -> Iterator["P
         gray: (T, 1, h, w) in [0, 1], holes filled.
 
     Yields:
-        Twice, ahead and back: clues (T, CHANNELS, h, w) for :class:`MotionNet`, and the completed flow (T, 2, h, w)
-        that it corrects. One after the other, since each fills hundreds of megabytes where frames are large.
+        Twice, ahead and back. One after the other, since each takes much memory where frames are large.
     """
     turned = back.reversed(), ahead.reversed()
     # What is remembered moves with the camera at first, and then along the flow that was so completed.
@@ -114,12 +142,10 @@ def clues(ahead: Moves, back: Moves, known: Tensor, gray: Tensor) -> Iterator["P
         onward = _Told.gather(ahead, back, *roads).flow(ahead)
         homeward = _Told.gather(*turned, roads[1].flip(0), roads[0].flip(0)).flow(turned[0])
         roads = onward, homeward.flip(0)
-    yield _Told.gather(ahead, back, *roads).pair(ahead, known, gray)
-    told = _Told.gather(*turned, roads[1].flip(0), roads[0].flip(0)).pair(turned[0], known.flip(0), gray.flip(0))
-    yield told[0].flip(0), told[1].flip(0)
-
-
-Pair = tuple[Tensor, Tensor]
+    told = _Told.gather(ahead, back, *roads)
+    yield Clues(told.flow(ahead), told.parts(ahead, known, gray), turned=False)
+    told = _Told.gather(*turned, roads[1].flip(0), roads[0].flip(0))
+    yield Clues(told.flow(turned[0]).flip(0), told.parts(turned[0], known.flip(0), gray.flip(0)), turned=True)
 
 
 @dataclass
@@ -146,7 +172,7 @@ class _Told:
         # What moves evenly comes from where it will not go: the way back, turned round, is as good a witness.
         other = torch.cat([back.trust * (back.camera - back.flow), back.trust], 1)
         witness = torch.cat([seen, ahead.trust], 1) + (1 - ahead.trust) * other
-        past, future = _carry(witness, road_back), _carry(witness.flip(0), road.flip(0)).flip(0)
+        past, future = _remember(witness, road_back, road)
         told = other + past + future
         values = torch.where(ahead.trust > 0.5, seen, told[:, :2] / told[:, 2:].clamp(min=1e-6))
         weight = torch.where(ahead.trust > 0.5, 1.0, 0.999 * told[:, 2:].clamp(max=1))
@@ -156,26 +182,25 @@ class _Told:
         """The completed flow, (T, 2, h, w)."""
         return torch.where(ahead.trust > 0.5, ahead.flow, self.base + ahead.camera)
 
-    def pair(self, ahead: Moves, known: Tensor, gray: Tensor) -> Pair:
-        """Clues (T, CHANNELS, h, w), and the completed flow."""
-        motions = [_mean(part) for part in (self.seen, self.past, self.future, self.told)]
-        clues = [*motions, self.base / UNIT, ahead.camera / (4 * UNIT), known, gray - 0.5]
-        return torch.cat(clues, 1), self.flow(ahead)
+    def parts(self, ahead: Moves, known: Tensor, gray: Tensor) -> tuple[Tensor, ...]:
+        """See :class:`Clues`."""
+        return self.seen, self.past, self.future, self.told, self.base, ahead.camera, known, gray
 
 
-def _carry(witness: Tensor, road: Tensor) -> Tensor:
-    """Let each frame remember what frames before it witnessed, moved along and fading.
+def _remember(witness: Tensor, road_back: Tensor, road: Tensor) -> tuple[Tensor, Tensor]:
+    """Let each frame know what frames before and after it witnessed, moved along and fading.
 
     Args:
         witness: (T, 3, h, w), motion times weight, and weight.
-        road: (T, 2, h, w), flow of each frame to the one before.
+        road_back: (T, 2, h, w), flow of each frame to the one before.
+        road: (T, 2, h, w), to the one after.
+
+    Returns:
+        Past and future, (T, 3, h, w) each.
     """
-    memory = torch.zeros_like(witness)
+    past, future = torch.zeros_like(witness), torch.zeros_like(witness)
     for i in range(1, len(witness)):
-        memory[i] = sample(FADE * (memory[i - 1 : i] + witness[i - 1 : i]), road[i : i + 1], padding="zeros")[0]
-    return memory
-
-
-def _mean(sums: Tensor) -> Tensor:
-    weight = sums[:, 2:]
-    return torch.cat([sums[:, :2] / weight.clamp(min=1e-6) / UNIT, weight / 4], 1)
+        j = len(witness) - 1 - i
+        known = torch.stack([past[i - 1] + witness[i - 1], future[j + 1] + witness[j + 1]])
+        past[i], future[j] = sample(FADE * known, torch.stack([road_back[i], road[j]]), padding="zeros")
+    return past, future

@@ -10,6 +10,12 @@ LARGE = 2**16
 """Pixels from which on a window's places are computed whenever they are needed."""
 
 
+def halve(x: Tensor) -> Tensor:
+    """Mean of each 2 × 2 pixels of (…, H, W) with even sides: ``avg_pool2d``, in a fraction of its time on a CPU."""
+    rows = x[..., ::2, :] + x[..., 1::2, :]
+    return (rows[..., ::2] + rows[..., 1::2]) / 4
+
+
 def push_pull(values: Tensor, weight: Tensor) -> Tensor:
     """Spread known values smoothly over unknown places (Gortler et al. 1996, "The Lumigraph").
 
@@ -24,19 +30,19 @@ def push_pull(values: Tensor, weight: Tensor) -> Tensor:
         (B, C, H, W): the values where the weight is 1, their smooth continuation where it is 0. Zero everywhere
         if nothing is known.
     """
-    values = values * weight
-    levels: list[tuple[Tensor, Tensor]] = []
-    while max(values.shape[-2:]) > 1:
-        levels.append((values, weight))
-        ragged = (0, values.shape[-1] % 2, 0, values.shape[-2] % 2)
-        values, weight = F.pad(values, ragged), F.pad(weight, ragged)
-        total = 4 * F.avg_pool2d(weight, 2)
-        values = 4 * F.avg_pool2d(values, 2) / total.clamp(min=1)
-        weight = total.clamp(max=1)
-    filled = values / weight.clamp(min=1e-6)
-    for values, weight in reversed(levels):
-        up = F.interpolate(filled, size=values.shape[-2:], mode="bilinear", align_corners=False)
-        filled = values + (1 - weight) * up
+    # Values times weight, and the weight, which are averaged alike.
+    both = torch.cat([values * weight, weight], 1)
+    levels: list[Tensor] = []
+    while max(both.shape[-2:]) > 1:
+        levels.append(both)
+        if both.shape[-1] % 2 or both.shape[-2] % 2:
+            both = F.pad(both, (0, both.shape[-1] % 2, 0, both.shape[-2] % 2))
+        both = halve(both)
+        both = both / both[:, -1:].clamp(min=0.25)  # one seen pixel of four is enough
+    filled = both[:, :-1] / both[:, -1:].clamp(min=1e-6)
+    for both in reversed(levels):
+        up = F.interpolate(filled, size=both.shape[-2:], mode="bilinear", align_corners=False)
+        filled = torch.addcmul(both[:, :-1], 1 - both[:, -1:], up)
     return filled
 
 

@@ -49,30 +49,38 @@ def seek(steps: Tensor, known: Tensor, whole: Tensor, targets: Tensor) -> Tensor
         (R, T, 2, GRID, GRID): how well each place of the target is seen in every frame, 0 in the target itself and
         where nobody looked; and how far off that place may be, in half-size pixels.
     """
-    length = known.shape[1]
-    rows, here = torch.arange(len(known), device=known.device).repeat(2), targets.repeat(2)
-    back = torch.arange(2, device=known.device).repeat_interleave(len(known))
+    reached = within(whole, targets)
+    counts, order = reached.sum(2).flatten().sort(descending=True, stable=True)
+    # Those who go far come first, so that whoever goes on stands before all who have arrived.
+    rows, back = order // 2, order % 2
+    strides = torch.arange(int(counts[0]), device=known.device)
     way = 1 - 2 * back
-    chained, passed = steps.new_zeros(len(rows), 3, *known.shape[2:]), torch.zeros_like(rows)
-    found = []
-    for _ in range(length - 1):
-        there = here + way
-        going = (there >= 0) & (there < length) & (passed < ENOUGH)
-        if not bool(going.all()):
-            rows, here, there, back, way = rows[going], here[going], there[going], back[going], way[going]
-            chained, passed = chained[going], passed[going]
-        if len(rows) == 0:
-            break
-        chained = chained + sample(steps[rows, back, here], chained[:, :2])
-        found.append((rows, there, chained))
-        here, passed = there, passed + whole[rows, there]
-    flows, reached = steps.new_zeros(*known.shape[:2], 3, *known.shape[2:]), torch.zeros_like(whole)
-    if found:
-        rows, there, chained = (torch.cat(parts) for parts in zip(*found, strict=True))
-        flows[rows, there], reached[rows, there] = chained, True
+    here = (targets[rows, None] + strides * way[:, None]).clamp(0, known.shape[1] - 1)
+    ahead = steps[rows[:, None], back[:, None], here]
+    going = (counts > strides[:, None]).sum(1).tolist()
+    chained = steps.new_zeros(len(rows), 3, *known.shape[2:])
+    flows = steps.new_zeros(*known.shape[:2], *chained.shape[1:])
+    for k, count in enumerate(going):
+        chained = chained[:count]
+        chained = chained + sample(ahead[:count, k], chained[:, :2])
+        flows[rows[:count], here[:count, k] + way[:count]] = chained
     seen = sample(known.flatten(0, 1)[:, None], flows[:, :, :2].flatten(0, 1), padding="zeros")
-    seen = seen[:, 0].unflatten(0, known.shape[:2]) * reached[..., None, None]
+    seen = seen[:, 0].unflatten(0, known.shape[:2]) * reached.any(1)[..., None, None]
     return torch.stack([seen, flows[:, :, 2]], 2)
+
+
+def within(whole: Tensor, targets: Tensor) -> Tensor:
+    """Which frames after each target (0) and before it (1) are looked at, (R, 2, T) bool; see :data:`ENOUGH`.
+
+    Args:
+        whole: (R, T) bool, frames without any hole.
+        targets: (R,).
+    """
+    places, targets = torch.arange(whole.shape[1], device=whole.device), targets[:, None]
+    passed = whole.cumsum(1)
+    ahead = passed - whole.long() - passed.gather(1, targets)
+    behind = (passed - whole.long()).gather(1, targets) - passed
+    return torch.stack([(places > targets) & (ahead < ENOUGH), (places < targets) & (behind < ENOUGH)], 1)
 
 
 def nearby(known: Tensor, targets: Tensor) -> Tensor:

@@ -38,6 +38,15 @@ def around(hole: Tensor, margin: int) -> Window:
     return Window(left, top, right - left + (right - left) % 2, bottom - top + (bottom - top) % 2)
 
 
+def alike(holes: Tensor, margin: int) -> list[Window]:
+    """Windows of one size around the holes (B, h, w) bool of B frames, none of which is empty; see :func:`around`."""
+    height, width = holes.shape[-2:]
+    tight = [around(hole, margin) for hole in holes]
+    tall = min(height, max(window.height for window in tight))
+    wide = min(width, max(window.width for window in tight))
+    return [Window(min(window.x, width - wide), min(window.y, height - tall), wide, tall) for window in tight]
+
+
 def work_size(height: int, width: int) -> tuple[int, int]:
     """Height and width at which a frame is aligned."""
     factor = min(1.0, WORK_SIDE / min(height, width))
@@ -61,6 +70,9 @@ def shrink(x: Tensor) -> Tensor:
 
 def even(x: Tensor) -> Tensor:
     """Repeat the last row and column where a side is odd."""
+    # What is to be exported must not depend on sizes.
+    if not torch.compiler.is_exporting() and x.shape[-1] % 2 == x.shape[-2] % 2 == 0:
+        return x
     return F.pad(x, (0, x.shape[-1] % 2, 0, x.shape[-2] % 2), mode="replicate")
 
 

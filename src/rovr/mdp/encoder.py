@@ -80,7 +80,7 @@ class EditorEncoder(Encoder):
         red, green, blue = frames.split(1, 1)
         luminance = 0.299 * red + 0.587 * green + 0.114 * blue
         mean, share = (F.adaptive_avg_pool2d(plane, GRID) for plane in (luminance * seen, seen))
-        filled = push_pull(mean / share.clamp(min=1e-6), share)
+        filled = mean if seen.all() else push_pull(mean / share.clamp(min=1e-6), share)
         edged = F.pad(filled, (0, 1, 0, 1), mode="replicate")
         across, down = edged[..., :-1, 1:] - filled, edged[..., 1:, :-1] - filled
         detail = F.avg_pool2d(across.square() + down.square(), GRID // CELL).sqrt()

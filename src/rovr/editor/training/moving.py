@@ -17,6 +17,7 @@ from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.course import Course
 from rovr.editor.training.ranks import ALONE, Ranks
 from rovr.editor.training.samples import Arrays, Fields
+from rovr.editor.window import Window
 from rovr.mdp.state import RepairState
 from rovr.perceptual import PerceptualLoss
 
@@ -49,12 +50,12 @@ class Moving(Course):
         looks, ahead, back = holed
         known, gray = pictures(looks)
         taught = []
-        for moves, true, (told, completed) in zip(
-            (ahead, back), whole[1:], clues(ahead, back, known, gray), strict=True
-        ):
+        frame = Window(0, 0, known.shape[-1], known.shape[-2])
+        for moves, true, told in zip((ahead, back), whole[1:], clues(ahead, back, known, gray), strict=True):
             sure = true.trust * (0.05 + (moves.trust < 0.5) * (1.2 - known))
-            gap = true.flow - completed
-            taught += [(told[i], gap[i], sure[i]) for i in range(len(truth)) if case.masks[i].any() and sure[i].any()]
+            gap = true.flow - told.flow
+            damaged = [i for i in range(len(truth)) if case.masks[i].any() and sure[i].any()]
+            taught += [(told.at([i], [frame])[0], gap[i], sure[i]) for i in damaged]
         for k in chance.permutation(len(taught)):
             yield dict(zip(("clues", "correction", "weight"), (t.numpy() for t in taught[k]), strict=True))
 
