@@ -1,6 +1,5 @@
 """What every results file says of itself: commit and machine."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from torch import Tensor
 from rovr.data.cases import first_clips
 from rovr.evaluate import origin
 from rovr.evaluate.origin import machine
+from rovr.files import lay_out
 
 __all__ = ["ROOT", "clips_of", "commit", "machine", "span", "write"]
 
@@ -36,6 +36,6 @@ def write(path: Path, report: dict[str, Any]) -> None:
     """Write a results file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(report, indent=1) + "\n")
+    partial.write_text(lay_out(report) + "\n")
     partial.replace(path)
     print(f"wrote {path}")

@@ -1,6 +1,7 @@
 """Files that other processes may be killed over: written whole or not at all, and held by one process at a time."""
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Callable
@@ -27,6 +28,26 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
         os.fsync(file.fileno())
     partial.replace(path)
     sync_folder(path.parent)
+
+
+def lay_out(value: Any, levels: int = 2) -> str:
+    """JSON with a line for every entry of every part, so that one more run is one more line.
+
+    Args:
+        value: what JSON can hold; names of dictionaries are strings.
+        levels: containers within containers that are broken into lines.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    if levels == 0 or not isinstance(value, dict | list) or not value:
+        return json.dumps(value, allow_nan=False)
+    if isinstance(value, dict):
+        entries = [f"{json.dumps(name)}: {lay_out(part, levels - 1)}" for name, part in value.items()]
+    else:
+        entries = [lay_out(part, levels - 1) for part in value]
+    inside = ",\n".join(entries).replace("\n", "\n ")
+    return f"{{\n {inside}\n}}" if isinstance(value, dict) else f"[\n {inside}\n]"
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """``rovr evaluate``: plan, run what is missing, put the results file together."""
 
-import json
 import os
 from collections.abc import Callable
 from contextlib import closing
@@ -18,6 +17,7 @@ from rovr.evaluate.origin import commit, machine
 from rovr.evaluate.plan import Plan, digest, make_plan
 from rovr.evaluate.spread import Task, run_tasks
 from rovr.evaluate.summary import AGAINST, compare, summarize, ways_to_bound
+from rovr.files import lay_out
 
 Report = dict[str, Any]
 
@@ -182,5 +182,5 @@ def _figures(plan: Plan, runs: list[Report], keys: list[str]) -> Report:
 
 def _write(path: Path, report: Report) -> None:
     partial = path.with_name(f".{path.name}.new")
-    partial.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+    partial.write_text(lay_out(report) + "\n")
     partial.replace(path)
