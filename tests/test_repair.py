@@ -47,3 +47,52 @@ def test_a_frame_is_prepared_again_only_after_its_repair():
     Repairer(editor, load_selector("sequential")).run(state(4), torch.Generator())
     # Each of four frames once, and the repaired ones that served as contexts later once more.
     assert editor.looks <= 4 + 3
+
+
+class Counting(Copying):
+    """Adds 1 to what it copies, and notes how much of its target's hole it takes to be missing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.missing: list[float] = []
+
+    def edit(self, target, mask, contexts):
+        self.missing.append(float(target.doubt[mask].min()))
+        return Repair(paste(target.frame, contexts[0].frame + 1 / 255, mask), mask * 0.25)
+
+
+def test_a_second_pass_goes_back_through_time_and_looks_at_what_the_first_repaired():
+    editor, told, clip = Counting(), [], state(4)
+    done = Repairer(editor, load_selector("sequential"), passes=2).run(clip, torch.Generator(), told.append)
+    # First 0 from 1, 2 from 1, 3 from 2; and then 3 from 2, 2 from 3, 0 from 1.
+    assert [int(done.frames[k, 0, 3, 3]) for k in range(4)] == [11, 10, 13, 12]
+    assert [int(done.frames[k, 0, 0, 0]) for k in range(4)] == [0, 10, 20, 30]
+    assert editor.missing == [1.0] * 6
+    assert [(edit.frame, edit.contexts[0]) for edit in done.edits] == [(3, 2), (2, 3), (0, 1)]
+    assert len(told) == 3
+    assert done.done
+    assert not done.turned
+    assert torch.equal(done.masks, state(4).masks)
+
+
+def test_three_passes_end_in_the_order_of_time():
+    done = Repairer(Counting(), load_selector("sequential"), passes=3).run(state(4), torch.Generator())
+    assert [edit.frame for edit in done.edits] == [0, 2, 3]
+    assert [int(done.frames[k, 0, 0, 0]) for k in range(4)] == [0, 10, 20, 30]
+
+
+def test_turning_time_twice_changes_nothing():
+    clip = state(5)
+    frames, masks = clip.frames.clone(), clip.masks.clone()
+    clip = RepairState.begin(clip.frames, clip.masks, start=20, far=(3,), landmarks=(0, 1))
+    memory = clip.frames.data_ptr()
+    clip.turn()
+    assert clip.numbers == (23, 22, 21, 20, 3)
+    assert clip.landmarks == (3, 2)
+    assert torch.equal(clip.frames, frames[[3, 2, 1, 0, 4]])
+    assert clip.pending.tolist() == [True, True, False, True, True]
+    clip.turn()
+    assert clip.numbers == (20, 21, 22, 23, 3)
+    assert torch.equal(clip.frames, frames)
+    assert torch.equal(clip.masks, masks)
+    assert clip.frames.data_ptr() == memory

@@ -21,12 +21,16 @@ class Repairer:
         editor: Γ.
         selector: the policies π1 and π2, learned or written by hand.
         contexts: K, frames to look at per repair.
+        passes: times that each damaged frame is repaired. When the first pass repairs a frame, most others have holes
+            yet; the next one finds them repaired, and measures motion on them again. Every second pass goes back
+            through time.
     """
 
-    def __init__(self, editor: Editor, selector: Selector, contexts: int = 2) -> None:
+    def __init__(self, editor: Editor, selector: Selector, contexts: int = 2, passes: int = 1) -> None:
         self.editor = editor
         self.selector = selector
         self.contexts = contexts
+        self.passes = passes
 
     @torch.inference_mode()
     def run(
@@ -39,11 +43,32 @@ class Repairer:
         """Repair every pending frame of the state, in place.
 
         Args:
-            state: the clip.
+            state: the clip; its edits are those of the last pass in the end.
             generator: source of chance for selectors that sample.
-            on_edit: called after each edit, for progress.
+            on_edit: called after each edit of the last pass, with indices of the state as it stands then.
             tracker: follows where the repaired pixels come from.
         """
+        damaged = state.pending.clone()
+        for number in range(self.passes):
+            if number:
+                # What was pending turns with all else.
+                state.edits, state.pending = [], damaged
+                _turn(state, tracker)
+                damaged = state.pending.clone()
+            self._pass(state, generator, on_edit if number == self.passes - 1 else None, tracker, number > 0)
+        if self.passes % 2 == 0:
+            _turn(state, tracker)
+        return state
+
+    def _pass(
+        self,
+        state: RepairState,
+        generator: torch.Generator,
+        on_edit: Callable[[Edit], None] | None,
+        tracker: Tracker | None,
+        again: bool,
+    ) -> None:
+        """Repair every pending frame once."""
         room = max(self.contexts + 1, CACHE_PIXELS // state.frames[0, 0].numel())
         session = self.editor.session(state, room)
         session.traced = tracker is not None
@@ -51,6 +76,9 @@ class Repairer:
         self.selector.reset(state, generator, self.contexts)
         while not state.done:
             edit = self.selector.select(state)
+            if again:
+                state.reopen(edit.frame)
+                session.forget(edit.frame)
             repair = session.edit(edit.frame, state.masks[edit.frame], edit.contexts)
             state.record(edit, repair.frame, repair.doubt)
             if tracker is not None:
@@ -60,4 +88,9 @@ class Repairer:
                 on_edit(edit)
         # Whoever keeps a selector must not keep a clip's memory with it.
         self.selector.attend(None)
-        return state
+
+
+def _turn(state: RepairState, tracker: Tracker | None) -> None:
+    state.turn()
+    if tracker is not None:
+        tracker.turn(state.length)

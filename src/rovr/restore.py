@@ -43,6 +43,7 @@ def restore_video(
     device: str = "auto",
     weights: str | Path | None = None,
     cuts: bool = True,
+    passes: int = 1,
     restorer: Restorer | None = None,
     seed: int = 0,
     crf: int = 18,
@@ -73,7 +74,8 @@ def restore_video(
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         weights: the editor's, by default the ones that come with it.
         cuts: whether to look for scene cuts, which no repair looks across.
-        restorer: takes the place of the last six where one is at hand.
+        passes: times that each damaged frame is repaired; a second pass takes about as long as the first.
+        restorer: takes the place of the last seven where one is at hand.
         seed: of the source of chance.
         crf: quality of H.264, 0 (best) to 51.
         lossless: write FFV1 with every sample outside the holes as it was.
@@ -100,6 +102,10 @@ def restore_video(
         raise UserError(f"--crf {crf}: H.264 takes 0 (best) to 51.")
     check_seed(seed)
     given = str(out)
+
+    def load() -> Restorer:
+        return Restorer.from_pretrained(editor, selector, device, contexts, weights, cuts, passes=passes)
+
     # With a journal, whoever holds it sweeps.
     out = followed(out) if resume else prepared(out)
     with writing(out), ExitStack() as stack:
@@ -110,7 +116,7 @@ def restore_video(
         journal = None
         if resume:
             journal = stack.enter_context(Journal(Path(out), notes))
-            restorer = restorer or Restorer.from_pretrained(editor, selector, device, contexts, weights, cuts)
+            restorer = restorer or load()
             options = job_options(
                 dilate=dilate,
                 seed=seed,
@@ -143,7 +149,7 @@ def restore_video(
             record = ProvenanceOutput(provenance, source.info, overwrite, others)
             stack.callback(record.abort)
         masks.check_length()
-        restorer = restorer or Restorer.from_pretrained(editor, selector, device, contexts, weights, cuts)
+        restorer = restorer or load()
         summary = _summary(source, given, restorer, seed)
         on_start(Job(expected_frames(source.info), describe_device(restorer.device), source.info.shown_size))
 

@@ -52,6 +52,7 @@ class Restorer:
         margin: frames to look at on either side of these.
         cuts: whether to look for scene cuts, which no repair looks across.
         anchors: frames at most that represent what lies beyond (:mod:`rovr.anchors`).
+        passes: times that each damaged frame is repaired; see :class:`rovr.repair.Repairer`.
     """
 
     def __init__(
@@ -64,10 +65,13 @@ class Restorer:
         margin: int = 25,
         cuts: bool = True,
         anchors: int = ANCHORS,
+        passes: int = 1,
     ) -> None:
         if contexts < 1:
             raise UserError(f"{contexts} contexts: a repair has to look at one frame at least.")
-        self.repairer = Repairer(editor, selector, contexts)
+        if passes < 1:
+            raise UserError(f"{passes} passes: a frame has to be repaired once at least.")
+        self.repairer = Repairer(editor, selector, contexts, passes)
         self.device = torch.device(device)
         self.window = window
         self.margin = margin
@@ -85,6 +89,7 @@ class Restorer:
         cuts: bool = True,
         revision: str | None = None,
         token: str | None = None,
+        passes: int = 1,
     ) -> "Restorer":
         """Load by name; instances are taken as they are.
 
@@ -99,6 +104,7 @@ class Restorer:
             cuts: whether to look for scene cuts, which no repair looks across.
             revision: branch, tag or commit of a repository.
             token: for a private repository, in place of the one that was logged in with.
+            passes: times that each damaged frame is repaired; a second pass takes about as long as the first.
 
         Raises:
             UserError: an unknown name, an absent device, weights that do not fit, a model that cannot be fetched.
@@ -121,7 +127,7 @@ class Restorer:
             selector = load_selector(selector or DEFAULT, place)
         if isinstance(editor, str):
             editor = load_editor(editor, device=place, weights=weights)
-        return cls(editor, selector, 2 if contexts is None else contexts, place, cuts=cuts)
+        return cls(editor, selector, 2 if contexts is None else contexts, place, cuts=cuts, passes=passes)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write editor and selector into a folder that :meth:`from_pretrained` reads.

@@ -312,3 +312,22 @@ def test_traces_are_let_go_with_the_frames_nobody_looks_at_any_more():
 def test_blocks_follow_nothing_unless_asked():
     blocks = BlockRepairer(Repairer(Copying(), Before(), 1), 4, 2)
     assert all(item.trace is None for item in blocks.run(items(9), torch.Generator()))
+
+
+@pytest.mark.parametrize("passes", [1, 2, 3])
+def test_however_often_a_frame_is_repaired_its_pixels_come_from_who_saw_them(passes):
+    # Nothing moves, and what all others hide only frame 1 shows.
+    picture = torch.randint(0, 256, (1, 3, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    masks = torch.zeros(5, 1, 48, 48, dtype=torch.bool)
+    masks[[0, 2, 3, 4], :, 20:30, 20:30] = True
+    items = [
+        Item(frame.clone(), mask, None, bool(mask.any())) for frame, mask in zip(picture[[0] * 5], masks, strict=True)
+    ]
+    repairer = Repairer(AlignedEditor(), load_selector("sequential"), passes=passes)
+    done = list(BlockRepairer(repairer, traced=True).run(items, torch.Generator()))
+    for index in (0, 2, 3, 4):
+        trace = done[index].trace
+        assert done[index].edit.frame == index
+        named = trace.shares.long().sum()
+        assert named > 0.3 * WHOLE * len(trace.places)
+        assert trace.shares[trace.frames == 1].long().sum() > 0.95 * named

@@ -105,6 +105,7 @@ class Tools:
         device: where to compute.
         weights: the editor's, by default the ones that come with it.
         cuts: whether to look for scene cuts.
+        passes: times that each damaged frame is repaired.
     """
 
     editor: str = "aligned"
@@ -113,6 +114,7 @@ class Tools:
     device: str = "auto"
     weights: Path | None = None
     cuts: bool = True
+    passes: int = 1
 
     def load(self) -> "Restorer":
         """Load everything once, for any number of videos.
@@ -122,7 +124,8 @@ class Tools:
         """
         from rovr.restorer import Restorer
 
-        return Restorer.from_pretrained(self.editor, self.selector, self.device, self.contexts, self.weights, self.cuts)
+        named = self.editor, self.selector, self.device, self.contexts, self.weights, self.cuts
+        return Restorer.from_pretrained(*named, passes=self.passes)
 
 
 def settings_of(task: Task, tools: Tools) -> dict[str, Any]:

@@ -30,6 +30,8 @@ class Repairing:
     """Do not look for scene cuts, which otherwise no repair looks across."""
     contexts: int | None = None
     """Frames to look at per repair; by default as many as the model says, or 2."""
+    passes: int = 1
+    """Times that each damaged frame is repaired; 2 repairs better, and takes about twice as long."""
     device: str = "auto"
     """Where to compute: auto, cpu, cuda or mps."""
     seed: int = 0
@@ -55,7 +57,8 @@ class Repairing:
         """What the videos are repaired with."""
         from rovr.batch.task import Tools
 
-        return Tools(self.editor, self.selector, self.contexts, self.device, self.weights, not self.one_scene)
+        named = self.editor, self.selector, self.contexts, self.device, self.weights, not self.one_scene
+        return Tools(*named, self.passes)
 
 
 def frame_rate(rate: float | None) -> "Fraction | None":

@@ -86,6 +86,7 @@ class Restore(Repairing):
                 device=self.device,
                 weights=self.weights,
                 cuts=not self.one_scene,
+                passes=self.passes,
                 restorer=None if cluster is None else cluster.restorer,
                 seed=self.seed,
                 crf=self.crf,

@@ -26,6 +26,7 @@ class RepairState:
             tensors, are never pending, and only selectors that look at them (:attr:`rovr.select.Selector.recalls`) meet
             any.
         landmarks: frames among the T others that represent their scene likewise.
+        turned: whether the T frames are in the order of time running backwards.
     """
 
     frames: Tensor
@@ -36,6 +37,7 @@ class RepairState:
     start: int = 0
     far: tuple[int, ...] = ()
     landmarks: tuple[int, ...] = ()
+    turned: bool = False
 
     @classmethod
     def begin(
@@ -83,12 +85,31 @@ class RepairState:
     @property
     def numbers(self) -> tuple[int, ...]:
         """Indices of all frames in the whole video."""
-        return (*range(self.start, self.start + self.length), *self.far)
+        own = range(self.start, self.start + self.length)
+        return (*(reversed(own) if self.turned else own), *self.far)
 
     @property
     def done(self) -> bool:
         """Whether every damaged frame has been repaired."""
         return not bool(self.pending.any())
+
+    def turn(self) -> None:
+        """Let time run backwards: the last of the T frames becomes the first. Frames stay in the memory they lie in."""
+        last = self.length - 1
+        for i in range(self.length // 2):
+            first = self.frames[i].clone()
+            self.frames[i], self.frames[last - i] = self.frames[last - i], first
+        self.masks, self.doubt, self.pending = (
+            torch.cat([x[: self.length].flip(0), x[self.length :]]) for x in (self.masks, self.doubt, self.pending)
+        )
+        own = [*range(last, -1, -1), *range(last + 1, len(self.frames))]
+        self.edits = [Edit(own[edit.frame], tuple(own[c] for c in edit.contexts)) for edit in self.edits]
+        self.landmarks = tuple(last - index for index in self.landmarks)
+        self.turned = not self.turned
+
+    def reopen(self, frame: int) -> None:
+        """Make a repaired frame's hole count as missing again."""
+        self.doubt[frame] = self.masks[frame].to(torch.uint8) * 255
 
     def record(self, edit: Edit, frame: Tensor, doubt: Tensor) -> None:
         """Put a repaired frame in its place: the transition to s_{t+1}.

@@ -59,6 +59,7 @@ def describe_job(
         "--selector": repairer.selector.name,
         "the selector's settings": _inside(repairer.selector),
         "--contexts": repairer.contexts,
+        "--passes": repairer.passes,
         "--device": str(restorer.device),
         "frames in a block": [blocks.window, blocks.margin, blocks.anchors],
         "--one-scene": not blocks.cuts,

@@ -42,7 +42,7 @@ class LocalStride(Selector):
     def reset(self, state: RepairState, generator: torch.Generator, contexts: int = 2) -> None:
         """Begin a clip: lay the grid of every tenth frame over it."""
         super().reset(state, generator, contexts)
-        self._grid = tuple(range(-state.start % self.stride, state.length, self.stride))
+        self._grid = tuple(i for i, k in enumerate(state.numbers[: state.length]) if k % self.stride == 0)
         self.weighed = 0
 
     def select(self, state: RepairState) -> Edit:
