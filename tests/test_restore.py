@@ -145,6 +145,8 @@ def test_unknown_names():
             Restorer.from_pretrained(editor=ClassicalEditor(), selector=First(), device="cuda")
     with pytest.raises(UserError, match="0 contexts"):
         Restorer(ClassicalEditor(), First(), 0)
+    with pytest.raises(UserError, match="0 passes"):
+        Restorer.from_pretrained("telea", "sequential", passes=0)
 
 
 # Files

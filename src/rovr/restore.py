@@ -65,7 +65,7 @@ def restore_video(
     Args:
         path: a video, or a folder of frames.
         mask: a video, a folder, or one picture for all frames, grey above 127 = missing; None for boxes alone.
-        out: ``.mp4``, ``.mov``, ``.m4v``, ``.mkv``, or a folder for PNGs. Appears only when complete.
+        out: ``.mp4``, ``.mov``, ``.m4v``, ``.mkv``, or a folder for PNGs, or DPX of DPX. Appears only when complete.
         boxes: ``x,y,w,h`` missing in every frame, in pixels of the video as it plays.
         dilate: pixels to widen the holes by.
         editor: name, model or instance, see :meth:`Restorer.from_pretrained`.

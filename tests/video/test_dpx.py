@@ -1,4 +1,4 @@
-"""Film scans: folders of DPX in, PNGs out, every bit outside the holes kept."""
+"""Film scans: folders of DPX in and out, every bit outside the holes kept."""
 
 import struct
 from pathlib import Path
@@ -11,6 +11,7 @@ import pytest
 
 from rovr.errors import UserError
 from rovr.video import open_masks, open_sink, open_source
+from rovr.video.dpx import is_kept, read_dpx
 from rovr.video.picture_size import picture_size
 
 SIZE = 40, 24
@@ -25,7 +26,11 @@ def write_dpx(path: Path, pix_fmt: str, seed: int = 0) -> list[np.ndarray]:
 @pytest.mark.parametrize("pix_fmt", ["gbrp10le", "gbrp12le", "rgb48be", "rgb24", "gray", "gray16be"])
 def test_samples_are_kept(tmp_path, pix_fmt):
     (tmp_path / "in").mkdir()
-    truths = [write_dpx(tmp_path / "in" / f"scan.{k:04d}.dpx", pix_fmt, k) for k in range(2)]
+    files = [tmp_path / "in" / f"scan.{k:04d}.dpx" for k in range(2)]
+    truths = [write_dpx(file, pix_fmt, k) for k, file in enumerate(files)]
+    for file in files:
+        data = file.read_bytes()
+        file.write_bytes(data[:1556] + b"film, roll and time code" + data[1580:])
     mask = np.zeros(SIZE[::-1], bool)
     mask[4:12, 6:20] = True
     said: list[str] = []
@@ -36,8 +41,11 @@ def test_samples_are_kept(tmp_path, pix_fmt):
         sink.commit()
     assert said == []
     bits = av.VideoFormat(pix_fmt).components[0].bits
-    for k, planes in enumerate(truths):
-        found = cv2.imread(str(tmp_path / "out" / f"scan.{k:04d}.png"), cv2.IMREAD_UNCHANGED)
+    for file, planes in zip(files, truths, strict=True):
+        data = (tmp_path / "out" / file.name).read_bytes()
+        assert data[:1664] == file.read_bytes()[:1664]
+        assert len(data) == file.stat().st_size
+        found = read_dpx(data, cv2.IMREAD_UNCHANGED, 1 << 20)
         assert found.dtype == (np.uint8 if bits == 8 else np.uint16)
         # Planes of FFmpeg are green, blue, red, or red, green, blue side by side; OpenCV's pictures blue, green, red.
         truth = np.concatenate(planes, -1)
@@ -48,6 +56,42 @@ def test_samples_are_kept(tmp_path, pix_fmt):
         same = (found >> (16 - bits if bits > 8 else 0)) == truth
         assert same[~mask].all()
         assert not same[mask].all()
+
+
+@pytest.mark.parametrize("pix_fmt", ["gbrp10be", "gbrp12le", "rgb48le", "rgb24", "gray", "gray16le"])
+def test_rows_of_any_width_are_written_where_they_were(tmp_path, pix_fmt):
+    for width in (5, 6, 7, 8):
+        odd_files.write_dpx(
+            tmp_path / "0.dpx", np.random.default_rng(0).integers(0, 1 << 16, (9, width, 4), np.uint16), pix_fmt
+        )
+        assert is_kept((tmp_path / "0.dpx").read_bytes())
+
+
+@pytest.mark.parametrize("kinds", [("rgba", "rgba"), ("rgb24", "gbrp10le")])
+def test_what_cannot_be_written_becomes_png_aloud(tmp_path, kinds):
+    (tmp_path / "in").mkdir()
+    for k, pix_fmt in enumerate(kinds):
+        write_dpx(tmp_path / "in" / f"{k}.dpx", pix_fmt, k)
+    said: list[str] = []
+    with open_source(tmp_path / "in") as source:
+        sink = open_sink(tmp_path / "out", source.info, said.append)
+        for frame in source:
+            sink.write(frame)
+        sink.commit()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png"]
+    assert "the output is PNGs" in said[0]
+
+
+def test_a_scan_cut_off_meanwhile_is_named(tmp_path):
+    (tmp_path / "in").mkdir()
+    write_dpx(tmp_path / "in" / "0.dpx", "gbrp10le")
+    with open_source(tmp_path / "in") as source:
+        sink = open_sink(tmp_path / "out", source.info, print)
+        frame = next(iter(source))
+        (tmp_path / "in" / "0.dpx").write_bytes((tmp_path / "in" / "0.dpx").read_bytes()[:-100])
+        with pytest.raises(UserError, match=r"0\.dpx is cut off"):
+            sink.write(frame)
+        sink.abort()
 
 
 def test_transparency_is_dropped_aloud(tmp_path):

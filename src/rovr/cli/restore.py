@@ -25,7 +25,7 @@ class Restore(Repairing):
     input: Positional[Path]
     """Video, or folder of frames."""
     output: Annotated[str, arg(aliases=["-o"], metavar="PATH")]
-    """Where to write: .mp4, .mov, .m4v, .mkv, or a folder for PNGs."""
+    """Where to write: .mp4, .mov, .m4v, .mkv, or a folder for PNGs (DPX where the input is a folder of them)."""
     mask: Annotated[Path | None, arg(metavar="PATH")] = None
     """Video, folder of pictures, or one picture for all frames; white (above 127) = missing."""
     box: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="X,Y,W,H")] = ()

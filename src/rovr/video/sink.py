@@ -1,9 +1,9 @@
-"""Where repaired frames go: a video file or a folder of PNGs, complete or not at all."""
+"""Where repaired frames go: a video file or a folder of pictures, complete or not at all."""
 
 import contextlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from av.error import FFmpegError
 from rovr.errors import UserError
 from rovr.video import frames, pixels
 from rovr.video.colour import Colour, Frame, matrix_of
+from rovr.video.dpx import HEADER, is_kept, layout_of, with_samples
 from rovr.video.encoding import check_suffix, choose_encoding, has_alpha
 from rovr.video.folder import list_images
 from rovr.video.outfile import PendingOutput, is_folder_output
@@ -78,7 +79,7 @@ def open_sink(
     """Begin an output that resembles its input.
 
     Args:
-        path: ``.mp4``, ``.mov``, ``.m4v``, ``.mkv``, or a folder of PNGs.
+        path: ``.mp4``, ``.mov``, ``.m4v``, ``.mkv``, or a folder, of PNGs; of DPX where the input is one.
         info: of the input.
         say: told what differs from the input.
         crf: quality of H.264, lower is better.
@@ -102,7 +103,7 @@ def open_sink(
 
 
 class FolderSink(Sink):
-    """PNGs, upright since they cannot say how to be turned.
+    """PNGs, upright since they cannot say how to be turned; DPX where the input is a folder of these.
 
     They are called 00000.png, 00001.png, …, or like the pictures of the input where it is a folder.
     """
@@ -111,7 +112,8 @@ class FolderSink(Sink):
         self.pending = pending
         self.orientation = info.orientation
         self.count = 0
-        names = [path.stem for path in list_images(info.path)] if info.kind == "folder" and info.path.is_dir() else []
+        files = list_images(info.path) if info.kind == "folder" and info.path.is_dir() else []
+        names = [path.stem for path in files]
         # A folder may hold a.png beside a.jpg.
         self.names = names if len({name.lower() for name in names}) == len(names) else []
         if info.audio or info.subtitles:
@@ -122,9 +124,32 @@ class FolderSink(Sink):
             say("The PNGs are written without transparency.")
         if info.bits > 8 and info.pix_fmt != _DEEP:
             say(f"The PNGs hold 8 bits a sample of the video's {info.bits}.")
+        self.scans = files if all(path.suffix.lower() == ".dpx" for path in files) else []
+        if self.scans and not _are_kept(self.scans):
+            self.scans = []
+            say("DPX of this kind can be read and not be written: the output is PNGs.")
 
     def write(self, frame: Frame) -> None:
         """Write one picture."""
+        name = self.names[self.count] if self.count < len(self.names) else f"{self.count:05d}"
+        if self.scans:
+            suffix, data = ".dpx", self._scan(frame)
+        else:
+            suffix, data = ".png", self._png(frame)
+        # Python's own writing raises where the disk is full; cv2.imwrite only returns False.
+        (self.pending.partial / f"{name}{suffix}").write_bytes(data)
+        self.count += 1
+
+    def _scan(self, frame: Frame) -> bytes:
+        """The scan that the frame was, with what is repaired in it."""
+        rgb = pixels.planes(frame.native)[0] if frame.native.format.name == _DEEP else frame.rgb
+        path = self.scans[self.count]
+        try:
+            return with_samples(path.read_bytes(), rgb[..., :1] if frame.grey else rgb)
+        except (TypeError, ValueError):
+            raise UserError(f"{path} is cut off; replace or remove it.") from None
+
+    def _png(self, frame: Frame) -> bytes:
         deep = frame.native.format.name == _DEEP
         rgb = pixels.planes(frame.native)[0] if deep else frame.rgb
         shown = self.orientation.to_shown(rgb)
@@ -135,16 +160,22 @@ class FolderSink(Sink):
             data = cv2.imencodeWithMetadata(".png", image, [cv2.IMAGE_METADATA_ICCP], [profile])[1]
         else:
             data = cv2.imencode(".png", image)[1]
-        # Python's own writing raises where the disk is full; cv2.imwrite only returns False.
-        name = self.names[self.count] if self.count < len(self.names) else f"{self.count:05d}"
-        (self.pending.partial / f"{name}.png").write_bytes(data.tobytes())
-        self.count += 1
+        return data.tobytes()
 
     def finish(self) -> None:
         """Every picture is written already."""
 
     def release(self) -> None:
         """Nothing is held open."""
+
+
+def _are_kept(scans: Sequence[Path]) -> bool:
+    """Whether all of some DPX are laid out alike, in a way that is written."""
+    layouts = set()
+    for path in scans:
+        with path.open("rb") as file:
+            layouts.add(layout_of(file.read(HEADER)))
+    return len(layouts) == 1 and is_kept(scans[0].read_bytes())
 
 
 class FileSink(Sink):
