@@ -1,5 +1,6 @@
 """What every results file says of itself: commit and machine."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from rovr.evaluate import origin
 from rovr.evaluate.origin import machine
 from rovr.files import lay_out
 
-__all__ = ["ROOT", "clips_of", "commit", "machine", "span", "write"]
+__all__ = ["ROOT", "clips_of", "commit", "footage", "machine", "span", "write"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -18,6 +19,11 @@ ROOT = Path(__file__).resolve().parents[1]
 def commit() -> str:
     """The commit, marked where source or benchmarks differ from it."""
     return origin.commit("src", "benchmarks")
+
+
+def footage(split: str) -> Path:
+    """A folder of the footage that the variable ROVR_DATA names; beside us where it is not set."""
+    return Path(os.environ.get("ROVR_DATA", "")) / split
 
 
 def clips_of(folder: Path, length: int, size: int) -> dict[str, Tensor]:

@@ -6,11 +6,10 @@ over clips. Without a folder that of the variable ROVR_DATA is taken.
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import torch
-from _common import ROOT, clips_of, commit, machine, write
+from _common import ROOT, clips_of, commit, footage, machine, write
 from torch import Tensor
 
 from rovr.data.cases import make_case
@@ -39,9 +38,8 @@ def repaired(editor: Editor, selector: str, contexts: int, clips: dict[str, Tens
 
 def main() -> None:
     """Run and write."""
-    data = os.environ.get("ROVR_DATA")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--val", type=Path, default=Path(data) / "val" if data else Path("val"))
+    parser.add_argument("--val", type=Path, default=footage("val"))
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "further.json")
     args = parser.parse_args()

@@ -5,13 +5,12 @@ steady and on the same clips when they flicker and are noisy.
 """
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from _common import ROOT, clips_of, commit, machine, write
+from _common import ROOT, clips_of, commit, footage, machine, write
 
 from rovr.data.cases import Case, make_case
 from rovr.editor import aligned_net
@@ -53,7 +52,7 @@ def means(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def main() -> None:
     """Run and write, after every clip."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=Path, default=Path(os.environ.get("ROVR_DATA", ".")) / "val")
+    parser.add_argument("--clips", type=Path, default=footage("val"))
     parser.add_argument("--length", type=int, default=25)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)

@@ -14,7 +14,6 @@ In ``revealed`` it is there on the way there only: all it hides will be filmed.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _common import ROOT, clips_of, commit, machine, write
+from _common import ROOT, clips_of, commit, footage, machine, write
 
 from rovr import anchors
 from rovr.data.cases import Case
@@ -76,7 +75,7 @@ def means(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def main() -> None:
     """Run and write, after every clip."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=Path, default=Path(os.environ.get("ROVR_DATA", ".")) / "test")
+    parser.add_argument("--clips", type=Path, default=footage("test"))
     parser.add_argument("--length", type=int, default=100)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--kinds", nargs="+", default=["shift", "static", "late", "returns", "revealed"])

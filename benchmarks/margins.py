@@ -7,13 +7,12 @@ the variable ROVR_DATA is taken.
 """
 
 import argparse
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from _common import ROOT, clips_of, commit, machine, write
+from _common import ROOT, clips_of, commit, footage, machine, write
 
 from rovr.data.cases import make_case
 from rovr.editor import chaining, learned
@@ -72,9 +71,8 @@ def repaired(
 
 def main() -> None:
     """Run and write."""
-    data = os.environ.get("ROVR_DATA")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--val", type=Path, default=Path(data) / "val" if data else Path("val"))
+    parser.add_argument("--val", type=Path, default=footage("val"))
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "margins.json")
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -8,7 +8,6 @@ place. Without ``--clips`` the folder ``val`` of the variable ROVR_DATA is used:
 """
 
 import argparse
-import os
 import zlib
 from collections import defaultdict
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from _common import ROOT, clips_of, commit, machine, write
+from _common import ROOT, clips_of, commit, footage, machine, write
 from _propagation import Steps, copied, smooth_steps
 from torch import Tensor
 from torch.nn import functional as F
@@ -89,7 +88,7 @@ def main() -> None:
     torch.set_num_threads(1)
     trained = load_editor("aligned", weights=args.aligned)
     assert isinstance(trained, AlignedEditor)
-    clips = clips_of(args.clips or Path(os.environ.get("ROVR_DATA", "")) / "val", 25, 256)
+    clips = clips_of(args.clips or footage("val"), 25, 256)
     details: list[dict[str, Any]] = []
     for name, truth in clips.items():
         masks = make_masks("shift", *truth.shape[:1], *truth.shape[-2:], zlib.crc32(f"{name} {args.seed}".encode()))

@@ -7,13 +7,12 @@ ROVR_DATA is taken.
 """
 
 import argparse
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
-from _common import ROOT, clips_of, commit, machine, write
+from _common import ROOT, clips_of, commit, footage, machine, write
 
 from rovr.data.cases import Case
 from rovr.editor.loading import load_editor
@@ -66,9 +65,8 @@ def runs_of(clip: str, case: Case, repairers: dict[Any, Repairer], flow: Any) ->
 
 def main() -> None:
     """Run and write."""
-    data = os.environ.get("ROVR_DATA")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=Path, default=Path(data) / "test" if data else Path("test"))
+    parser.add_argument("--clips", type=Path, default=footage("test"))
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "passes.json")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -77,10 +75,10 @@ def main() -> None:
         (selector, contexts, passes): Repairer(editor, load_selector(selector), contexts, passes)
         for selector, contexts, passes in METHODS
     }
-    rows = []
+    clips, rows = clips_of(args.clips, LENGTH, SIZE), []
     for kind in DAMAGE:
         found: dict[Any, list[dict[str, Any]]] = {method: [] for method in METHODS}
-        for name, clip in clips_of(args.clips, LENGTH, SIZE).items():
+        for name, clip in clips.items():
             for method, run in runs_of(name, draw_case(clip, name, 0, kind), repairers, flow).items():
                 found[method].append(run)
             print(kind, name, [round(found[method][-1]["values"]["hole_psnr"], 2) for method in METHODS], flush=True)

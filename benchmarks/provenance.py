@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _common import ROOT, clips_of, commit, machine, span, write
+from _common import ROOT, clips_of, commit, footage, machine, span, write
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "provenance.json")
     args = parser.parse_args()
-    firsts = clips_of(args.clips or Path(os.environ.get("ROVR_DATA", "")) / "test", args.length, args.size)
+    firsts = clips_of(args.clips or footage("test"), args.length, args.size)
     firsts = {name: clip for name, clip in firsts.items() if not args.only or name in args.only}
     tasks = [(args, name, firsts[name], seed) for name in firsts for seed in range(args.seeds)]
     found: list[dict[str, Any]] = []

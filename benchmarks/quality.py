@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _common import ROOT, clips_of, commit, machine, span, write
+from _common import ROOT, clips_of, commit, footage, machine, span, write
 from _propagation import chained
 from torch import Tensor
 
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "quality.json")
     args = parser.parse_args()
-    firsts = clips_of(args.clips or Path(os.environ.get("ROVR_DATA", "")) / "test", args.length, args.size)
+    firsts = clips_of(args.clips or footage("test"), args.length, args.size)
     setting = {"clips": sorted(firsts), "frames": args.length, "size": args.size, "seed": span(args.seeds)}
     kept = earlier(args.out, setting, args.only or ()) if args.keep else []
     args.commit = commit()

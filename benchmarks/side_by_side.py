@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _common import ROOT, clips_of, commit, machine, span, write
+from _common import ROOT, clips_of, commit, footage, machine, span, write
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "side_by_side.json")
     args = parser.parse_args()
-    firsts = clips_of(args.clips or Path(os.environ.get("ROVR_DATA", "")) / "test", args.length, args.size)
+    firsts = clips_of(args.clips or footage("test"), args.length, args.size)
     firsts = {name: clip for name, clip in firsts.items() if not args.only or name in args.only}
     tasks = [(name, clip, seed) for name, clip in firsts.items() for seed in range(args.seeds)]
     details: list[Row] = []

@@ -91,6 +91,6 @@ class Repairer:
 
 
 def _turn(state: RepairState, tracker: Tracker | None) -> None:
-    state.turn()
+    places = state.turn()
     if tracker is not None:
-        tracker.turn(state.length)
+        tracker.turn(places)

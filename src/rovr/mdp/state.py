@@ -93,8 +93,12 @@ class RepairState:
         """Whether every damaged frame has been repaired."""
         return not bool(self.pending.any())
 
-    def turn(self) -> None:
-        """Let time run backwards: the last of the T frames becomes the first. Frames stay in the memory they lie in."""
+    def turn(self) -> list[int]:
+        """Let time run backwards: the last of the T frames becomes the first. Frames stay in the memory they lie in.
+
+        Returns:
+            For every index, where that frame lies now; the same the other way round.
+        """
         last = self.length - 1
         for i in range(self.length // 2):
             first = self.frames[i].clone()
@@ -102,10 +106,11 @@ class RepairState:
         self.masks, self.doubt, self.pending = (
             torch.cat([x[: self.length].flip(0), x[self.length :]]) for x in (self.masks, self.doubt, self.pending)
         )
-        own = [*range(last, -1, -1), *range(last + 1, len(self.frames))]
-        self.edits = [Edit(own[edit.frame], tuple(own[c] for c in edit.contexts)) for edit in self.edits]
-        self.landmarks = tuple(last - index for index in self.landmarks)
+        places = [*range(last, -1, -1), *range(last + 1, len(self.frames))]
+        self.edits = [Edit(places[edit.frame], tuple(places[c] for c in edit.contexts)) for edit in self.edits]
+        self.landmarks = tuple(places[index] for index in self.landmarks)
         self.turned = not self.turned
+        return places
 
     def reopen(self, frame: int) -> None:
         """Make a repaired frame's hole count as missing again."""

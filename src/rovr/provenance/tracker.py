@@ -32,9 +32,8 @@ class Tracker:
         self.numbers = numbers
         self.traces: dict[int, Trace] = dict(known or {})
 
-    def turn(self, length: int) -> None:
-        """Let time run backwards in the first frames of the clip; see :meth:`RepairState.turn`."""
-        places = [*range(length - 1, -1, -1), *range(length, len(self.numbers))]
+    def turn(self, places: Sequence[int]) -> None:
+        """Follow a clip whose time was turned, given where each frame lies now (:meth:`RepairState.turn`)."""
         self.numbers = [self.numbers[i] for i in places]
         self.traces = {places[i]: trace for i, trace in self.traces.items()}
 

@@ -46,9 +46,10 @@ class Layout:
 
 def layout_of(data: bytes) -> Layout | None:
     """How samples lie in a file, by its first :data:`HEADER` bytes; None for kinds that are not written."""
-    order = ">" if data[:4] == MAGIC[0] else "<"
+    order = _order(data)
     try:
-        start, elements, width, height = struct.unpack_from(f"{order}I762xHII", data, 4)
+        start, elements = struct.unpack_from(f"{order}I762xH", data, 4)
+        width, height = dpx_size(data)
         kind, bits, packing, encoding = struct.unpack_from(f"{order}B2xBHH", data, 800)
     except struct.error:
         return None
@@ -84,11 +85,8 @@ def with_samples(data: bytes, samples: NDArray[Any]) -> bytes:
         row = whole if layout.start + whole * height <= len(out) else row
         return np.ndarray((height, width, each), form, out, layout.start, (row, each * form.itemsize, form.itemsize))
 
-    if bits == 8:
-        words("u1", count)[:] = samples
-        return bytes(out)
-    if bits == 16:
-        words("u2", count)[:] = samples
+    if bits in (8, 16):
+        words(f"u{bits // 8}", count)[:] = samples
         return bytes(out)
     values = (samples.astype(np.uint32) * ((1 << bits) - 1) + 32767) // 65535
     if bits == 12:
@@ -112,8 +110,13 @@ def is_kept(data: bytes) -> bool:
 
 def dpx_size(data: bytes) -> tuple[int, int]:
     """(width, height) by the header; raises struct.error where that ends early."""
-    width, height = struct.unpack_from(">II" if data[:4] == MAGIC[0] else "<II", data, 772)
+    width, height = struct.unpack_from(f"{_order(data)}II", data, 772)
     return width, height
+
+
+def _order(data: bytes) -> str:
+    """Of bytes, as :mod:`struct` writes it."""
+    return ">" if data[:4] == MAGIC[0] else "<"
 
 
 def read_dpx(data: bytes, flags: int, max_pixels: int) -> NDArray[Any]:
