@@ -1,10 +1,12 @@
 """What is said of cores that others have, or that may not be used."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
-from rovr.cli.cores import Cores
+from rovr.cli.cores import SPINS, Cores
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -83,3 +85,16 @@ def test_machines_that_tell_nothing(tmp_path, text):
         (tmp_path / "proc").mkdir()
         (tmp_path / "proc/stat").write_text(text)
     assert Cores(tmp_path).advice(4) == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP tells its settings")
+@pytest.mark.parametrize(
+    ("said", "spins"), [({}, SPINS), ({"GOMP_SPINCOUNT": "77"}, 77), ({"OMP_WAIT_POLICY": "passive"}, 0)]
+)
+def test_threads_are_told_how_to_wait_before_they_begin(said, spins):
+    own = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    env = {**own, "OMP_DISPLAY_ENV": "verbose", **said}
+    told = subprocess.run([sys.executable, "-m", "rovr", "info"], env=env, capture_output=True, text=True, check=True)
+    if "GOMP_SPINCOUNT" not in told.stderr:
+        pytest.skip("torch's threads are not those of GNU's OpenMP here")
+    assert f"GOMP_SPINCOUNT = '{spins}'" in told.stderr

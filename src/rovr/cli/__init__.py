@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rovr._version import __version__
+from rovr.cli.cores import wait_briefly
 from rovr.cli.signals import HEAVY, Terminated, at_once, orderly, told
 from rovr.errors import UserError
 
@@ -70,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args[:1] == ["--version"]:
         print(f"rovr {__version__}")
         return 0
+    wait_briefly()
     debug = "--debug" in args or bool(os.environ.get("ROVR_DEBUG"))
     args = [arg for arg in args if arg != "--debug"]
 
