@@ -24,8 +24,9 @@ LEFT_ALONE = 300_000
 
 @contextmanager
 def others(count: int) -> Iterator[None]:
-    """Other processes at work."""
-    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    """Other processes at work, in sessions of their own, as other programs are: the scheduler shares cores among these."""
+    command = [sys.executable, "-c", "while True: pass"]
+    processes = [subprocess.Popen(command, start_new_session=True) for _ in range(count)]
     try:
         yield
     finally:
