@@ -24,7 +24,7 @@ LEFT_ALONE = 300_000
 
 @contextmanager
 def others(count: int) -> Iterator[None]:
-    """Other processes at work, in sessions of their own, as other programs are: the scheduler shares cores among these."""
+    """Other processes at work, each in a session of its own, as programs are: cores are shared out among sessions."""
     command = [sys.executable, "-c", "while True: pass"]
     processes = [subprocess.Popen(command, start_new_session=True) for _ in range(count)]
     try:

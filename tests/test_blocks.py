@@ -193,3 +193,14 @@ def test_scenes_are_not_drawn_alike():
     states = [chance_of(seed, first).get_state().numpy().tobytes() for seed in (0, 1, -1) for first in (0, 1, 7)]
     assert len(set(states)) == 9
     assert states[3] == torch.Generator().manual_seed(1).get_state().numpy().tobytes()
+
+
+@pytest.mark.parametrize(("passes", "early"), [(1, []), (2, [1, 4, 6]), (3, [1, 1, 4, 6, 6, 4])])
+def test_passes_before_the_last_are_told_by_the_numbers_of_the_video(passes, early):
+    blocks = BlockRepairer(Repairer(Paint(), Neighbours(), 2, passes), 3, 2)
+    told, ahead = [], []
+    blocks.on_edit, blocks.on_ahead = told.append, ahead.append
+    repaired = [item for item in blocks.run(iter(items(8, {1, 4, 6})), torch.Generator()) if item.edit]
+    assert len(told) == len(repaired) == 3
+    # The second block is the last and holds both of the others; a second pass goes back through it.
+    assert ahead == early

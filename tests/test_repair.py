@@ -62,13 +62,15 @@ class Counting(Copying):
 
 
 def test_a_second_pass_goes_back_through_time_and_looks_at_what_the_first_repaired():
-    editor, told, clip = Counting(), [], state(4)
-    done = Repairer(editor, load_selector("sequential"), passes=2).run(clip, torch.Generator(), told.append)
+    editor, early, told, clip = Counting(), [], [], state(4)
+    repairer = Repairer(editor, load_selector("sequential"), passes=2)
+    done = repairer.run(clip, torch.Generator(), told.append, on_early=early.append)
     # First 0 from 1, 2 from 1, 3 from 2; and then 3 from 2, 2 from 3, 0 from 1.
     assert [int(done.frames[k, 0, 3, 3]) for k in range(4)] == [11, 10, 13, 12]
     assert [int(done.frames[k, 0, 0, 0]) for k in range(4)] == [0, 10, 20, 30]
     assert editor.missing == [1.0] * 6
     assert [(edit.frame, edit.contexts[0]) for edit in done.edits] == [(3, 2), (2, 3), (0, 1)]
+    assert [edit.frame for edit in early] == [0, 2, 3]
     assert len(told) == 3
     assert done.done
     assert not done.turned

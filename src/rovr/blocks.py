@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, groupby, islice
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -126,7 +127,8 @@ class BlockRepairer(Generic[T]):
         scenes: index of the first frame of each scene so far.
         keeper: of finished blocks; none by default.
         watch: told each edit and its picture; none by default.
-        on_ahead: told the index of each frame that is read ahead of its repair; nobody by default.
+        on_ahead: told the index of each frame that is read ahead of its repair, or repaired by a pass that is not the
+            last; nobody by default.
     """
 
     clock: Callable[[], float] = staticmethod(time.perf_counter)
@@ -291,7 +293,7 @@ class BlockRepairer(Generic[T]):
         known = {i: item.trace for i, item in enumerate(block) if item.trace is not None}
         tracker = Tracker(state.numbers, known) if self.traced else None
         began = self.clock()
-        self.repairer.run(state, generator, lambda edit: self._tell(edit, state), tracker)
+        self.repairer.run(state, generator, partial(self._tell, state), tracker, partial(self._tell_early, state))
         self.seconds += self.clock() - began
         # Copies, so that no frame keeps the whole block alive.
         for i in range(len(block)) if shared else [edit.frame for edit in state.edits]:
@@ -305,7 +307,11 @@ class BlockRepairer(Generic[T]):
             self.keeper.save(first, after[:size], generator)
         release(block[0].mask.numel())
 
-    def _tell(self, edit: Edit, state: RepairState) -> None:
+    def _tell_early(self, state: RepairState, edit: Edit) -> None:
+        if self.on_ahead is not None:
+            self.on_ahead(state.numbered(edit).frame)
+
+    def _tell(self, state: RepairState, edit: Edit) -> None:
         if self.on_edit is not None:
             self.on_edit(edit)
         if self.watch is not None:

@@ -39,6 +39,7 @@ class Repairer:
         generator: torch.Generator,
         on_edit: Callable[[Edit], None] | None = None,
         tracker: Tracker | None = None,
+        on_early: Callable[[Edit], None] | None = None,
     ) -> RepairState:
         """Repair every pending frame of the state, in place.
 
@@ -47,6 +48,7 @@ class Repairer:
             generator: source of chance for selectors that sample.
             on_edit: called after each edit of the last pass, with indices of the state as it stands then.
             tracker: follows where the repaired pixels come from.
+            on_early: called after each edit of the passes before the last, likewise.
         """
         damaged = state.pending.clone()
         for number in range(self.passes):
@@ -55,7 +57,8 @@ class Repairer:
                 state.edits, state.pending = [], damaged
                 _turn(state, tracker)
                 damaged = state.pending.clone()
-            self._pass(state, generator, on_edit if number == self.passes - 1 else None, tracker, number > 0)
+            told = on_edit if number == self.passes - 1 else on_early
+            self._pass(state, generator, told, tracker, number > 0)
         if self.passes % 2 == 0:
             _turn(state, tracker)
         return state

@@ -89,7 +89,8 @@ def restore_video(
         max_pixels: that a frame may have; larger ones are refused before they are decoded.
         on_start: called once everything is ready.
         on_frame: called for each frame that is done.
-        on_ahead: called with the index of each frame that is looked at before its scene is repaired.
+        on_ahead: called with the index of each frame that is looked at before its scene is repaired, or repaired by a
+            pass that is not the last.
         on_note: called with each sentence the user should hear.
         watch: called after each edit with it, its picture and its doubt, as they are made.
 

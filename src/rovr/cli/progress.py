@@ -68,10 +68,10 @@ class Display:
             self._bar.update(self._task, speed=f"{task.speed:.1f} frames/s")
 
     def ahead(self, frame: int) -> None:
-        """A frame is looked at before those on the bar."""
+        """Something is done to a frame before its turn on the bar comes."""
         check()
         if self._bar is not None:
-            self._bar.update(self._task, description=f"looking ahead, frame {frame + 1}")
+            self._bar.update(self._task, description=f"ahead of the bar, frame {frame + 1}")
 
     def stop(self) -> None:
         """End the bar."""
