@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rovr.cli.cores import SPINS
+from rovr.threads import SPINS
 
 LEFT_ALONE = 300_000
 """Times that a thread of GNU's OpenMP looks for the others by itself."""

@@ -199,7 +199,7 @@ def test_scenes_are_not_drawn_alike():
 def test_passes_before_the_last_are_told_by_the_numbers_of_the_video(passes, early):
     blocks = BlockRepairer(Repairer(Paint(), Neighbours(), 2, passes), 3, 2)
     told, ahead = [], []
-    blocks.on_edit, blocks.on_ahead = told.append, ahead.append
+    blocks.on_edit, blocks.on_early = told.append, ahead.append
     repaired = [item for item in blocks.run(iter(items(8, {1, 4, 6})), torch.Generator()) if item.edit]
     assert len(told) == len(repaired) == 3
     # The second block is the last and holds both of the others; a second pass goes back through it.

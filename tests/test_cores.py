@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from rovr.cli.cores import SPINS, Cores
+from rovr.cli.cores import Cores
+from rovr.threads import SPINS
 
 TICK = os.sysconf("SC_CLK_TCK")
 

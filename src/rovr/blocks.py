@@ -127,14 +127,15 @@ class BlockRepairer(Generic[T]):
         scenes: index of the first frame of each scene so far.
         keeper: of finished blocks; none by default.
         watch: told each edit and its picture; none by default.
-        on_ahead: told the index of each frame that is read ahead of its repair, or repaired by a pass that is not the
-            last; nobody by default.
+        on_ahead: told the index of each frame that is read ahead of its repair; nobody by default.
+        on_early: told the index of each frame that a pass before the last has repaired; nobody by default.
     """
 
     clock: Callable[[], float] = staticmethod(time.perf_counter)
     keeper: Keeper | None = None
     watch: Watch | None = None
     on_ahead: Callable[[int], None] | None = None
+    on_early: Callable[[int], None] | None = None
 
     def __init__(
         self,
@@ -308,8 +309,8 @@ class BlockRepairer(Generic[T]):
         release(block[0].mask.numel())
 
     def _tell_early(self, state: RepairState, edit: Edit) -> None:
-        if self.on_ahead is not None:
-            self.on_ahead(state.numbered(edit).frame)
+        if self.on_early is not None:
+            self.on_early(state.numbered(edit).frame)
 
     def _tell(self, state: RepairState, edit: Edit) -> None:
         if self.on_edit is not None:

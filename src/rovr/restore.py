@@ -57,6 +57,7 @@ def restore_video(
     on_start: Callable[[Job], None] = lambda job: None,
     on_frame: Callable[[], None] = lambda: None,
     on_ahead: Callable[[int], None] | None = None,
+    on_early: Callable[[int], None] | None = None,
     on_note: Callable[[str], None] = lambda note: None,
     watch: Watch | None = None,
 ) -> Summary:
@@ -89,8 +90,8 @@ def restore_video(
         max_pixels: that a frame may have; larger ones are refused before they are decoded.
         on_start: called once everything is ready.
         on_frame: called for each frame that is done.
-        on_ahead: called with the index of each frame that is looked at before its scene is repaired, or repaired by a
-            pass that is not the last.
+        on_ahead: called with the index of each frame that is looked at before its scene is repaired.
+        on_early: called with the index of each frame that a pass before the last has repaired.
         on_note: called with each sentence the user should hear.
         watch: called after each edit with it, its picture and its doubt, as they are made.
 
@@ -165,7 +166,7 @@ def restore_video(
 
         info = source.info
         blocks = restorer.blocks(info.width, info.height, lambda edit: on_frame(), record is not None)
-        blocks.keeper, blocks.watch, blocks.on_ahead = journal, watch, on_ahead
+        blocks.keeper, blocks.watch, blocks.on_ahead, blocks.on_early = journal, watch, on_ahead, on_early
         items = blocks.run(paired(source, masks), torch.Generator().manual_seed(seed), again)
         _write(items, sink, summary, on_frame, record, grain)
         summary.scenes = blocks.scenes

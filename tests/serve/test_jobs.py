@@ -20,7 +20,7 @@ for line in sys.stdin:
     say = lambda **event: print(json.dumps(event), flush=True)
     if task["do"] == "die": sys.exit(1)
     say(event="step", phase="mask", done=1, total=4)
-    say(event="edit", frame=3, contexts=[1, 5], done=1, total=2, doubt=0.5)
+    say(event="edit", frame=3, contexts=[1, 5], done=1, total=2, due=2, doubt=0.5)
     say(event="note", text=task["folder"] + "/source is dark")
     if task["do"] == "sleep": time.sleep(600)
     if task["do"] == "fail": say(event="failed", text=task["folder"] + "/source is bad; pass --force to go on.")
@@ -86,7 +86,7 @@ def test_the_time_left_is_told_by_the_pace_of_what_is_being_done(monkeypatch, tm
         return job.to_json()["left"]
 
     copy = {"event": "step", "phase": "copy", "total": 50}
-    edit = {"event": "edit", "frame": 0, "contexts": [], "doubt": 0.0, "total": 4}
+    edit = {"event": "edit", "frame": 0, "contexts": [], "doubt": 0.0, "total": 4, "due": 4}
     assert hear(9, done=10, **copy) is None
     assert hear(2, done=20, **copy) == pytest.approx(6)
     assert hear(9, done=1, **edit) is None

@@ -1,5 +1,6 @@
 """What the worker does, and what becomes of videos that are out of the ordinary."""
 
+import json
 import time
 
 import av
@@ -81,6 +82,23 @@ def test_frames_that_are_whole_are_counted_where_many_follow_each_other(monkeypa
     steps = [one for one in told if one[0] in ("copy", "edit")]
     # The edits of a block are told before its frames; one whole frame by itself is not worth telling.
     assert steps == [("edit", 1, 2), ("edit", 2, 2), *(("copy", done, 10) for done in range(2, 11))]
+
+
+def test_every_repair_of_two_passes_is_told(monkeypatch, video, tmp_path):
+    told = []
+    marks = [{"type": "box", "x": 20, "y": 12, "w": 16, "h": 16, "first": 5, "last": 6}]
+    task = {"folder": tmp_path, "source": video(count=12), "out": "out.mp4", "title": "t", "marks": marks, "layers": {}}
+    tasks.restore(
+        {**task, "selector": "sequential", "passes": 2, "device": "cpu"},
+        lambda event, **more: told.append((event, *(more.get(name) for name in ("phase", "done", "total", "due")))),
+    )
+    assert [one for one in told if one[0] == "edit" or one[1] == "repair"] == [
+        ("step", "repair", 1, 4, None),
+        ("step", "repair", 2, 4, None),
+        ("edit", None, 3, 4, 2),
+        ("edit", None, 4, 4, 2),
+    ]
+    assert len(json.loads((tmp_path / "record.json").read_text())["edits"]) == 2
 
 
 def test_looking_ahead_in_a_long_video_is_told(monkeypatch, video, tmp_path):

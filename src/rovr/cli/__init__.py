@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rovr._version import __version__
-from rovr.cli.cores import wait_briefly
 from rovr.cli.signals import HEAVY, Terminated, at_once, orderly, told
 from rovr.errors import UserError
+from rovr.threads import wait_briefly
 
 _ABOUT = "Repair the holes in a video. Also: --version, and --debug for a traceback where ROVR itself fails."
 

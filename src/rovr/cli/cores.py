@@ -2,7 +2,7 @@
 
 A repair is thousands of short operations, after each of which all threads meet: more threads than free cores are slower
 than fewer (``benchmarks/busy.py``). How many there are is the user's choice, since with it the last digits change; what
-is said here is what would be faster. For how long threads wait before they sleep changes no digit, and is seen to.
+is said here is what would be faster.
 """
 
 import math
@@ -14,19 +14,6 @@ LEAST = 0.5
 
 SLACK = 0.4
 """Share of a core that others may have without being named."""
-
-SPINS = 4000
-"""Times that a thread looks whether the others have come before it sleeps: enough for the gaps between operations."""
-
-
-def wait_briefly() -> None:
-    """Keep threads that wait from holding cores that others need, unless the user has said how to wait.
-
-    Left to itself GNU's OpenMP looks 300 000 times, which takes a core for as long as the scheduler lets it: from the
-    very thread that is waited for, where others are at work. It has to be told before torch is loaded.
-    """
-    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
-        os.environ["GOMP_SPINCOUNT"] = str(SPINS)
 
 
 class Cores:

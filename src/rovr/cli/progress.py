@@ -68,10 +68,17 @@ class Display:
             self._bar.update(self._task, speed=f"{task.speed:.1f} frames/s")
 
     def ahead(self, frame: int) -> None:
-        """Something is done to a frame before its turn on the bar comes."""
+        """A frame is looked at before those on the bar."""
+        self._meanwhile(f"looking ahead, frame {frame + 1}")
+
+    def early(self, frame: int) -> None:
+        """A frame is repaired that will be once more, and be on the bar then."""
+        self._meanwhile(f"an earlier pass, frame {frame + 1}")
+
+    def _meanwhile(self, doing: str) -> None:
         check()
         if self._bar is not None:
-            self._bar.update(self._task, description=f"ahead of the bar, frame {frame + 1}")
+            self._bar.update(self._task, description=doing)
 
     def stop(self) -> None:
         """End the bar."""

@@ -100,6 +100,7 @@ class Restore(Repairing):
                 on_start=start,
                 on_frame=display.step,
                 on_ahead=display.ahead,
+                on_early=display.early,
                 on_note=display.note,
                 watch=report.watch if report else None,
             )

@@ -54,8 +54,9 @@ class Preview(_Repair, tag="preview", tag_field="kind", kw_only=True, forbid_unk
 
 
 class Restore(_Repair, tag="restore", tag_field="kind", kw_only=True, forbid_unknown_fields=True):
-    """Repair all frames; ``crf`` is H.264's quality, lower is better."""
+    """Repair all frames, each ``passes`` times; ``crf`` is H.264's quality, lower is better."""
 
+    passes: Annotated[int, msgspec.Meta(ge=1, le=4)] = 1
     crf: Annotated[int, msgspec.Meta(ge=0, le=51)] = 18
 
     def task(self) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class Job:
             self.step = event["done"], event["total"]
         if kind == "edit":
             self.edits.append([event["frame"], event["doubt"], *event["contexts"]])
-            self.due = event["total"]
+            self.due = event["due"]
         elif kind == "note":
             self.notes.append(self._plain(event["text"]))
         elif kind == "done":

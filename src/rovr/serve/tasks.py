@@ -38,7 +38,7 @@ _WHOLE = 1.0
 _DOUBT = 480
 # Frames on either side that a preview looks at: more show more, and take longer.
 _AROUND = 16
-_RESTORERS: dict[tuple[str, int], Restorer] = {}
+_RESTORERS: dict[tuple[str, int, int], Restorer] = {}
 _PICTURES = {
     b"\x89PNG": ".png",
     b"\xff\xd8\xff": ".jpg",
@@ -164,9 +164,11 @@ def restore(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     least = "Nothing is marked in any frame; paint over what is wrong, or let it be found."
     place = Place(source, mask, dilate=task.get("widen", 0))
     written = write_masks(place, drawing.masker(), least=least, on_frame=_Steps(tell, "mask", frames))
+    tell("step", phase="load", done=0, total=0)
     restorer = _restorer(task)
     ahead = _Steps(tell, "ahead", frames)
-    watching = _Watching(folder, tell, written.masked, frames - written.masked)
+    passes = restorer.repairer.passes
+    watching = _Watching(folder, tell, written.masked, frames - written.masked, passes)
     summary = restore_video(
         source,
         mask,
@@ -176,6 +178,7 @@ def restore(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
         provenance=folder / "origin.npz",
         on_frame=watching.frame,
         on_ahead=lambda frame: ahead(),
+        on_early=lambda frame: watching.early(),
         on_note=lambda note: tell("note", text=note),
         watch=watching,
     )
@@ -224,13 +227,15 @@ class _Watching:
     Args:
         folder: for pictures.
         tell: passes events on.
-        total: frames to repair.
+        due: frames to repair.
         whole: frames to copy.
+        passes: times that each is repaired.
     """
 
-    def __init__(self, folder: Path, tell: Tell, total: int, whole: int) -> None:
-        self.folder, self.tell, self.total, self.whole = folder, tell, total, whole
+    def __init__(self, folder: Path, tell: Tell, due: int, whole: int, passes: int) -> None:
+        self.folder, self.tell, self.due, self.whole, self.total = folder, tell, due, whole, due * passes
         self.edits: list[Edit] = []
+        self._early = 0
         self._last = 0.0
         self._copied, self._row, self._told = 0, 0, time.monotonic()
         (folder / "doubt").mkdir()
@@ -242,6 +247,11 @@ class _Watching:
         if self._row > 1 and time.monotonic() - self._told > _WHOLE:
             self._told = time.monotonic()
             self.tell("step", phase="copy", done=self._copied, total=self.whole)
+
+    def early(self) -> None:
+        """A frame is repaired that will be once more."""
+        self._early += 1
+        self.tell("step", phase="repair", done=self._early + len(self.edits), total=self.total)
 
     def __call__(self, edit: Edit, frame: Tensor, doubt: Tensor) -> None:
         self.edits.append(edit)
@@ -258,19 +268,20 @@ class _Watching:
             "edit",
             frame=edit.frame,
             contexts=list(edit.contexts),
-            done=len(self.edits),
+            done=self._early + len(self.edits),
             total=self.total,
+            due=self.due,
             doubt=round(float(smaller(level, 160).mean()) / 255, 4),
         )
 
 
 def _restorer(task: dict[str, Any]) -> Restorer:
-    """Loaded once for each selector; the editor is shared."""
-    key = (str(task.get("selector", "agent")), int(task.get("contexts", 2)))
+    """Loaded once for each way to repair; the editor is shared."""
+    key = (str(task.get("selector", "agent")), int(task.get("contexts", 2)), int(task.get("passes", 1)))
     if key not in _RESTORERS:
         held = next(iter(_RESTORERS.values()), None)
         editor = held.repairer.editor if held else "aligned"
-        _RESTORERS[key] = Restorer.from_pretrained(editor, key[0], task.get("device", "auto"), key[1])
+        _RESTORERS[key] = Restorer.from_pretrained(editor, key[0], task.get("device", "auto"), key[1], passes=key[2])
     return _RESTORERS[key]
 
 

@@ -11,9 +11,12 @@ import sys
 import threading
 from typing import Any
 
+from rovr.threads import wait_briefly
+
 
 def main() -> None:
     """Do tasks until the input ends."""
+    wait_briefly()
     # Whatever prints must not get between the events.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)

@@ -35,7 +35,7 @@ export const preview = async () => {
 };
 
 const restore = async () => {
-  const job = await queue(asked("restore", { crf: app.settings.crf }));
+  const job = await queue(asked("restore", { passes: app.settings.passes, crf: app.settings.crf }));
   if (job) { app.preview = null; tell("tab", "repair"); }
 };
 
@@ -73,6 +73,7 @@ export const buildRepair = () => {
     number("Widen what is marked, in pixels", "2 or 3 remove a coloured fringe around objects and letters.", "widen", 0, 24),
     make("details", {}, make("summary", { textContent: "More settings" }), make("div", { className: "sheet", style: "padding: .4rem 0" },
       number("Frames to look at for each repair", "More takes longer, and rarely shows more than two do.", "contexts", 1, 6),
+      number("Times to repair each frame", "A second time looks at frames that are whole by then: mostly better, in twice the time.", "passes", 1, 2),
       number("Size against quality of the file", "H.264's CRF: 0 is best and largest, 18 looks like the original, 28 is small.", "crf", 0, 40))),
   );
   find("preview").addEventListener("click", preview);
