@@ -13,7 +13,7 @@ SOURCE = Path(rovr.__file__).parent
 LAYERS = (
     {"_version", "errors"},
     {"types"},
-    {"_compat", "device", "files", "grain", "memory", "plugs", "pretrained"},
+    {"_compat", "device", "files", "grain", "memory", "plugs", "pretrained", "threads"},
     {"unet", "vgg", "flow", "video"},
     {"outputs", "tables"},
     {"data", "metrics", "perceptual"},
