@@ -155,6 +155,25 @@ def test_better_methods_have_better_figures(done):
     assert gain["values"]["hole_psnr"]["mean"] == pytest.approx(scores[2] - scores[1])
 
 
+def test_methods_may_repair_twice_and_look_at_more(clips, tmp_path):
+    names = ("sequential", "sequential:passes=2", "sequential:contexts=3")
+    evaluate(config(clips, tmp_path / "x.json", selectors=names))
+    report = json.loads((tmp_path / "x.json").read_text())
+    runs = {run["method"]: run for run in report["runs"] if run["clip"] == "one"}
+    once, twice, more = (runs[name.replace(":", " ")] for name in names)
+    damaged = [frame for frame, share in enumerate(once["hole"]) if share]
+    assert [edit[0] for edit in once["edits"]] == damaged
+    assert [edit[0] for edit in twice["edits"]] == damaged[::-1]
+    assert (twice["looks"], more["looks"]) == (2 * once["looks"], 1.5 * once["looks"])
+    assert [method["contexts"] for method in report["methods"]] == [2, 2, 3]
+    assert [method["selector"] for method in report["methods"]] == list(runs)
+    # Each beside what it is without that.
+    pairs = [(row["method"], row["against"]) for row in report["differences"]]
+    assert pairs == [(name, "sequential") for name in list(runs)[1:]]
+    with pytest.raises(UserError, match=f"a clip of {FRAMES} frames"):
+        evaluate(config(clips, tmp_path / "y.json", selectors=(f"sequential:contexts={FRAMES}",)))
+
+
 def test_videos_show_what_was_done(done):
     folder, report = done
     assert report["media"] == "../media"

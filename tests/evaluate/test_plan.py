@@ -38,6 +38,8 @@ def test_methods_are_named_after_what_they_are():
                 "sequential,coverage:order=easiest:alpha=0.5",
                 "local_stride:every=true",
                 "runs/x/agent.safetensors",
+                "agent:passes=2:contexts=4",
+                "runs/my x/other.safetensors:passes=3",
             ),
             baselines=("telea,navier-stokes",),
         )
@@ -49,6 +51,14 @@ def test_methods_are_named_after_what_they_are():
         ("coverage order=easiest alpha=0.5", "coverage", "aligned"),
         ("local_stride every=true", "local_stride", "aligned"),
         ("agent", "runs/x/agent.safetensors", "aligned"),
+        ("agent passes=2 contexts=4", "agent", "aligned"),
+        ("other passes=3", "runs/my x/other.safetensors", "aligned"),
+    ]
+    assert [(m.passes, m.contexts, m.plain, m.options) for m in found[4:]] == [
+        (1, None, "local_stride", {"every": True}),
+        (1, None, "", {}),
+        (2, 4, "agent", {}),
+        (3, None, "other", {}),
     ]
     assert found[3].options == {"order": "easiest", "alpha": 0.5}
     assert found[4].options == {"every": True}
@@ -81,6 +91,8 @@ def test_settings_that_cannot_work(given, words):
         ({"selectors": ("coverage", "coverage")}, "coverage: two methods of one name"),
         ({"selectors": ("coverage:alpha",)}, "'alpha' is no option"),
         ({"selectors": ()}, "no method"),
+        ({"selectors": ("agent:passes=0",)}, "passes=0: give a whole number, at least 1"),
+        ({"selectors": ("agent:contexts=many",)}, "contexts=many"),
     ],
 )
 def test_methods_that_cannot_be_told_apart(given, words):

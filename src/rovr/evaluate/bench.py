@@ -44,13 +44,13 @@ class Clocked(Selector):
     """Stands before another selector and takes note of what it chooses and how long that takes.
 
     Attributes:
-        edits: its choices, in order and counted from the start of the video.
+        looks: contexts that it has chosen.
         seconds: of the processor, spent choosing.
     """
 
     def __init__(self, selector: Selector) -> None:
         self.name, self.selector, self.recalls = selector.name, selector, selector.recalls
-        self.edits: list[Edit] = []
+        self.looks = 0
         self.seconds = 0.0
 
     def attend(self, session: Session | None) -> None:
@@ -68,7 +68,7 @@ class Clocked(Selector):
         began = CLOCK()
         edit = self.selector.select(state)
         self.seconds += CLOCK() - began
-        self.edits.append(state.numbered(edit))
+        self.looks += len(edit.contexts)
         return edit
 
 
@@ -132,7 +132,8 @@ class Bench:
         """Repair a clip by one method and measure it; see docs/evaluate.md for what a run holds."""
         case, method = scene.case, self.methods[name]
         clocked = Clocked(self.selectors[name])
-        repaired, total = self._repair(scene, method, clocked)
+        edits: list[Edit] = []
+        repaired, total = self._repair(scene, method, clocked, edits)
         if not torch.equal(repaired.masked_fill(case.masks, 0), case.frames.masked_fill(case.masks, 0)):
             raise RuntimeError(f"{name} changed a pixel of {scene.clip} that was not missing")
         if self.plan.media is not None and scene.seed == 0:
@@ -144,27 +145,31 @@ class Bench:
             "corruption": scene.corruption,
             "values": self.gauge.measure(repaired, case, scene.known),
             "seconds": {"select": clocked.seconds, "edit": total - clocked.seconds, "total": total},
-            "looks": sum(len(edit.contexts) for edit in clocked.edits),
-            "edits": [[edit.frame, list(edit.contexts)] for edit in clocked.edits],
-            "repairs": repairs(repaired, case, [(edit.frame, edit.contexts) for edit in clocked.edits]),
+            "looks": clocked.looks,
+            "edits": [[edit.frame, list(edit.contexts)] for edit in edits],
+            "repairs": repairs(repaired, case, [(edit.frame, edit.contexts) for edit in edits]),
             "hole": [round(share, 6) for share in case.masks.float().mean((1, 2, 3)).tolist()],
         }
         features = self.gauge.features(repaired)
         return run if features is None else {**run, "features": [scene.known.truth.features, features]}
 
-    def _repair(self, scene: Scene, method: Method, clocked: Clocked) -> tuple[Tensor, float]:
-        """The repaired clip and the processor's seconds; block by block, as ``rovr restore`` goes through a video."""
+    def _repair(self, scene: Scene, method: Method, clocked: Clocked, edits: list[Edit]) -> tuple[Tensor, float]:
+        """The repaired clip and the processor's seconds; block by block, as ``rovr restore`` goes through a video.
+
+        The edits of the last pass are added to a list, in their order and counted from the start of the video.
+        """
         case, selector = scene.case, clocked.selector
         if isinstance(selector, Oracle):
             selector.truth = case.truth
-        restorer = Restorer(self.editors[method.editor], clocked, self.plan.contexts, self.device)
+        contexts = method.contexts or self.plan.contexts
+        restorer = Restorer(self.editors[method.editor], clocked, contexts, self.device, passes=method.passes)
 
         def items() -> Iterator[Item[None]]:
             for frame, mask in zip(case.frames.clone(), case.masks, strict=True):
                 yield Item(frame, mask, None, bool(mask.any()))
 
         blocks = restorer.blocks(case.frames.shape[-1], case.frames.shape[-2])
-        blocks.clock = CLOCK
+        blocks.clock, blocks.watch = CLOCK, lambda edit, *_: edits.append(edit)
         # The same for every method, so that those who draw lots are as lucky as each other.
         chance = torch.Generator().manual_seed(seed_of(scene.clip, scene.seed, "choose"))
         repaired = torch.stack([item.frame for item in blocks.run(items(), chance, items)])

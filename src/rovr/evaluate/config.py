@@ -28,7 +28,8 @@ class EvaluateConfig:
     out: Path
     """JSON file for the figures; until it is whole, finished repairs are kept beside it in FILE.partial."""
     selectors: tuple[str, ...] = ("sequential", "coverage")
-    """Who chooses frames: selectors, also with options as in ``coverage:order=easiest``; agents' files; ``oracle``."""
+    """Who chooses frames: selectors, also with options as in ``coverage:order=easiest`` or ``agent:passes=2``; agents'
+    files; ``oracle``."""
     baselines: tuple[str, ...] = ()
     """Editors that look at no other frame, such as ``telea`` and ``navier-stokes``, to measure beside."""
     split: str | None = None

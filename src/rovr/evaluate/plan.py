@@ -20,6 +20,9 @@ Marks = dict[str, dict[str, str]]
 SHIPPED = "agent"
 """Selector whose weights come with the package."""
 
+FILE = ".safetensors"
+"""Ends the name of an agent's file."""
+
 BLIND = "none"
 """Selector of editors that look at no other frame."""
 
@@ -33,12 +36,26 @@ class Method:
         selector: name of the selector, file of an agent, ``oracle``, or ``none`` where no context is looked at.
         options: of the selector.
         editor: its name.
+        passes: times that each frame is repaired.
+        contexts: K; None = as many as the plan says.
+        plain: name of the same without what stands behind colons; empty where nothing does.
     """
 
     name: str
     selector: str
     options: dict[str, bool | int | float | str]
     editor: str
+    passes: int = 1
+    contexts: int | None = None
+    plain: str = ""
+
+    def mark(self) -> dict[str, Any]:
+        """What decides its results; what came to be later is left out where it is as it was before."""
+        settings = asdict(self)
+        del settings["plain"]
+        return {
+            key: value for key, value in settings.items() if (key, value) not in (("passes", 1), ("contexts", None))
+        }
 
 
 @dataclass(frozen=True)
@@ -93,7 +110,7 @@ class Plan:
         shared |= {"folder": self.folder.resolve().name, "version": __version__}
         methods = {
             method.name: [
-                asdict(method) | {"selector": files.get(method.selector, method.selector)},
+                method.mark() | {"selector": files.get(method.selector, method.selector)},
                 files.get(method.editor),
             ]
             for method in self.methods
@@ -134,11 +151,15 @@ def make_plan(config: EvaluateConfig, settled: Settled, clips: Sequence[str], fr
         UserError: methods that clash.
     """
     names = ("split", "protocol", "weights", "contexts", "flow", "flow_weights", "perceptual", "i3d", "media", "device")
+    methods = make_methods(config)
+    for method in methods:
+        if settled.length and (method.contexts or 0) >= settled.length:
+            raise UserError(f"{method.name}: a clip of {settled.length} frames has fewer others to look at")
     return Plan(
         folder=config.clips,
         clips=tuple(clips),
         frames=tuple(frames),
-        methods=tuple(make_methods(config)),
+        methods=tuple(methods),
         length=settled.length,
         size=settled.size,
         corruption=settled.corruption,
@@ -154,15 +175,17 @@ def make_methods(config: EvaluateConfig) -> list[Method]:
         UserError: there are none, or two of one name.
     """
     found = [Method(name, BLIND, {}, name) for name in listed(config.baselines)]
-    texts = listed(config.selectors)
-    agents = [Path(text) for text in texts if text.endswith(".safetensors")]
+    parts = [[text] if text.endswith(FILE) else text.split(":") for text in listed(config.selectors)]
+    agents = {Path(selector) for selector, *_ in parts if selector.endswith(FILE)}
     short = len({path.stem for path in agents}) == len(agents)
-    for text in texts:
-        selector, *given = text.split(":") if not text.endswith(".safetensors") else [text]
-        name = " ".join([selector, *given])
-        if text.endswith(".safetensors"):
-            name = Path(text).stem if short else Path(text).with_suffix("").as_posix()
-        found.append(Method(name, selector, dict(map(_option, given)), config.editor))
+    for selector, *given in parts:
+        name = selector
+        if selector.endswith(FILE):
+            name = Path(selector).stem if short else Path(selector).with_suffix("").as_posix()
+        options = dict(map(_option, given))
+        settings = {key: _count(key, options.pop(key)) for key in ("passes", "contexts") if key in options}
+        plain = name if given else ""
+        found.append(Method(" ".join([name, *given]), selector, options, config.editor, plain=plain, **settings))
     names = [method.name for method in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -175,6 +198,12 @@ def make_methods(config: EvaluateConfig) -> list[Method]:
 def listed(texts: Iterable[str]) -> list[str]:
     """Split at commas."""
     return [part for text in texts for part in text.split(",") if part]
+
+
+def _count(name: str, value: object) -> int:
+    if type(value) is not int or value < 1:
+        raise UserError(f"{name}={value}: give a whole number, at least 1")
+    return value
 
 
 def _option(text: str) -> tuple[str, bool | int | float | str]:

@@ -148,7 +148,7 @@ def _methods(plan: Plan, runs: list[Report]) -> list[Report]:
         rows.append(
             {
                 "name": method.name,
-                "selector": method.name if method.options else method.selector,
+                "selector": method.name if method.plain else method.selector,
                 "editor": method.editor,
                 "contexts": looks.pop() if len(looks) == 1 else "varies",
                 "weights": weights,
@@ -161,6 +161,7 @@ def _figures(plan: Plan, runs: list[Report], keys: list[str]) -> Report:
     """Summary and differences."""
     summary: list[Report] = []
     differences, ways = [], []
+    plain = {method.name: method.plain for method in plan.methods}
     for corruption in plan.corruption:
         own = {
             method.name: [run for run in runs if (run["method"], run["corruption"]) == (method.name, corruption)]
@@ -170,7 +171,7 @@ def _figures(plan: Plan, runs: list[Report], keys: list[str]) -> Report:
             values = summarize(mine, keys)
             summary.append({"method": name, "corruption": corruption, "count": len(mine), "values": values})
         for name, mine in own.items():
-            for against in AGAINST:
+            for against in dict.fromkeys((*AGAINST, plain[name])):
                 if against in own and against != name:
                     values = compare(mine, own[against], keys)
                     pair = {"method": name, "against": against, "corruption": corruption}
