@@ -19,6 +19,7 @@ from rovr.provenance.trace import Trace
 from rovr.repair import Repairer
 from rovr.select.base import Selector
 from rovr.types import Edit
+from rovr.video.limits import MAX_SIDE
 
 Frames = NDArray[np.uint8] | Tensor
 
@@ -215,6 +216,8 @@ def _clip(frames: Frames) -> Tensor:
             clip = (clip.clamp(0, 1) * 255).round().to(torch.uint8)
     if not all(shape):
         raise UserError(f"Frames of shape {shape} hold no pixels.")
+    if max(clip.shape[-2:]) > MAX_SIDE:
+        raise UserError(f"Frames of shape {shape} have a side of more than {MAX_SIDE:,} pixels; cut them up.")
     return clip.contiguous()
 
 

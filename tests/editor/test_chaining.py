@@ -1,4 +1,5 @@
 import gc
+import itertools
 import weakref
 
 import numpy as np
@@ -133,3 +134,10 @@ def test_a_session_is_gone_when_nobody_holds_it() -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("length", range(1, 8))
+def test_motion_is_completed_near_every_hole_however_short_the_clip(length: int) -> None:
+    for holes in itertools.product((False, True), repeat=length):
+        near = Chain(Aligner(), MotionNet(), np.array(holes)).near
+        assert near.tolist() == [any(holes[max(0, i - NEAR) : i + NEAR + 1]) for i in range(length)]

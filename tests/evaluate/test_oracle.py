@@ -22,6 +22,9 @@ class Table:
         key = hash((self.seed, frame, *sorted(contexts))) % 1000
         return 0.1 + key / 2000
 
+    def forget(self, frame):
+        """Nothing was kept."""
+
     def edit(self, frame, mask, contexts):
         self.tried += 1
         image = (self.truth[frame] / 255 + self.error(frame, contexts) * mask).float()
@@ -89,6 +92,22 @@ def test_blocks_of_a_video_are_judged_by_their_own_truth():
     oracle.truth = video
     edits = play(oracle, state, table, contexts=1)
     assert edits[0].contexts == (min(range(1, 7), key=lambda j: table.error(0, (j,))),)
+
+
+def test_a_second_pass_is_judged_by_the_truth_of_its_own_frames():
+    truth, state = begin()
+    truth = truth + 30 * torch.arange(7, dtype=torch.uint8)[:, None, None, None]
+    state.doubt.zero_()
+    state.turn()
+    table, oracle = Table(truth.flip(0)), Oracle()
+    oracle.truth = truth
+    oracle.attend(table)
+    oracle.reset(state, torch.Generator(), 1)
+    edit = oracle.select(state)
+    assert edit.frame == 0
+    assert edit.contexts == (min(range(1, 7), key=lambda j: table.error(0, (j,))),)
+    # It was tried on the hole and not on what the first pass made of it.
+    assert torch.equal(state.doubt[0] > 0, state.masks[0])
 
 
 def test_clips_too_short_for_as_many_contexts():

@@ -85,6 +85,14 @@ def test_the_window_moves_along_a_long_clip(tmp_path: Path) -> None:
         state.record(edit, state.frames[edit.frame] / 255, state.masks[edit.frame].float() / 2)
 
 
+def test_no_frame_is_looked_at_twice_however_many_are_asked_for(tmp_path: Path) -> None:
+    selector, clip = load_selector(str(opinionated(tmp_path))), case(WINDOW + 15, 16)
+    state = RepairState.begin(clip.frames.clone(), clip.masks)
+    selector.reset(state, torch.Generator(), WINDOW + 5)
+    edit = selector.select(state)
+    assert len({edit.frame, *edit.contexts}) == 1 + len(edit.contexts) == WINDOW
+
+
 def test_a_file_that_is_no_agent_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(b"nothing of the kind")
     for name in ("x", "missing"):

@@ -7,6 +7,7 @@ from rovr.data.corrupt import shift_masks
 from rovr.errors import UserError
 from rovr.mdp.state import RepairState
 from rovr.select import SELECTORS, load_selector
+from rovr.select.sight import recalled
 
 VARIANTS = [
     ("sequential", {}),
@@ -214,3 +215,10 @@ def test_mistakes_are_told_in_one_line(name, options, words):
     with pytest.raises(UserError) as caught:
         load_selector(name, **options)
     assert words in str(caught.value)
+
+
+def test_a_frame_with_nobody_near_is_repaired_without_those_from_afar():
+    frames = torch.zeros(3, 3, 16, 16, dtype=torch.uint8)
+    state = RepairState.begin(frames, torch.ones(3, 1, 16, 16, dtype=torch.bool), far=(7, 9))
+    assert state.afar(0)
+    assert recalled(object(), state, 0, (), torch.zeros(0, 32, 32)) == ()

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from rovr.serve.index import Index
-from rovr.serve.jobs import Job, Jobs
+from rovr.serve.jobs import Job, Jobs, Lane
 from rovr.serve.limits import Refused
 from rovr.serve.store import Clip, clean_title, new_id
 
@@ -189,3 +189,25 @@ def test_only_so_many_jobs_wait(run):
 )
 def test_a_title_is_a_name_and_nothing_else(given, shown):
     assert clean_title(given) == shown
+
+
+def test_a_job_cancelled_before_its_worker_is_there_leaves_no_answer_behind(run, monkeypatch):
+    start = Lane._start
+
+    async def slowly(lane):
+        await asyncio.sleep(0.3)
+        return await start(lane)
+
+    monkeypatch.setattr("rovr.serve.jobs.Lane._start", slowly)
+
+    async def work(jobs, make):
+        first, second = make("fail"), make("work")
+        jobs.add(first)
+        await until(first, "running")
+        await jobs.cancel(first)
+        jobs.add(second)
+        await until(second, "done", "failed")
+        assert (first.state, second.state) == ("cancelled", "done")
+        assert not first.folder.exists()
+
+    run(work)

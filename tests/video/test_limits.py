@@ -12,6 +12,7 @@ from conftest import moving_texture, write_video
 from rovr.editor.loading import read_checkpoint, read_weights
 from rovr.errors import UserError
 from rovr.masking import read_shapes
+from rovr.restorer import Restorer
 from rovr.video import limits as module
 from rovr.video import open_masks, open_source
 from rovr.video.folder import read_image
@@ -61,6 +62,15 @@ def test_damaged_headers_have_no_size(ending):
 def test_other_pictures_have_no_size():
     for data in (b"", b"GIF89a" + bytes(20), b"P6 9 9 255\n" + bytes(300), bytes(99)):
         assert picture_size(data) is None
+
+
+def test_ribbons_longer_than_motion_can_be_followed_through(tmp_path):
+    (tmp_path / "0.png").write_bytes(bomb(66_000, 8))
+    with pytest.raises(UserError, match="66000×8, and sides"):
+        open_source(tmp_path)
+    frames = np.zeros((2, 8, 66_000, 3), np.uint8)
+    with pytest.raises(UserError, match="cut them up"):
+        Restorer.from_pretrained("telea", "sequential").restore(frames, np.ones(frames.shape[:3], bool))
 
 
 @pytest.mark.parametrize("size", [(100_000, 100_000), (1, 1 << 30), (30_000, 30_000)])

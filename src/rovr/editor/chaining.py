@@ -68,7 +68,7 @@ class Chain:
     def __init__(self, aligner: Aligner, net: MotionNet, holed: NDArray[np.bool_], bf16: bool = False) -> None:
         self.aligner, self.net, self.bf16 = aligner, net, bf16
         self.length = len(holed)
-        self.near = np.convolve(holed, np.ones(2 * NEAR + 1), "same")[: len(holed)] > 0
+        self.near = np.convolve(holed, np.ones(2 * NEAR + 1))[NEAR : NEAR + len(holed)] > 0
         self.moves: OrderedDict[int, tuple[Move, Move]] = OrderedDict()
         self.chunks: OrderedDict[int, dict[int, FloatArray]] = OrderedDict()
         self.size = 0

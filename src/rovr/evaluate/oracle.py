@@ -32,7 +32,11 @@ class Oracle(Coverage):
 
     def select(self, state: RepairState) -> Edit:
         """Choose the earliest pending frame, and its contexts by trial."""
+        assert self.session is not None, "an oracle has to meet the editor"
         rule = super().select(state)
+        # In a second pass the frame is whole, and it is repairs of its hole that are tried.
+        state.reopen(rule.frame)
+        self.session.forget(rule.frame)
         tried = {rule.contexts: self._error(state, rule.frame, rule.contexts)}
         picked: tuple[int, ...] = ()
         while len(picked) < self.contexts:
@@ -68,5 +72,5 @@ class Oracle(Coverage):
         assert self.session is not None, "an oracle has to meet the editor"
         mask = state.masks[frame]
         image = self.session.edit(frame, mask, contexts).frame
-        truth = self.truth[state.start + frame].to(image.device) / 255
+        truth = self.truth[state.numbers[frame]].to(image.device) / 255
         return float(hole_error(image[None], truth[None], mask[None].to(image)))

@@ -124,8 +124,9 @@ class RepairState:
             frame: (3, H, W) float in [0, 1].
             doubt: (1, H, W) float in [0, 1].
         """
-        repaired = (frame * 255).round().to(torch.uint8)
+        # The editor may run on another device than the clip lies on.
+        repaired, doubt = ((x * 255).round().to(self.frames.device, torch.uint8) for x in (frame, doubt))
         self.frames[edit.frame] = torch.where(self.masks[edit.frame], repaired, self.frames[edit.frame])
-        self.doubt[edit.frame] = (doubt * 255).round().to(torch.uint8)
+        self.doubt[edit.frame] = doubt
         self.pending[edit.frame] = False
         self.edits.append(edit)

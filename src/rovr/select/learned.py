@@ -52,7 +52,8 @@ class Learned(Selector):
     @torch.inference_mode()
     def reset(self, state: RepairState, generator: torch.Generator, contexts: int = 2) -> None:
         """Begin a clip: encode all its frames."""
-        super().reset(state, generator, contexts)
+        # The policies see no more frames than this to pick from.
+        super().reset(state, generator, min(contexts, WINDOW - 1))
         step = max(1, CHUNK // state.frames[0].numel())
         parts = torch.arange(state.length).split(step)
         self.cells = torch.cat([self._encode(state, part) for part in parts])

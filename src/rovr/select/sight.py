@@ -76,7 +76,7 @@ def recalled(
         contexts: frames near by that were picked.
         worth: (K, GRID, GRID) what they show, by :func:`rovr.editor.sight.quality`.
     """
-    if session is None or not (afar := state.afar(frame)):
+    if session is None or not contexts or not (afar := state.afar(frame)):
         return contexts
     hole = adaptive_avg_pool2d(state.masks[frame, :1].float().cpu(), GRID)
     if float((hole * (1 - worth.amax(0))).sum()) < UNSEEN * float(hole.sum()):

@@ -186,6 +186,9 @@ class Lane:
     async def _do(self, job: Job) -> None:
         if self.process is None or self.process.returncode is not None:
             self.process = await self._start()
+            if job.over:
+                # Cancelled meanwhile; whoever read its answer later would take it for that of another job.
+                return
         process = self.process
         assert process.stdin is not None
         assert process.stdout is not None

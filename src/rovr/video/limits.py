@@ -7,6 +7,9 @@ from rovr.errors import UserError
 MAX_PIXELS = 1 << 26
 """Pixels of a frame or picture that are read unless more are asked for: 8192 × 8192."""
 
+MAX_SIDE = 65_000
+"""Pixels of a side; half of more would be beyond what OpenCV follows motion through."""
+
 MAX_TEXT = 1 << 26
 """Bytes of a JSON or CSV file."""
 
@@ -33,6 +36,10 @@ def check_pixels(what: Path | str, width: int, height: int, limit: int = MAX_PIX
         raise UserError(
             f"{what} says it is {width}×{height}, and more than {limit:,} pixels are refused; if it really is that "
             f"large, pass --max-pixels {width * height}."
+        )
+    if max(width, height) > MAX_SIDE:
+        raise UserError(
+            f"{what} is {width}×{height}, and sides of more than {MAX_SIDE:,} pixels are refused; cut it up."
         )
 
 
