@@ -2,6 +2,8 @@ import os
 import subprocess
 import sys
 
+import cv2
+import numpy as np
 import pytest
 from conftest import rgb_frames
 
@@ -78,3 +80,43 @@ def test_other_places_stay_as_they_are(tmp_path):
     assert prepared("no/such/out.mp4") == "no/such/out.mp4"
     assert prepared(f"{tmp_path}/folder.d/") == f"{tmp_path}/folder.d/"
     assert followed(f"{tmp_path}/link/") == f"{tmp_path}/real/"
+
+
+def test_outputs_of_one_name_and_different_kinds_stand_beside_each_other(video, tmp_path, capsys):
+    path, out = str(video()), tmp_path / "out"
+    (tmp_path / "frames").mkdir()
+    for k in range(4):
+        cv2.imwrite(str(tmp_path / "frames" / f"{k}.png"), np.full((48, 64, 3), 9 * k, np.uint8))
+    frames = ["restore", str(tmp_path / "frames"), "-o", str(out), "--provenance", str(tmp_path / "out.npz"), *FAST]
+    assert main([*frames, "--quiet"]) == 0
+    assert sorted(entry.name for entry in out.iterdir()) == [f"{k}.png" for k in range(4)]
+    named = ["restore", path, "-o", str(tmp_path / "v.mp4"), "--provenance", str(tmp_path / "v.npz"), *FAST]
+    assert main([*named, "--report", str(tmp_path / "v"), "--quiet"]) == 0
+    made = {"v", "v.mp4", "v.npz", "v.provenance.mp4", "out", "out.npz", "out.provenance.mp4", "frames"}
+    assert {entry.name for entry in tmp_path.iterdir()} - {path.rpartition("/")[2]} == made
+    assert (tmp_path / "v" / "index.html").exists()
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ["-o", "one.mp4", "--report", "one.mp4"],
+        ["-o", "one", "--report", "one"],
+        ["-o", "out.mp4", "--provenance", "i.npz", "--report", "i.npz"],
+    ],
+)
+def test_outputs_in_each_others_way_are_refused_before_any_work(video, tmp_path, monkeypatch, capsys, places):
+    path = video()
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    assert main(["restore", str(path), *places, "--quiet", *FAST]) == 2
+    assert "in each other's way" in capsys.readouterr().err
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_variable_that_is_not_set_is_no_name_of_a_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("mask.png", np.zeros((48, 64, 3), np.uint8))
+    assert main(["restore", "", "-o", "out.mp4", *FAST]) == 2
+    assert "an argument is empty" in capsys.readouterr().err
+    assert not (tmp_path / "out.mp4").exists()

@@ -335,7 +335,7 @@ def test_nothing_is_left_behind_after_an_error(video, tmp_path, hole, restorer, 
 
 def test_mask_is_not_overwritten(video, tmp_path, restorer):
     mask = write_video(tmp_path / "m.mp4", np.zeros((12, 48, 64, 3), np.uint8))
-    with pytest.raises(UserError, match="is or holds the input"):
+    with pytest.raises(UserError, match="which is read or written too"):
         repair(video(), mask, mask, restorer, overwrite=True)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, fields
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor, nn
@@ -142,7 +143,7 @@ def export(
     overwrite: bool = False,
     say: Say = lambda line: None,
 ) -> list[Path]:
-    """Write networks into a folder, each file whole or not at all.
+    """Write networks into a folder, all files or none.
 
     Args:
         out: the folder.
@@ -169,14 +170,18 @@ def export(
     if there and not overwrite:
         raise UserError(f"{out / there[0]} exists; choose another folder or pass --overwrite")
     _check_installed()
-    out.mkdir(parents=True, exist_ok=True)
-    for name, network in networks.items():
-        write(network, out / name)
-        say(f"{out / name}: {', '.join(network.inputs)} → {', '.join(network.outputs)}")
     facts = {"rovr": __version__, "opset": OPSET, "files": sorted(networks)}
     if part != "editor":
         facts["frames"] = frames
-    (out / "export.json").write_text(json.dumps(facts, indent=2) + "\n")
+    out.mkdir(parents=True, exist_ok=True)
+    # All or none, for some without the others are of no use and in the way of the next try.
+    with TemporaryDirectory(prefix=".partial-", dir=out) as partial:
+        for name, network in networks.items():
+            write(network, Path(partial, name))
+            say(f"{out / name}: {', '.join(network.inputs)} → {', '.join(network.outputs)}")
+        Path(partial, "export.json").write_text(json.dumps(facts, indent=2) + "\n")
+        for made in sorted(Path(partial).iterdir()):
+            made.replace(out / made.name)
     return [out / name for name in networks]
 
 
@@ -199,9 +204,7 @@ def write(network: Network, path: Path) -> None:
             verbose=False,
         )
     assert program is not None
-    partial = path.with_suffix(".partial")
-    program.save(str(partial), external_data=False)
-    partial.replace(path)
+    program.save(str(path), external_data=False)
 
 
 def _check_installed() -> None:

@@ -1,6 +1,7 @@
 """Where an output goes, settled before anything is begun: links followed, and what killed runs left there removed."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,21 @@ def prepared(path: str | Path) -> str:
     with contextlib.suppress(OSError):
         sweep(Path(place))
     return place
+
+
+def apart(*places: Path | str | None) -> None:
+    """Refuse outputs of which one is another, or lies in it.
+
+    Args:
+        places: of all outputs of a job; None where there is none.
+
+    Raises:
+        UserError: two are in each other's way.
+    """
+    given = [Path(place) for place in places if place is not None]
+    for one, other in itertools.permutations(given, 2):
+        if one.resolve() in (other.resolve(), *other.resolve().parents):
+            raise UserError(f"The outputs {one} and {other} are in each other's way; give them places of their own.")
 
 
 @contextlib.contextmanager

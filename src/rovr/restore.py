@@ -196,6 +196,7 @@ def _summary(source: Source, out: str, restorer: Restorer, seed: int) -> Summary
         editor=repairer.editor.name,
         selector=repairer.selector.name,
         contexts=repairer.contexts,
+        passes=repairer.passes,
         seed=seed,
     )
 

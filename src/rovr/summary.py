@@ -24,6 +24,7 @@ class Summary:
         editor: its name.
         selector: its name.
         contexts: frames looked at per repair: K, or the most where the selector asked for more.
+        passes: times that each damaged frame was repaired.
         scenes: index of the first frame of each scene.
         seed: of the source of chance.
         seconds: the whole job.
@@ -49,6 +50,7 @@ class Summary:
     editor: str = ""
     selector: str = ""
     contexts: int = 0
+    passes: int = 1
     scenes: list[int] = field(default_factory=list)
     seed: int = 0
     seconds: float = 0.0

@@ -51,6 +51,22 @@ def test_done_is_what_is_still_there_and_made_alike(manifest, task):
     assert manifest.done(task, MADE) is None
 
 
+def test_an_attempt_that_was_refused_leaves_what_was_done(manifest, task):
+    task.output.write_bytes(b"1234")
+    manifest.end(task, MADE, FINE, 1)
+    other = {**MADE, "seed": 1}
+    manifest.end(task, other, Outcome("user", "it exists already"), 1)
+    later = again(manifest)
+    assert later.done(task, MADE)["frames"] == 3
+    assert later.done(task, other) is None
+    # One that was begun has perhaps replaced it.
+    later.begin(task, other)
+    later.end(task, other, Outcome("passing", "gone"), 1)
+    last = again(later)
+    assert last.done(task, MADE) is None
+    last.close()
+
+
 def test_failures_say_why(manifest, task):
     task.output.write_bytes(b"1234")
     entry = manifest.end(task, MADE, Outcome("user", "no mask"), 2)

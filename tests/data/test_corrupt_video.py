@@ -172,7 +172,7 @@ def test_nothing_is_left_of_a_failure(video, tmp_path):
         ({"fill": "red"}, "grey, black, noise"),
         ({"mask_out": "out.mp4"}, "two places"),
         ({"out": "here", "mask_out": "here/mask.mkv"}, "two places"),
-        ({"out": "in.mp4"}, "is or holds the input"),
+        ({"out": "in.mp4"}, "which is read or written too"),
         ({"out": "there.mp4"}, "exists already"),
         ({"out": "out.avi"}, ".mp4"),
         ({"mask_out": "mask.avi"}, ".mp4"),

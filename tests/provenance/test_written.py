@@ -195,7 +195,7 @@ def test_arrays_get_theirs(restorer):
         ("missing/where.npz", "does not exist"),
         ("taken.npz", "exists already"),
         ("shown.npz", "exists already"),
-        ("in.npz", "holds the input"),
+        ("in.npz", "which is read"),
     ],
 )
 def test_a_bad_path_is_refused_before_any_work(restorer, video, hole, tmp_path, name, says):

@@ -417,7 +417,7 @@ def test_a_folder_with_other_things_is_never_replaced(video, tmp_path):
 @pytest.mark.parametrize(
     ("name", "options", "says"),
     [
-        ("in.mp4", {"overwrite": True}, "is or holds the input"),
+        ("in.mp4", {"overwrite": True}, "which is read or written too"),
         ("no/out.mp4", {}, "does not exist"),
         ("in.mp4/out.mp4", {}, "does not exist"),
         ("out.avi", {}, r"\.mp4"),

@@ -160,21 +160,25 @@ def _serve(pipe: "Connection[Any, Any]", tools: Tools, workers: int) -> None:
     # Until here the process just ends: it has begun nothing, and compiled modules swallow exceptions as they load.
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        restorer = tools.load()
-    except UserError as error:
-        pipe.send(str(error))
-        return
-    while True:
         try:
-            task, replace = pipe.recv()
-        except EOFError:
+            restorer = tools.load()
+        except UserError as error:
+            pipe.send(str(error))
             return
-        outcome = repair_one(task, restorer, replace, pipe.send)
-        try:
-            pipe.send(outcome)
-        except OSError:
-            # Nobody listens any more.
-            return
+        while True:
+            try:
+                task, replace = pipe.recv()
+            except EOFError:
+                return
+            outcome = repair_one(task, restorer, replace, pipe.send)
+            try:
+                pipe.send(outcome)
+            except OSError:
+                # Nobody listens any more.
+                return
+    finally:
+        # Python is about to end, and would show an exception that comes up meanwhile.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _terminate(number: int, frame: Any) -> None:

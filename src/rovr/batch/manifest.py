@@ -17,12 +17,15 @@ NAME = "manifest.jsonl"
 class Manifest:
     """What became of every video, over all runs; of several lines for an output the last one holds.
 
+    An attempt that was refused before it began leaves what was done as it was.
+
     Args:
         outdir: the folder of the outputs, made where it is not there.
 
     Attributes:
         path: of the file.
         last: the last line of each output.
+        whole: the last line that says an output is done, unless another attempt was begun since.
 
     Raises:
         UserError: the folder cannot be written to, or another run is at work in it.
@@ -39,6 +42,7 @@ class Manifest:
         if not self._lock.held:
             raise UserError(f"Another run is at work in {outdir}; wait for it or choose another folder.")
         self.last: dict[str, dict[str, Any]] = {}
+        self.whole: dict[str, dict[str, Any]] = {}
         self._file = self.path.open("r+b", buffering=0)
         self._read()
 
@@ -50,10 +54,16 @@ class Manifest:
         self._file.seek(whole)
         for line in data[:whole].splitlines():
             try:
-                entry = json.loads(line)
-                self.last[entry["output"]] = entry
-            except (ValueError, KeyError, TypeError, RecursionError):
+                self._keep(json.loads(line))
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue
+
+    def _keep(self, entry: dict[str, Any]) -> None:
+        self.last[entry["output"]] = entry
+        if entry.get("status") == "done":
+            self.whole[entry["output"]] = entry
+        elif entry.get("status") == "begun":
+            self.whole.pop(entry["output"], None)
 
     def key(self, task: Task) -> str:
         """How an output is called in the manifest: by its path in the folder, so that the folder may move."""
@@ -63,12 +73,12 @@ class Manifest:
     def done(self, task: Task, settings: dict[str, Any]) -> dict[str, Any] | None:
         """The line that says that an output was made with these settings; None unless it is still there as it was."""
         whole = self.made(task, settings) and all(place.exists() for place in task.places)
-        return self.last[self.key(task)] if whole else None
+        return self.whole[self.key(task)] if whole else None
 
     def made(self, task: Task, settings: dict[str, Any]) -> bool:
         """Whether an output was made with these settings, and is as it was, or gone, as may be what lay beside it."""
-        entry = self.last.get(self.key(task), {})
-        same = entry.get("status") == "done" and entry.get("settings") == _plain(settings)
+        entry = self.whole.get(self.key(task), {})
+        same = bool(entry) and entry.get("settings") == _plain(settings)
         return same and (not task.output.exists() or entry.get("bytes") == weigh(task.output))
 
     def begun(self, task: Task, settings: dict[str, Any]) -> bool:
@@ -92,7 +102,7 @@ class Manifest:
         with writing(self.path):
             self._file.write(json.dumps(entry).encode() + b"\n")
             os.fsync(self._file.fileno())
-        self.last[entry["output"]] = _plain(entry)
+        self._keep(_plain(entry))
         return entry
 
     def close(self) -> None:

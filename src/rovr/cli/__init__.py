@@ -78,6 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def run() -> None:
         from tyro.conf import FlagCreatePairsOff
 
+        if "" in args:
+            raise UserError("an argument is empty, perhaps a variable of the shell that is not set; name all files.")
         with at_once():
             verb = _app(verbs()).cli(prog="rovr", description=_ABOUT, args=args, config=(FlagCreatePairsOff,))
             for name in getattr(verb, "LOADS", HEAVY):

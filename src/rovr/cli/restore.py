@@ -60,7 +60,10 @@ class Restore(Repairing):
 
             report = None
             if self.report is not None:
+                from rovr.outputs import apart
                 from rovr.serve.onefile import RepairReport
+
+                apart(self.output, self.provenance, self.report)
 
                 report = stack.enter_context(RepairReport(self.report, self.overwrite))
             cluster = self._cluster(display)

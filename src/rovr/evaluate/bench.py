@@ -13,6 +13,7 @@ from rovr.data.cases import Case
 from rovr.device import pick_device
 from rovr.editor.base import Session
 from rovr.editor.loading import LEARNED, load_editor
+from rovr.errors import UserError
 from rovr.evaluate.clips import Clips, draw_case, seed_of
 from rovr.evaluate.gauge import Gauge, Known
 from rovr.evaluate.media import write_video
@@ -115,7 +116,12 @@ class Bench:
             return Blind()
         if method.selector == Oracle.name:
             return Oracle()
-        return load_selector(method.selector, self.device, **method.options)
+        try:
+            return load_selector(method.selector, self.device, **method.options)
+        except UserError as error:
+            if method.options:
+                raise UserError(f"{error}; besides, every method has passes and contexts") from error
+            raise
 
     @torch.inference_mode()
     def scene(self, corruption: str, clip: str, seed: int) -> Scene:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterable
@@ -29,11 +30,12 @@ def full_disk(error: BaseException, path: Path) -> UserError | None:
 
 def sweep(path: Path) -> None:
     """Remove what killed processes left of an output; a folder that was being replaced goes back to its place."""
-    start, end = f".{path.stem}.partial-", path.suffix
-    for entry in [entry for entry in path.parent.iterdir() if entry.name.startswith(start)]:
-        process = entry.name.removeprefix(start).removesuffix("-old").removesuffix(end)
-        # This process has begun nothing yet, so its number must be left over from another that had it before.
-        if not process.isdecimal() or (int(process) != os.getpid() and _stays_alive(int(process))):
+    # By the whole name: beside NAME there may be NAME.npz, which this process writes at the same time.
+    ours = re.compile(rf"\.{re.escape(path.stem)}\.partial-(\d+){re.escape(path.suffix)}(-old)?")
+    for entry in list(path.parent.iterdir()):
+        found = ours.fullmatch(entry.name)
+        # This process has not begun on it, so its number must be left over from another that had it before.
+        if found is None or (int(found[1]) != os.getpid() and _stays_alive(int(found[1]))):
             continue
         if entry.name.endswith("-old") and not path.exists():
             entry.rename(path)
@@ -80,7 +82,9 @@ class PendingOutput:
         for given in inputs:
             source = given.resolve()
             if place == source or (folder and place in source.parents):
-                raise UserError(f"The output {path} is or holds the input {given}; choose another output.")
+                raise UserError(
+                    f"The output {path} is or holds {given}, which is read or written too; choose another output."
+                )
         if path.exists():
             self._check_replaceable(overwrite)
         self.partial = parent / f".{path.stem}.partial-{os.getpid()}{path.suffix}"
