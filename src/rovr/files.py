@@ -97,12 +97,15 @@ class Lock:
         path: of the file, made where it is not there.
         patience: seconds to wait for another process that may be about to end.
 
+    Raises:
+        OSError: the file cannot be made, or its folder was removed by whoever had it.
+
     Attributes:
         held: whether this process has got it.
     """
 
     def __init__(self, path: Path, patience: float = 0.0) -> None:
-        self._file = path.open("ab")
+        self._path, self._file = path, path.open("ab")
         self.held = self._get()
         last = time.monotonic() + patience
         while not self.held and time.monotonic() < last:
@@ -117,8 +120,19 @@ class Lock:
                 return False
             except OSError:
                 # Some network drives know no locks; then care is left to the user.
-                pass
+                return True
+            if not self._there():
+                # Whoever had it has removed it, and perhaps somebody else has made it anew.
+                self._file.close()
+                self._file = self._path.open("ab")
+                return self._get()
         return True
+
+    def _there(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path))
+        except FileNotFoundError:
+            return False
 
     def release(self) -> None:
         """Let go; the file stays."""

@@ -56,3 +56,23 @@ def test_a_learner_of_others_trains_on_it_unchanged() -> None:
     observation, info = env.reset(seed=3)
     action, _ = learner.predict(observation, action_masks=info["action_mask"], deterministic=True)
     assert info["action_mask"][int(action)]
+
+
+def test_whoever_picks_nothing_allowed_is_stopped_and_what_has_ended_stays_ended() -> None:
+    env = gymnasium.make(ID, **SMALL).unwrapped
+    observation, info = env.reset(seed=2)
+    observation["mask"][:] = 0  # one's own, to do with as one likes
+    assert info["action_mask"].any()
+    assert env.action_masks().any()
+    first, cut, picks = int(info["action_mask"].argmax()), False, 1
+    env.step(first)
+    while not cut:
+        _, _, ended, cut, _ = env.step(first)
+        picks += 1
+        assert not ended
+    assert picks == 10 * 3 * SMALL["length"]
+    _, info = env.reset(seed=2)
+    while not ended:
+        _, _, ended, _, info = env.step(int(info["action_mask"].argmax()))
+    forbidden = int((~info["action_mask"]).argmax())
+    assert env.step(forbidden)[2]

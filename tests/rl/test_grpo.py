@@ -69,3 +69,8 @@ def test_groups_must_fit():
         GRPO(TinyAgent(RankToy), GRPOConfig(group=5)).iterate(RankToy(32))
     with pytest.raises(UserError, match="at least 2"):
         GRPO(TinyAgent(RankToy), GRPOConfig(group=1))
+
+
+def test_equal_returns_say_nothing_whatever_their_mean_is_rounded_to():
+    for value in torch.linspace(80, 100, 300):
+        assert not group_advantages(torch.full((16,), float(value)), 8).any()

@@ -40,3 +40,15 @@ def test_figures_are_means_over_the_minibatches_that_had_them():
     figures.add({"loss": torch.tensor(1.0), "kl": torch.tensor(5.0)})
     figures.add({"loss": torch.tensor(3.0)})
     assert figures.means() == {"loss": 2.0, "kl": 5.0}
+
+
+def test_no_items_make_no_minibatch():
+    assert list(minibatches(torch.arange(0), 4, torch.Generator())) == []
+
+
+def test_a_loss_that_nobody_may_learn_from_changes_nothing():
+    weight = torch.nn.Parameter(torch.ones(3))
+    optimiser = torch.optim.Adam([weight])
+    norms = descend(torch.tensor(2.0), {"actor": optimiser}, 1.0)
+    assert float(norms["actor_gradient"]) == 0
+    assert weight.tolist() == [1, 1, 1]

@@ -219,3 +219,14 @@ def test_widening_without_end_ends(info, hole, tmp_path, by):
     mask = np.zeros((5, 7), bool)
     mask[4, 0] = True
     assert widened(mask, by).all()
+
+
+def test_opaque_pictures_of_which_the_first_has_no_hole(info, tmp_path):
+    (tmp_path / "masks").mkdir()
+    drawing = np.zeros((48, 64, 4), np.uint8)
+    drawing[..., 3] = 255
+    for k in range(info.frames or 12):
+        drawing[5:9, 5:9, :3] = 255 * (k > 0)
+        save(tmp_path / "masks" / f"{k:02}.png", drawing)
+    sums = [int(mask.sum()) for mask in open_masks(info, tmp_path / "masks")]
+    assert sums == [0, *[16] * (len(sums) - 1)]

@@ -81,6 +81,9 @@ def _check_places(tasks: Sequence[Task]) -> None:
                     f"{other.input} and {task.input} would both be written to {place}; "
                     "name the outputs in a list, or give one of them another name."
                 )
+    for place, task in made.items():
+        if any(made.get(parent, task) is not task for parent in place.parents):
+            raise UserError(f"{place} would lie in another output of this run; give it another name.")
     for task in tasks:
         for given in (task.input, task.mask):
             if given is not None and given.resolve() in made:

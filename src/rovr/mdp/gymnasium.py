@@ -32,6 +32,9 @@ from rovr.mdp.reward import Reward
 
 ID = "rovr/VideoReconstruction-v0"
 
+PATIENCE = 10
+"""Picks until an episode is broken off, times those that it takes."""
+
 Observation = dict[str, Any]
 
 
@@ -71,6 +74,8 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
         draw = CaseDraw(ClipDraw.open(folders, length, size), damage)
         self.inner = RepairEnv(editor, load_encoder("editor"), draw, reward or Reward(), 1, contexts)
         self.render_mode = render_mode
+        # For learners that pick what they must not and never come to an end.
+        self.picks, self.most, self.over = 0, PATIENCE * length * (1 + contexts), False
         self.action_space = spaces.Discrete(length)
         flags = spaces.MultiBinary(length)
         self.shown = spaces.Dict(
@@ -97,14 +102,18 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
         """Draw and damage a clip."""
         super().reset(seed=seed, options=options)
         generator = torch.Generator().manual_seed(int(self.np_random.integers(2**31)))
+        self.picks, self.over = 0, False
         return self._show(self.inner.reset(generator)), self._info()
 
     def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Pick a frame."""
+        self.picks += 1
+        endless = self.picks >= self.most
         if not self.action_masks()[int(action)]:
-            return deepcopy(self.observation), 0.0, False, False, self._info()
+            return deepcopy(self.observation), 0.0, self.over, endless, self._info()
         observation, rewards, done = self.inner.step(torch.tensor([int(action)], device=self.inner.editor.device))
-        return self._show(observation), float(rewards[0]), bool(done[0]), False, self._info()
+        self.over = bool(done[0])
+        return self._show(observation), float(rewards[0]), self.over, endless and not self.over, self._info()
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which frames may be picked, (n,); the name is the one that sb3-contrib's learners look for."""
@@ -124,7 +133,7 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
             shown[name] = np.int64(value) if isinstance(space, spaces.Discrete) else value
         shown["target"] = shown["target"] % int(self.shown["target"].n)  # type: ignore[attr-defined]
         self.observation = shown
-        return shown
+        return deepcopy(shown)
 
 
-gymnasium.register(ID, entry_point="rovr.mdp.gymnasium:VideoReconstructionEnv", max_episode_steps=1000)
+gymnasium.register(ID, entry_point="rovr.mdp.gymnasium:VideoReconstructionEnv")

@@ -4,6 +4,7 @@ It holds ``job.json``, which says what job it belongs to; a file a block (:mod:`
 for the moment in which the output appears.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -46,12 +47,18 @@ class Journal(Pages):
         if not out.parent.is_dir():
             raise UserError(f"The folder {out.parent} does not exist; create it first.")
         try:
-            self.folder.mkdir(exist_ok=True)
-            self._lock = Lock(self.folder / "lock", PATIENCE)
+            self._lock = self._locked()
         except OSError as error:
             raise UserError(f"Nothing can be written in {out.parent} ({error.strerror}); choose another.") from error
         if not self._lock.held:
             raise BusyError(f"Another process is at work on {out}; wait for it or choose another output.")
+
+    def _locked(self) -> Lock:
+        while True:
+            self.folder.mkdir(exist_ok=True)
+            # Who had it may remove the folder while others wait.
+            with contextlib.suppress(FileNotFoundError):
+                return Lock(self.folder / "lock", PATIENCE)
 
     def begin(self, job: dict[str, Any]) -> None:
         """Say what job this is, and clear away what killed runs have left half-written.

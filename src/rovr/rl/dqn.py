@@ -23,7 +23,7 @@ from rovr.errors import UserError
 from rovr.rl.agent import Agent
 from rovr.rl.choice import random_items
 from rovr.rl.env import BatchEnv, Expert, Observation
-from rovr.rl.learner import Figures, Learner, Stateful, descend, weighted
+from rovr.rl.learner import Figures, Learner, Stateful, descend, unlocked, weighted
 from rovr.rl.replay import Replay
 from rovr.rl.rollout import collect
 from rovr.rl.scale import RewardScale
@@ -160,7 +160,8 @@ class DQN(Learner):
             rollout = collect(env, start, lambda seen: (expert(env, seen), {}))
             self.replay.add(rollout, self.config.n, self.config.gamma, demo=True)
             self.scale.observe(rollout, self.config.gamma)
-        self.update(self.config.pretrain)
+        with unlocked(self.agent):
+            self.update(self.config.pretrain)
 
     def update(self, count: int) -> dict[str, float]:
         """Improve Q on what is in the memory, ``count`` times."""

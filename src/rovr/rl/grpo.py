@@ -46,14 +46,21 @@ class GRPOConfig:
     """Largest norm of the gradient."""
 
 
+EQUAL = 1e-5
+"""Relative differences of returns that are none."""
+
+
 def group_advantages(returns: Tensor, group: int) -> Tensor:
     """Of episodes against those from the same start, which are neighbours: (B,) → (B,).
 
     A group whose returns are all equal says nothing: 0.
     """
     grouped = returns.unflatten(0, (-1, group))
-    centred = grouped - grouped.mean(1, keepdim=True)
-    return (centred / (grouped.std(1, keepdim=True) + 1e-6)).flatten()
+    mean = grouped.mean(1, keepdim=True)
+    centred = grouped - mean
+    # In single precision the mean of equal numbers may not be that number.
+    differ = centred.abs().amax(1, keepdim=True) > EQUAL * mean.abs().clamp(min=1)
+    return (differ * centred / (grouped.std(1, keepdim=True) + 1e-6)).flatten()
 
 
 class GRPO(Learner):
@@ -78,6 +85,9 @@ class GRPO(Learner):
     def _iterate(self, env: BatchEnv) -> dict[str, float]:
         if env.size % self.config.group:
             raise UserError(f"option group={self.config.group} must divide the {env.size} episodes played at a time")
+        if self.reference is not None and self.iteration == 0:
+            # What other stages have taught by now is to be kept.
+            self.reference.load_state_dict(self.agent.state_dict())
         start = env.reset_group(self.generator, self.config.group)
         rollout = collect(env, start, sampling(self.agent, self.generator, values=False))
         return {**rollout.figures(), **self.update(rollout)}

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -103,10 +104,24 @@ class Figures:
         return {name: float(torch.stack(values).mean()) for name, values in self._values.items()}
 
 
+@contextmanager
+def unlocked(agent: Agent) -> Iterator[None]:
+    """While both policies learn although one of them is held still."""
+    held = [parameter for parameter in agent.actor_parameters() if not parameter.requires_grad]
+    for parameter in held:
+        parameter.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for parameter in held:
+            parameter.requires_grad_(False)
+
+
 def minibatches(items: Tensor, size: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Shuffle (N,) indices and deal them into parts of nearly equal size; no part is a small rest."""
     order = torch.randperm(len(items), generator=generator, device=generator.device)
-    yield from items[order].tensor_split(max(1, round(len(items) / size)))
+    if len(items):
+        yield from items[order].tensor_split(max(1, round(len(items) / size)))
 
 
 def weighted(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
@@ -121,7 +136,8 @@ def descend(loss: Tensor, optimisers: Mapping[str, torch.optim.Optimizer], max_n
     """
     for optimiser in optimisers.values():
         optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    if loss.requires_grad:  # not where all of a minibatch is of the policy that is held still
+        loss.backward()
     norms = {}
     for name, optimiser in optimisers.items():
         parameters = [p for group in optimiser.param_groups for p in group["params"]]

@@ -61,7 +61,10 @@ class Rollout:
 
         Rewards are undiscounted, in the environment's units; the last repair's has what comes with the end.
         """
-        repairs = (self.alive & (self.roles == 0)).sum()
+        # A learner of one role alone never sees the others: a repair begins where the role does not rise.
+        begins = torch.ones_like(self.alive)
+        begins[1:] = self.roles[1:] <= self.roles[:-1]
+        repairs = (self.alive & begins).sum()
         return {
             "return": float(self.rewards.sum(0).mean()),
             "length": float(self.alive.sum(0).float().mean()),

@@ -67,7 +67,8 @@ class Sums:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
-        vars(self).update(state)
+        # Wherever a checkpoint was loaded to.
+        vars(self).update({key: value.cpu() if isinstance(value, Tensor) else value for key, value in state.items()})
 
 
 class Practice(Learner):
@@ -92,7 +93,7 @@ class Practice(Learner):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
         super().load_state_dict(state)
-        self.before = state["before"]
+        self.before = state["before"].cpu()
 
     @property
     def logits(self) -> Tensor:

@@ -159,5 +159,6 @@ class Frame:
             rgb = np.asarray(cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
         filled = self.colour.native(rgb, self.native.format.name)
         if self.native.format.components[0].bits > 8:
-            pixels.dither(filled, mask, abs(self.native.pts or 0))
+            alike = self.grey and self.native.format.is_rgb
+            pixels.dither(filled, mask, abs(self.native.pts or 0), alike)
         return replace(self, native=pixels.merge(self.native, filled, mask))

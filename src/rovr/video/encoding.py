@@ -22,7 +22,7 @@ _REPACKED = {
     "p012le": "yuv420p12le", "p016le": "yuv420p16le",
     "rgb24": "bgr0", "bgr24": "bgr0", "rgb0": "bgr0", "0rgb": "bgr0", "0bgr": "bgr0", "gbrp": "bgr0",
     "rgba": "bgra", "argb": "bgra", "abgr": "bgra", "gbrap": "bgra",
-    "bgr48le": "rgb48le", "bgra64le": "rgba64le",
+    "bgr48le": "rgb48le",
 }  # fmt: skip
 
 # Frames that x264 looks ahead where they are large, of 40: 0.07 dB for 7 % fewer bytes and 126 MB at full HD.

@@ -94,7 +94,9 @@ class MaskSource:
         if not files:
             raise UserError(f"{path} holds no pictures; a folder of masks needs one PNG per frame.")
         first = read_image(files[0], cv2.IMREAD_UNCHANGED, self.info.max_pixels)
+        # One colour, and an alpha that says something: where it is opaque all over, that colour is the mask.
         by_alpha = first.ndim == 3 and first.shape[2] == 4 and bool((first[..., :3] == first[0, 0, :3]).all())
+        by_alpha = by_alpha and bool((first[..., 3] != np.iinfo(first.dtype).max).any())
         if by_alpha:
             self._once("The mask is drawn in its alpha channel: opaque = missing.")
 

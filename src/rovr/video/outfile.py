@@ -74,6 +74,7 @@ class PendingOutput:
     def __init__(self, path: Path, folder: bool, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
         self.path = path
         self.folder = folder
+        self.overwrite = overwrite
         self.done = False
         parent = path.parent
         if not parent.is_dir():
@@ -110,7 +111,13 @@ class PendingOutput:
             raise UserError(f"{self.path} exists already; pass --overwrite or choose another name.")
 
     def commit(self) -> None:
-        """Let it appear under its name."""
+        """Let it appear under its name.
+
+        Raises:
+            UserError: something has come to be there meanwhile that may not be replaced.
+        """
+        if self.path.exists():
+            self._check_replaceable(self.overwrite)
         if self.folder and self.path.is_dir():
             aside = self.partial.with_name(self.partial.name + "-old")
             self.path.rename(aside)

@@ -159,13 +159,14 @@ def merge(frame: "av.VideoFrame", filled: "av.VideoFrame", mask: Array) -> "av.V
     return new
 
 
-def dither(frame: "av.VideoFrame", mask: Array, seed: int) -> None:
+def dither(frame: "av.VideoFrame", mask: Array, seed: int, grey: bool = False) -> None:
     """Spread samples that come from 8 bits over the finer steps of a deeper format, so that their steps do not show.
 
     Args:
         frame: of a plain format of more than 8 bits; changed in place, in a box around the mask.
         mask: (H, W) bool.
         seed: the same one gives the same values.
+        grey: whether red, green and blue are to stay equal.
     """
     name, bits = frame.format.name, frame.format.components[0].bits
     half = 1 << (bits - 9)
@@ -175,7 +176,10 @@ def dither(frame: "av.VideoFrame", mask: Array, seed: int) -> None:
     top, bottom, left, right = around(mask)
     for plane, (_, across, down, edited) in zip(planes(frame), _layout(name)[1], strict=True):
         part = plane[top >> down : -(-bottom >> down), left >> across : -(-right >> across), list(edited)]
-        noise = chance.integers(-half, half, part.shape, np.int32, endpoint=True) * unit
+        if grey:
+            chance = np.random.default_rng(seed)
+        shape = (*part.shape[:2], 1) if grey else part.shape
+        noise = chance.integers(-half, half, shape, np.int32, endpoint=True) * unit
         spread = np.clip(part + noise, 0, ((1 << bits) - 1) * unit).astype(plane.dtype)
         plane[top >> down : -(-bottom >> down), left >> across : -(-right >> across), list(edited)] = spread
 

@@ -22,6 +22,7 @@ from rovr.video.side_data import fits, hdr_params, lost
 from rovr.video.source import Say, VideoInfo
 
 _INTERLACED_DCT = 1 << 18
+_FRAME_DURATION = 1 << 8
 # What 16-bit PNGs hold as it is.
 _DEEP = "rgb48le"
 
@@ -224,11 +225,14 @@ class FileSink(Sink):
         context = stream.codec_context
         context.pix_fmt = encoding.pix_fmt
         context.thread_type = "AUTO"
+        # A last picture may stand for seconds; without this it would end as soon as any other.
+        context.flags |= _FRAME_DURATION
         if self._rgb_to_yuv():
             self.colour = Colour(1, False)
             tags = (1, 1, 1, 1)
         else:
-            full = info.pix_fmt.startswith("yuvj") or info.color_range == 2
+            # Grey is taken as full range whatever its tag, here as by FFmpeg.
+            full = info.pix_fmt.startswith(("yuvj", "gray")) or info.color_range == 2
             self.colour = Colour(matrix_of(info.colorspace, info.width, info.height), full)
             tags = (info.colorspace, info.color_primaries, info.color_trc, 2 if full else info.color_range)
         context.colorspace, context.color_primaries, context.color_trc, context.color_range = tags

@@ -12,6 +12,9 @@ from av.stream import Discard
 from rovr.video.reader import STARTS_OVER, open_input, video_stream
 from rovr.video.source import Say
 
+RUN_UP = 0.1
+"""Seconds of hidden sound that stay: decoders need some packets to get going."""
+
 # Written by muxers about themselves, or about streams that are now encoded anew.
 _STALE = {
     "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "bps", "number_of_frames",
@@ -161,6 +164,9 @@ class StreamCopier:
             if float(packet.dts * packet.time_base) > seconds:
                 return
             self._next = None
+            if self._matroska and packet.is_discard and _before_start(packet):
+                # Cut away by an edit list, which Matroska has not: it would be heard, before the first picture.
+                continue
             offset = round(self.shift / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts - offset
             packet.dts -= offset
@@ -189,3 +195,8 @@ class StreamCopier:
     def close(self) -> None:
         """Let go of the input."""
         self.container.close()
+
+
+def _before_start(packet: Any) -> bool:
+    """Whether a packet ends before the start by more than what decoders need to get going."""
+    return packet.pts is not None and float((packet.pts + (packet.duration or 0)) * packet.time_base) < -RUN_UP
