@@ -53,7 +53,7 @@ def apart(*places: Path | str | None) -> None:
     given = [Path(place) for place in places if place is not None]
     for one, other in itertools.permutations(given, 2):
         if one.resolve() in (other.resolve(), *other.resolve().parents):
-            raise UserError(f"The outputs {one} and {other} are in each other's way; give them places of their own.")
+            raise UserError(f"The outputs {one} and {other} are in each other's way; give two places.")
 
 
 @contextlib.contextmanager

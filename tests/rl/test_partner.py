@@ -38,6 +38,8 @@ def test_only_the_learners_micro_steps_are_shown_and_nothing_that_they_bring_is_
     whole.reset(chance())
     edits = rollout.alive.sum(0) // (1 if frames else toy.contexts)
     assert torch.equal(edits, whole.pending.sum(1).clamp(max=toy.edits))
+    worth = float(rollout.rewards.sum() / edits.sum())
+    assert rollout.figures()["reward_per_repair"] == pytest.approx(worth)
     # Two experts together are worth what the best is worth, mean by mean.
     both = collect(env, env.reset(chance()), lambda seen: (expert(env.env, seen), {}))
     assert both.figures()["return"] == pytest.approx(whole.optimum(), abs=1e-4)

@@ -78,7 +78,7 @@ class Manifest:
     def made(self, task: Task, settings: dict[str, Any]) -> bool:
         """Whether an output was made with these settings, and is as it was, or gone, as may be what lay beside it."""
         entry = self.whole.get(self.key(task), {})
-        same = bool(entry) and entry.get("settings") == _plain(settings)
+        same = entry.get("settings") == _plain(settings)
         return same and (not task.output.exists() or entry.get("bytes") == weigh(task.output))
 
     def begun(self, task: Task, settings: dict[str, Any]) -> bool:

@@ -64,7 +64,6 @@ class Restore(Repairing):
                 from rovr.serve.onefile import RepairReport
 
                 apart(self.output, self.provenance, self.report)
-
                 report = stack.enter_context(RepairReport(self.report, self.overwrite))
             cluster = self._cluster(display)
 

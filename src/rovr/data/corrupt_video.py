@@ -13,7 +13,7 @@ from rovr.data.chance import generator
 from rovr.data.corrupt import FILLS, damage, iter_masks
 from rovr.data.photometric import Photometric, split_kind
 from rovr.errors import UserError
-from rovr.outputs import prepared, writing
+from rovr.outputs import apart, prepared, writing
 from rovr.types import check_seed
 from rovr.video.colour import Frame
 from rovr.video.folder import list_images
@@ -76,7 +76,7 @@ def corrupt_video(
         UserError: an input that cannot be read, an output that cannot be written, or options that do not fit.
     """
     out, mask_out = Path(prepared(out)), Path(prepared(mask_out))
-    _check_apart(out, mask_out)
+    apart(out, mask_out)
     if fill not in FILLS:
         raise UserError(f"no fill is called '{fill}'; choose from {', '.join(FILLS)}")
     check_seed(seed)
@@ -110,12 +110,6 @@ def corrupt_video(
         for sink in (damaged_sink, mask_sink):
             sink.pending.commit()
     return total
-
-
-def _check_apart(out: Path, mask_out: Path) -> None:
-    one, other = out.resolve(), mask_out.resolve()
-    if one == other or one in other.parents or other in one.parents:
-        raise UserError(f"The outputs {out} and {mask_out} are in each other's way; give two places.")
 
 
 def _damaged(frame: Frame, mask: NDArray[np.bool_], fill: str, chance: np.random.Generator) -> Frame:

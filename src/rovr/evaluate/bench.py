@@ -138,8 +138,7 @@ class Bench:
         """Repair a clip by one method and measure it; see docs/evaluate.md for what a run holds."""
         case, method = scene.case, self.methods[name]
         clocked = Clocked(self.selectors[name])
-        edits: list[Edit] = []
-        repaired, total = self._repair(scene, method, clocked, edits)
+        repaired, edits, total = self._repair(scene, method, clocked)
         if not torch.equal(repaired.masked_fill(case.masks, 0), case.frames.masked_fill(case.masks, 0)):
             raise RuntimeError(f"{name} changed a pixel of {scene.clip} that was not missing")
         if self.plan.media is not None and scene.seed == 0:
@@ -159,10 +158,11 @@ class Bench:
         features = self.gauge.features(repaired)
         return run if features is None else {**run, "features": [scene.known.truth.features, features]}
 
-    def _repair(self, scene: Scene, method: Method, clocked: Clocked, edits: list[Edit]) -> tuple[Tensor, float]:
-        """The repaired clip and the processor's seconds; block by block, as ``rovr restore`` goes through a video.
+    def _repair(self, scene: Scene, method: Method, clocked: Clocked) -> tuple[Tensor, list[Edit], float]:
+        """Repair a clip block by block, as ``rovr restore`` goes through a video.
 
-        The edits of the last pass are added to a list, in their order and counted from the start of the video.
+        Returns:
+            The clip, the edits of the last pass in their order and counted from its start, and the processor's seconds.
         """
         case, selector = scene.case, clocked.selector
         if isinstance(selector, Oracle):
@@ -175,8 +175,9 @@ class Bench:
                 yield Item(frame, mask, None, bool(mask.any()))
 
         blocks = restorer.blocks(case.frames.shape[-1], case.frames.shape[-2])
+        edits: list[Edit] = []
         blocks.clock, blocks.watch = CLOCK, lambda edit, *_: edits.append(edit)
         # The same for every method, so that those who draw lots are as lucky as each other.
         chance = torch.Generator().manual_seed(seed_of(scene.clip, scene.seed, "choose"))
         repaired = torch.stack([item.frame for item in blocks.run(items(), chance, items)])
-        return repaired, blocks.seconds
+        return repaired, edits, blocks.seconds

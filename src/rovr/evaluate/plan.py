@@ -123,7 +123,7 @@ class Plan:
         from rovr.editor.loading import LEARNED, shipped
 
         named = {method.selector: Path(method.selector) for method in self.methods}
-        found = {name: path for name, path in named.items() if name.endswith(".safetensors")}
+        found = {name: path for name, path in named.items() if name.endswith(FILE)}
         for name in {method.editor for method in self.methods} & set(LEARNED):
             found[name] = self.weights or shipped(name)
         if SHIPPED in named:

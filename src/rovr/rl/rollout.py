@@ -61,10 +61,8 @@ class Rollout:
 
         Rewards are undiscounted, in the environment's units; the last repair's has what comes with the end.
         """
-        # A learner of one role alone never sees the others: a repair begins where the role does not rise.
-        begins = torch.ones_like(self.alive)
-        begins[1:] = self.roles[1:] <= self.roles[:-1]
-        repairs = (self.alive & begins).sum()
+        # Not the steps of role 0: a learner of one role alone never sees the others.
+        repairs = self.alive.sum() - (self.alive[1:] & goes_on(self.roles)).sum()
         return {
             "return": float(self.rewards.sum(0).mean()),
             "length": float(self.alive.sum(0).float().mean()),
@@ -118,13 +116,19 @@ def greedy(agent: Agent) -> Act:
     return act
 
 
+def goes_on(roles: Tensor) -> Tensor:
+    """Which micro-steps, from the second on, go on with the edit of the one before; (L − 1, B) bool."""
+    # Their role rises.
+    return roles[1:] > roles[:-1]
+
+
 def discounts(roles: Tensor, gamma: float) -> Tensor:
     """Discount between each micro-step and its next: γ where an edit ends, 1 inside it; (L, B) → (L, B).
 
     Roles rise inside an edit, so it ends where they do not: before role 0, and also where a learner sees one role only.
     """
     factors = torch.full(roles.shape, gamma, device=roles.device)
-    factors[:-1][roles[1:] > roles[:-1]] = 1.0
+    factors[:-1][goes_on(roles)] = 1.0
     return factors
 
 
