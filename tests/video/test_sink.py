@@ -49,6 +49,16 @@ def test_lossless_keeps_every_sample(tmp_path, pix_fmt, size):
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("size", [(37, 21), (22, 38)])
+@pytest.mark.parametrize("pix_fmt", ["yuv410p", "yuv411p"])
+def test_lossless_keeps_a_quarter_of_the_chroma(tmp_path, pix_fmt, size):
+    path = write_video(tmp_path / "in.avi", moving_texture(5, *size), codec="rawvideo", pix_fmt=pix_fmt)
+    assert copy(path, tmp_path / "out.mkv", lossless=True) == []
+    for old, new in zip(native_planes(path), native_planes(tmp_path / "out.mkv"), strict=True):
+        for a, b in zip(old, new, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize(
     ("codec", "pix_fmt", "becomes"),
     [

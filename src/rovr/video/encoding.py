@@ -84,8 +84,9 @@ def choose_encoding(pix_fmt: str, width: int, height: int, lossless: bool, crf: 
         target = target if target in known else _REPACKED.get(target, "")
         if not target:
             raise UserError(f"FFV1 cannot hold the pixel format {pix_fmt}; leave out --lossless.")
-        # Pictures of a few pixels cannot be cut into the usual four slices.
-        few = {"slices": "1"} if min(width, height) < 8 else {}
+        # Pictures of a few pixels cannot be cut into the usual four slices, and those with a chroma sample for four
+        # pixels lose some between them.
+        few = {"slices": "1"} if min(width, height) < 8 or target.startswith(("yuv410", "yuv411")) else {}
         return Encoding("ffv1", target, {"level": "3", "slicecrc": "1", **few})
     target, note = pix_fmt, ""
     if target not in _X264:
