@@ -1,15 +1,18 @@
-"""What a viewer would notice of an output besides its pixels: how long it is, and that grey stays as dark."""
+"""What a viewer would notice of an output besides its pixels: how long it is, what is heard, and that grey stays as
+dark.
+"""
 
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
-from conftest import rgb_frames
+from conftest import moving_texture, packets, rgb_frames, write_video
 
 from rovr.video import open_source
 from rovr.video.sink import open_sink
 
+NEGATIVE = {"avoid_negative_ts": "disabled"}
 TIMES = (0, 40, 80, 120, 160)
 
 
@@ -59,3 +62,24 @@ def test_grey_stays_as_dark_as_it_was(tmp_path, color_range):
     path = film(tmp_path / "in.mkv", 40, "gray", "ffv1", color_range)
     out = copied(path, tmp_path / "out.mp4")
     assert np.abs(rgb_frames(path).astype(int) - rgb_frames(out)).max() <= 2
+
+
+def test_sound_that_an_edit_list_cuts_away_is_not_heard(tmp_path):
+    """Matroska has no edit lists; MP4 keeps its own, and the sound behind it."""
+    plain = write_video(tmp_path / "plain.mp4", moving_texture(25), audio=2)
+    with av.open(str(plain)) as given, av.open(str(tmp_path / "in.mp4"), "w", options=NEGATIVE) as output:
+        targets = {stream.index: output.add_stream_from_template(stream) for stream in given.streams}
+        for packet in given.demux():
+            if packet.size:
+                early = round(1 / packet.time_base) if packet.stream.type == "audio" else 0
+                packet.pts, packet.dts = packet.pts - early, packet.dts - early
+                packet.stream = targets[packet.stream_index]
+                output.mux(packet)
+    before = packets(tmp_path / "in.mp4", "audio")
+    assert before[0][0] < -0.9
+    assert packets(copied(tmp_path / "in.mp4", tmp_path / "out.mp4"), "audio") == before
+    after = packets(copied(tmp_path / "in.mp4", tmp_path / "out.mkv"), "audio")
+    heard = [payload for time, payload in before if time >= 0]
+    assert [payload for _, payload in after][-len(heard) :] == heard
+    # A little stays for decoders to get going.
+    assert len(heard) < len(after) <= len(heard) + 6

@@ -199,3 +199,15 @@ def test_the_box_around_a_hole_holds_all_of_it(height, width, across, down, seed
     small = pixels.plane_mask(mask[top:bottom, left:right], across, down)
     part[top >> down : (top >> down) + small.shape[0], left >> across : (left >> across) + small.shape[1]] = small
     np.testing.assert_array_equal(part, whole)
+
+
+def test_repairs_of_deep_grey_pictures_have_no_colour():
+    native = random_native("rgb48le", 32, 48)
+    frame = Frame(native, Colour.of(native), grey=True)
+    mask = np.zeros((32, 48), bool)
+    mask[8:24, 8:40] = True
+    (plane,) = pixels.planes(frame.pasted(np.full((32, 48, 3), (200, 100, 50), np.uint8), mask).native)
+    inside = plane[mask]
+    # Spread over the finer steps, and the same in red, green and blue.
+    assert np.unique(inside[:, 0]).size > 50
+    np.testing.assert_array_equal(inside, inside[:, :1].repeat(3, 1))
