@@ -209,6 +209,34 @@ def test_a_bad_file_is_said_to_be_bad_in_plain_words(tab, small, tmp_path):
     assert not tab.locator(".toast").count(), "what was wrong with the other file still shows"
 
 
+def test_the_list_names_the_video_that_is_shown(tab, small, tmp_path):
+    named = "document.getElementById('clip').selectedOptions[0].textContent"
+    open_file(tab, small)
+    mark_box(tab)
+    tab.keyboard.press(" ")
+    other = write_video(tmp_path / "other.mp4", moving_texture(4, 48, 64))
+    tab.set_input_files("#file", str(other))
+    until(tab, "document.title.startsWith('other.mp4')")
+    assert tab.evaluate(named) == "other.mp4"
+    # The first is still there, and is come back to where a third is none.
+    tab.select_option("#clip", label="small.mp4")
+    assert tab.title().startswith("small.mp4")
+    (tmp_path / "notes.txt").write_text("milk, bread")
+    tab.set_input_files("#file", str(tmp_path / "notes.txt"))
+    tab.wait_for_selector(".toast.bad")
+    tab.wait_for_selector("#desk:not([hidden])")
+    assert tab.evaluate(named) == "small.mp4"
+    assert tab.locator(".marks li").count() == 1
+    # From the empty page any of them can be gone back to.
+    tab.click("#another")
+    assert tab.evaluate(named).startswith("Open videos")
+    tab.select_option("#clip", label="other.mp4")
+    tab.wait_for_selector("#desk:not([hidden])")
+    tab.click("#close")
+    until(tab, "document.title.startsWith('small.mp4')")
+    assert tab.evaluate(named) == "small.mp4"
+
+
 def test_a_file_can_be_dropped(tab, small):
     script = """async (data) => {
         const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0)), transfer = new DataTransfer();

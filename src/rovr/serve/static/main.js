@@ -30,12 +30,13 @@ const setTab = (name, focus = false) => {
 };
 
 const show = (clip) => {
+  stop();
   app.clip = clip;
   find("empty").hidden = Boolean(clip);
   find("desk").hidden = !clip;
   find("another").hidden = !clip;
-  find("clips").hidden = !clip;
   find("close").hidden = !clip;
+  clipList();
   document.title = clip ? `${clip.title} – ROVR` : "ROVR: repair a video";
   history.replaceState(null, "", clip ? `#${clip.id}` : "#");
   tell("closed");
@@ -52,20 +53,21 @@ const opened = (clip) => {
   // What was wrong with another file is no longer of interest.
   find("toasts").replaceChildren();
   app.server.clips.push(clip);
-  clipList();
   show(clip);
   say(`${clip.title} is open: ${clip.frames} frames of ${clip.width} by ${clip.height}.`);
   find("main").focus();
 };
 
+// From the empty state, videos that are open can still be gone back to.
 const clipList = () => {
-  const list = find("clip");
-  list.replaceChildren(...app.server.clips.map((clip) => make("option", { value: clip.id, textContent: clip.title })));
-  if (app.clip) list.value = app.clip.id;
+  const list = find("clip"), none = app.clip ? [] : [make("option", { value: "", textContent: "Open videos …" })];
+  list.replaceChildren(...none, ...app.server.clips.map((clip) => make("option", { value: clip.id, textContent: clip.title })));
+  list.value = app.clip ? app.clip.id : "";
+  find("clips").hidden = !app.server.clips.length;
 };
 
 const send = async (file) => {
-  const sent = find("sent"), area = find("sending");
+  const sent = find("sent"), area = find("sending"), before = app.clip;
   if (file.size > (app.server.limits.upload || Infinity)) {
     toast(`${file.name} is larger than ${Math.round(app.server.limits.upload / 2 ** 30)} GB, which is the limit.`, { bad: true });
     return;
@@ -83,6 +85,8 @@ const send = async (file) => {
     opened(await sending.done);
   } catch (error) {
     if (!error.stopped) toast(error.message, { bad: true });
+    // Nothing is lost of what was being worked on.
+    if (before && !app.clip) show(app.server.clips.find((clip) => clip.id === before.id) || null);
   } finally {
     area.hidden = true;
   }
@@ -207,7 +211,7 @@ const listen = () => {
     if (step) { event.preventDefault(); setTab(TABS[(TABS.indexOf(app.tab) + step + 3) % 3], true); }
   });
   find("pick").addEventListener("click", () => find("file").click());
-  find("another").addEventListener("click", () => { stop(); show(null); clipsBack(); });
+  find("another").addEventListener("click", () => show(null));
   find("sample").addEventListener("click", sample);
   find("file").addEventListener("change", (event) => { const [file] = event.target.files; event.target.value = ""; if (file) send(file); });
   find("clip").addEventListener("change", (event) => show(app.server.clips.find((clip) => clip.id === event.target.value)));
@@ -227,25 +231,14 @@ const listen = () => {
   });
 };
 
-// From the empty state, videos that are open can still be gone back to.
-const clipsBack = () => {
-  find("clips").hidden = !app.server.clips.length;
-  const list = find("clip");
-  list.prepend(make("option", { value: "", textContent: "Open videos …" }));
-  list.value = "";
-};
-
 const closeClip = async () => {
   if (!app.clip) return;
   const own = app.server.jobs.some((job) => job.clip === app.clip.id && (active(job) || job.kind === "restore"));
   if (own && !confirm("Close this video? Its repairs are deleted here; what you downloaded stays.")) return;
   const { id } = app.clip;
-  stop();
   try { await api.close(id); } catch (error) { toast(error.message, { bad: true }); return; }
   sessionStorage.removeItem(`marks-${id}`);
   app.server.clips = app.server.clips.filter((clip) => clip.id !== id);
-  app.clip = null;
-  clipList();
   show(app.server.clips[app.server.clips.length - 1] || null);
 };
 
@@ -266,7 +259,6 @@ const start = async () => {
   });
   on("poll", poll);
   await poll();
-  clipList();
   find("accepts").textContent = `${app.server.kinds || "Videos"}, up to ${Math.round((app.server.limits.upload || 0) / 2 ** 30)} GB`;
   const known = app.server.clips.find((clip) => `#${clip.id}` === location.hash) || app.server.clips[app.server.clips.length - 1];
   show(known || null);

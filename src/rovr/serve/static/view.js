@@ -185,7 +185,6 @@ export const refilm = async () => {
 
 export const openView = () => {
   const { clip } = app;
-  stop();
   last = {};
   if (film) film.close();
   film = new Film(find("film"), {
