@@ -262,6 +262,34 @@ def test_a_mask_file_and_a_followed_box_become_marks(tab, tmp_path, hole):
     until(tab, "/followed/.test(document.querySelector('.marks').innerText)")
 
 
+def test_two_tabs_on_one_video_get_the_same_masks_and_only_one_is_told(tab, site, tmp_path):
+    frames = moving_texture(60, 96, 128)
+    clip = write_video(tmp_path / "in.mp4", frames)
+    open_file(tab, clip)
+    other = tab.context.new_page()
+    other.goto(site.address)
+    other.wait_for_selector("#desk:not([hidden])")
+    tab.click("text=A box by numbers")
+    for count in (1, 2):
+        tab.click("text=Add box")
+        tab.click("text=Follow the box")
+        for page in (tab, other):
+            until(page, f"document.querySelectorAll('.marks li').length === {count}")
+            assert page.inner_text(".marks").count("followed") == count
+    # What is taken out of one stays in the other, also when it is loaded again.
+    tab.locator(".marks li button").first.click()
+    for page, count in ((tab, 1), (other, 2)):
+        page.reload()
+        page.wait_for_selector(".marks li")
+        assert page.locator(".marks li").count() == count
+    # What fails is said where it was asked for.
+    tab.click("#mark >> text='Scratches'")
+    tab.wait_for_selector(".toast.bad")
+    other.wait_for_timeout(500)
+    assert not other.locator(".toast").count()
+    until(tab, "document.getElementById('jobs').hidden")
+
+
 def test_what_cannot_be_done_is_said(tab, small):
     open_file(tab, small)
     tab.click("#preview")

@@ -16,6 +16,8 @@ export const app = {
   preview: null,
   look: { a: "source", b: "", mode: "slider", cut: 0.5, flicker: "a", outline: false, doubt: false, every: false },
   edits: new Map(),
+  // Jobs that this tab asked for, or found when it was opened: what becomes of them is seen to here, and not in another tab.
+  own: new Set(),
   frames: new Frames(),
 };
 

@@ -112,6 +112,7 @@ const sample = async () => {
 
 // What became of a job since the page last asked.
 const changed = async (job) => {
+  if (!app.own.has(job.id)) return;
   if (job.state === "failed") {
     if (job.kind !== "restore") api.end(job.id).catch(() => {});
     toast(job.error, { bad: true });
@@ -120,16 +121,9 @@ const changed = async (job) => {
   if (job.kind === "preview") previewDone(job);
   if (job.kind === "restore") restoreDone(job);
   if (job.kind === "find") {
-    const clip = await api.settle(job.id, job.result.layer).catch(() => null);
-    if (!clip) return;
-    const own = app.server.clips.find((other) => other.id === clip.id);
-    if (own) own.layers = clip.layers;
-    const layer = clip.layers.find((one) => one.id === job.result.layer);
-    const marks = app.clip?.id === clip.id ? app.marks : new Marks(clip, () => {});
-    const share = job.result.masked === clip.frames ? "" : `, on ${layer.masked} of ${clip.frames} frames`;
-    marks.add({ type: "found", layer: layer.id, title: layer.title + share, first: 0, last: null });
+    await api.settle(job.id, job.result.layer).catch(() => {});
     job.notes.forEach((note) => toast(note, { stay: true }));
-    say(`Found: ${layer.title}${share}.`);
+    poll();
   }
 };
 
@@ -144,13 +138,17 @@ const poll = async () => {
     if (offline) { offline(); offline = null; }
     if (app.clip) {
       const same = app.server.clips.find((clip) => clip.id === app.clip.id);
-      if (same) Object.assign(app.clip, same);
+      if (same) {
+        Object.assign(app.clip, same);
+        app.marks.meet().forEach((mark) => say(`Found: ${mark.title}.`));
+      }
       else { toast("The video is no longer here: ROVR was started anew, or it was not used for long.", { bad: true }); show(null); }
     }
     if (clips !== app.server.clips.map((clip) => clip.id).join()) clipList();
     for (const job of app.server.jobs) {
       const before = states.get(job.id);
       states.set(job.id, job.state);
+      if (first) app.own.add(job.id);
       // What was over before the page was opened is no news, save a mask that nobody has taken yet.
       if (before !== job.state && (!first || job.kind === "find")) changed(job);
     }

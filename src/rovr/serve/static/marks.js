@@ -6,18 +6,31 @@ export class Marks {
   constructor(clip, changed) {
     this.clip = clip;
     this.changed = changed;
-    this.list = [];
     this.past = [];
     this.future = [];
-    // Masks that came with a video are marked until somebody says otherwise.
-    this.list = clip.layers.map((layer) => ({ type: "found", layer: layer.id, title: layer.title, first: 0, last: null }));
-    try { this.list = JSON.parse(sessionStorage.getItem(this.name)) || this.list; } catch { /* begin with these */ }
-    const there = new Set(clip.layers.map((layer) => layer.id));
-    this.list = this.list.filter((mark) => mark.type !== "found" || there.has(mark.layer));
     this.version = 0;
+    let kept = null;
+    try { kept = JSON.parse(sessionStorage.getItem(this.name)); } catch { /* begin anew */ }
+    const there = new Set(clip.layers.map((layer) => layer.id));
+    this.list = (kept?.list || []).filter((mark) => mark.type !== "found" || there.has(mark.layer));
+    this.known = new Set(kept?.known || []);
+    this.list = [...this.list, ...this.news()];
   }
 
   get name() { return `marks-${this.clip.id}`; }
+
+  // Masks of the video that this tab has not seen yet: they are marked until somebody says otherwise.
+  news() {
+    const { layers, frames } = this.clip, fresh = layers.filter((layer) => !this.known.has(layer.id));
+    fresh.forEach((layer) => this.known.add(layer.id));
+    return fresh.map(({ id, title, masked }) => ({ type: "found", layer: id, title: masked === frames ? title : `${title}, on ${masked} of ${frames} frames`, first: 0, last: null }));
+  }
+
+  meet() {
+    const fresh = this.news();
+    if (fresh.length) this.set([...this.list, ...fresh]);
+    return fresh;
+  }
 
   get empty() { return !this.list.some((mark) => !mark.erase); }
 
@@ -30,7 +43,7 @@ export class Marks {
   put(list) {
     this.list = list;
     this.version += 1;
-    try { sessionStorage.setItem(this.name, JSON.stringify(list)); } catch { /* too many to keep: they live as long as the page */ }
+    try { sessionStorage.setItem(this.name, JSON.stringify({ list, known: [...this.known] })); } catch { /* too many to keep: they live as long as the page */ }
     this.changed();
   }
 

@@ -35,7 +35,7 @@ const when = ({ first, last }) => {
 
 const find_ = async (how, more = {}) => {
   try {
-    await api.job(app.clip.id, { kind: "find", how, ...more });
+    app.own.add((await api.job(app.clip.id, { kind: "find", how, ...more })).id);
     tell("poll");
   } catch (error) { toast(error.message, { bad: true }); }
 };
@@ -54,7 +54,7 @@ const followBox = () => {
 const sendMask = async (file) => {
   try {
     say(`Reading the mask ${file.name}.`);
-    await api.send(`/api/clips/${app.clip.id}/mask`, file, () => {}).done;
+    app.own.add((await api.send(`/api/clips/${app.clip.id}/mask`, file, () => {}).done).id);
     tell("poll");
   } catch (error) { toast(error.message, { bad: true }); }
 };

@@ -19,6 +19,7 @@ const queue = async (request) => {
   if (app.marks.empty) { toast("Nothing is marked yet: paint over what is wrong, or let it be found.", { bad: true, stay: false }); tell("tab", "mark"); return null; }
   try {
     const job = await api.job(app.clip.id, request);
+    app.own.add(job.id);
     app.server.jobs.push(job);
     tell("jobs");
     tell("poll");
