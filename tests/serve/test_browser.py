@@ -290,6 +290,25 @@ def test_two_tabs_on_one_video_get_the_same_masks_and_only_one_is_told(tab, site
     until(tab, "document.getElementById('jobs').hidden")
 
 
+def test_a_server_that_does_not_answer_is_said_until_it_does(tab, small):
+    open_file(tab, small)
+    mark_box(tab)
+    tab.context.set_offline(True)
+    tab.wait_for_selector(".toast.bad")
+    tab.click("#preview")
+    tab.wait_for_timeout(300)
+    assert "does not answer" in tab.inner_text(".toast p")
+    tab.context.set_offline(False)
+    tab.wait_for_selector(".toast", state="detached")
+    tab.wrong.clear()
+    # A server that refuses what it took before is not silent either.
+    tab.route("**/api/state", lambda route: route.fulfill(status=403, body="This page asks for its token."))
+    tab.wait_for_selector(".toast.bad")
+    assert "token" in tab.inner_text(".toast p")
+    tab.unroute("**/api/state")
+    tab.wait_for_selector(".toast", state="detached")
+
+
 def test_what_cannot_be_done_is_said(tab, small):
     open_file(tab, small)
     tab.click("#preview")

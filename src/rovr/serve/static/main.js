@@ -7,7 +7,7 @@ import { Marks } from "/static/marks.js";
 import { restoreDone, setMode, showLook } from "/static/panel-look.js";
 import { buildMark, openMark, setBrush, setTool } from "/static/panel-mark.js";
 import { buildRepair, preview, previewDone } from "/static/panel-repair.js";
-import { find, make, say, themes, toast } from "/static/ui.js";
+import { find, make, say, themes, toast, untoast } from "/static/ui.js";
 import { go, openView, play, refilm, refresh, stage, stop } from "/static/view.js";
 
 const TABS = ["mark", "repair", "look"];
@@ -127,7 +127,7 @@ const changed = async (job) => {
   }
 };
 
-let timer = 0, offline = null, asking = false, first = true;
+let timer = 0, offline = "", asking = false, first = true;
 const poll = async () => {
   clearTimeout(timer);
   if (asking) { timer = setTimeout(poll, 100); return; }
@@ -135,7 +135,8 @@ const poll = async () => {
   try {
     const clips = app.server.clips.map((clip) => clip.id).join();
     app.server = await api.state();
-    if (offline) { offline(); offline = null; }
+    // Whoever tried something meanwhile was told so again.
+    if (offline) { untoast(offline); offline = ""; }
     if (app.clip) {
       const same = app.server.clips.find((clip) => clip.id === app.clip.id);
       if (same) {
@@ -155,7 +156,7 @@ const poll = async () => {
     first = false;
     tell("jobs");
   } catch (error) {
-    if (error.offline && !offline) offline = toast(error.message, { bad: true });
+    if ((error.offline || error.status) && !offline) toast(offline = error.message, { bad: true });
   } finally {
     asking = false;
   }

@@ -28,6 +28,8 @@ export const clock = (frame, rate) => {
 // Said to who listens to the page.
 export const say = (text) => { find("says").textContent = text; };
 
+export const untoast = (text) => [...find("toasts").children].filter((box) => box.firstChild.textContent === text).forEach((box) => box.remove());
+
 export const toast = (text, { bad = false, action = null, stay = bad } = {}) => {
   const box = make("div", { className: bad ? "toast bad" : "toast" }, make("p", { textContent: text }));
   const close = () => box.remove();
@@ -36,10 +38,9 @@ export const toast = (text, { bad = false, action = null, stay = bad } = {}) => 
   }
   box.append(make("button", { type: "button", className: "plain small", textContent: "✕", aria: { label: "Dismiss" }, onclick: close }));
   // The same words twice help nobody.
-  [...find("toasts").children].filter((other) => other.firstChild.textContent === text).forEach((other) => other.remove());
+  untoast(text);
   find("toasts").append(box);
   if (!stay) setTimeout(close, 9000);
-  return close;
 };
 
 // One of a few, as buttons in a row: [[value, label], …].
