@@ -1,6 +1,7 @@
 """A hostile client reads nothing, writes nothing, and the server lives on."""
 
 import http.client
+import json
 import struct
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from conftest import moving_texture, write_video
 
@@ -81,6 +84,31 @@ def test_an_upload_that_is_too_large_leaves_nothing(served):
     assert not list(served.page.store.root.iterdir())
 
 
+def test_of_a_mask_that_was_uploaded_only_the_mask_is_left(served, clip):
+    root, small = served.page.store.root, served.page.limits
+    before = {path.name for path in held(root)}
+
+    def send(data):
+        status, body = served.ask("POST", f"/api/clips/{clip}/mask?name=hole.png", data)
+        return served.wait(json.loads(body)["id"]) if status < 300 else body.decode()
+
+    assert send(b"no picture")["state"] == "failed"
+    assert "larger than" in send(b"0" * (small.upload + 1))
+    assert {path.name for path in held(root)} == before
+    index = served.page.store.clips[clip].index
+    white = np.zeros((index.height, index.width), np.uint8)
+    white[:8, :8] = 255
+    done = send(cv2.imencode(".png", white)[1].tobytes())
+    layer = done["result"]["layer"]
+    served.json("POST", f"/api/jobs/{done['id']}/layer/{layer}")
+    assert {path.name for path in held(root)} - before == {f"{layer}.mkv"}
+    assert served.ask("GET", f"/api/clips/{clip}/picture/{layer}/0")[0] == 200
+    # Nor is anything left where too many jobs wait.
+    served.page.jobs.most = 0
+    assert "the limit" in send(b"no picture")
+    assert {path.name for path in held(root)} - before == {f"{layer}.mkv"}
+
+
 def test_an_upload_that_breaks_off_leaves_nothing(served):
     link = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
     link.putrequest("POST", "/api/clips?name=a.mp4")
@@ -132,7 +160,7 @@ def test_a_mask_that_unfolds_to_fill_the_memory_is_refused(served, clip):
     assert found["state"] == "failed"
     assert "m.png says it is 60000×60000" in found["error"]
     assert str(served.page.store.root) not in found["error"]
-    assert len(list((served.page.store.root / clip / "layers").glob("*.mkv"))) == 0
+    assert {path.name for path in held(served.page.store.root)} == {"source"}
 
 
 BAD = [

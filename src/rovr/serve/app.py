@@ -169,15 +169,21 @@ class Page:
         """Take a mask, a picture or a video, and have it read."""
         clip = self._clip(request)
         layer = new_id()
-        path = clip.folder / "layers" / f"{layer}-upload"
-        await self.store.save(request.stream(), asking.length(request), path)
-        title = clean_title(request.query_params.get("name", ""))
-        return self._find(clip, layer, title, {"how": "file", "mask": str(path)})
+        # Goes with the job, however that ends.
+        folder = clip.folder / f"job-{layer}"
+        folder.mkdir(mode=0o700)
+        try:
+            await self.store.save(request.stream(), asking.length(request), folder / "upload")
+            title = clean_title(request.query_params.get("name", ""))
+            return self._find(clip, layer, title, {"how": "file", "mask": str(folder / "upload")})
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
     def _find(self, clip: Clip, layer: str, title: str, task: dict[str, Any]) -> Response:
-        out = clip.folder / "layers" / f"{layer}.mkv"
-        task = {"task": "find", "source": str(clip.index.path), "out": str(out), **task}
-        job = Job(new_id(), "find", clip, clip.folder / f"job-{layer}", task, {"how": task["how"], "name": title})
+        folder = clip.folder / f"job-{layer}"
+        task = {"task": "find", "source": str(clip.index.path), "out": str(folder / "mask.mkv"), **task}
+        job = Job(new_id(), "find", clip, folder, task, {"how": task["how"], "name": title})
         job.result["layer"] = layer
         self.jobs.add(job)
         return JSONResponse(job.to_json(), 201)
@@ -221,10 +227,13 @@ class Page:
         if clip is None or job.kind != "find" or job.state != "done":
             raise Refused("This job has no mask to take.", 409)
         name = request.path_params["layer"]
-        path = Path(job.task["out"])
-        if name != path.stem:
+        if name != job.result["layer"]:
             raise Refused("This job has no mask to take.", 409)
         if name not in clip.layers:
+            made, path = Path(job.task["out"]), clip.folder / "layers" / f"{name}.mkv"
+            if made.exists():
+                # Another tab may have asked for it at the same time.
+                made.replace(path)
             index = await self.aside(lambda: examine(path, self.limits))
             clip.layers[name] = Layer(name, job.shown["how"], job.shown["name"], index, job.result["masked"])
         await self.jobs.remove(job)
