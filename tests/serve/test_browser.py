@@ -290,6 +290,18 @@ def test_two_tabs_on_one_video_get_the_same_masks_and_only_one_is_told(tab, site
     until(tab, "document.getElementById('jobs').hidden")
 
 
+def test_a_video_of_one_frame_is_repaired_and_told_of(tab, tmp_path):
+    open_file(tab, write_video(tmp_path / "one.mp4", moving_texture(1, 64, 96)))
+    mark_box(tab)
+    tab.keyboard.press("p")
+    tab.wait_for_selector("#back:not([hidden])")
+    tab.click("#tab-repair")
+    assert "looking at no other frame. 100% of" in tab.inner_text("#repair")
+    tab.click("#restore")
+    tab.wait_for_selector("#tab-look[aria-selected=true]")
+    assert "1 frame repaired in" in tab.inner_text("#joblist")
+
+
 def test_a_server_that_does_not_answer_is_said_until_it_does(tab, small):
     open_file(tab, small)
     mark_box(tab)

@@ -15,10 +15,8 @@ export const orderColour = (share) => {
 };
 
 // What an edit is, in words.
-export const editWords = (edit, total) => {
-  const looked = edit.contexts.length ? `looking at frame${edit.contexts.length > 1 ? "s" : ""} ${edit.contexts.join(" and ")}` : "looking at no other frame";
-  return `Repaired as number ${edit.turn + 1} of ${total}, ${looked}.`;
-};
+export const lookedWords = (contexts) => (contexts.length ? `looking at frame${contexts.length > 1 ? "s" : ""} ${contexts.join(" and ")}` : "looking at no other frame");
+export const editWords = (edit, total) => `Repaired as number ${edit.turn + 1} of ${total}, ${lookedWords(edit.contexts)}.`;
 
 const ARCS = 58, MOST = 120;
 

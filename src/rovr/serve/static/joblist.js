@@ -2,7 +2,7 @@
 
 import { api } from "/static/api.js";
 import { active, app, tell } from "/static/app.js";
-import { duration, find, make, toast } from "/static/ui.js";
+import { duration, find, framesWords, make, toast } from "/static/ui.js";
 
 const WHAT = { find: { scratches: "Find scratches", logo: "Find a logo", follow: "Follow an object", file: "Read a mask" }, preview: "Preview", restore: "Repair" };
 const PHASES = { find: "Looking", mask: "Drawing the masks", load: "Getting ready", read: "Reading frames", ahead: "Looking ahead", repair: "Repairing", copy: "Copying whole frames", finish: "Finishing" };
@@ -14,7 +14,7 @@ const words = (job) => {
   if (job.state === "waiting") return "Waiting for its turn";
   if (job.state === "cancelled") return "Cancelled";
   if (job.state === "failed") return job.error;
-  if (job.state === "done") return `${job.result.repaired} frames repaired in ${duration(job.result.seconds)}`;
+  if (job.state === "done") return `${framesWords(job.result.repaired)} repaired in ${duration(job.result.seconds)}`;
   const how = PHASES[job.phase] || "Starting";
   const far = job.total ? `, ${job.done} of ${job.total}` : "";
   return `${how}${far}${job.left !== null ? ` – ${duration(job.left)} left` : ""}`;

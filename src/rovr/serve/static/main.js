@@ -7,7 +7,7 @@ import { Marks } from "/static/marks.js";
 import { restoreDone, setMode, showLook } from "/static/panel-look.js";
 import { buildMark, openMark, setBrush, setTool } from "/static/panel-mark.js";
 import { buildRepair, preview, previewDone } from "/static/panel-repair.js";
-import { find, make, say, themes, toast, untoast } from "/static/ui.js";
+import { find, framesWords, make, say, themes, toast, untoast } from "/static/ui.js";
 import { go, openView, play, refilm, refresh, stage, stop } from "/static/view.js";
 
 const TABS = ["mark", "repair", "look"];
@@ -54,7 +54,7 @@ const opened = (clip) => {
   find("toasts").replaceChildren();
   app.server.clips.push(clip);
   show(clip);
-  say(`${clip.title} is open: ${clip.frames} frames of ${clip.width} by ${clip.height}.`);
+  say(`${clip.title} is open: ${framesWords(clip.frames)} of ${clip.width} by ${clip.height}.`);
   find("main").focus();
 };
 

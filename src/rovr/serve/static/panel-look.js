@@ -3,7 +3,7 @@
 import { api } from "/static/api.js";
 import { app, on, repairName, repairs, tell } from "/static/app.js";
 import { editWords } from "/static/film.js";
-import { choice, find, make, percent, say, select } from "/static/ui.js";
+import { choice, find, framesWords, make, percent, say, select } from "/static/ui.js";
 import { go, refresh, refilm, sources, told } from "/static/view.js";
 
 let parts = {}, built = "";
@@ -103,7 +103,7 @@ export const restoreDone = (job) => {
   if (app.clip?.id !== job.clip) return;
   app.look.b = job.id;
   built = "";
-  say(`The video is repaired: ${job.result.repaired} frames.`);
+  say(`The video is repaired: ${framesWords(job.result.repaired)}.`);
   // Who is still marking is not torn away.
   if (app.tab !== "mark") tell("tab", "look");
 };

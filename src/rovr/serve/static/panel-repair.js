@@ -2,7 +2,8 @@
 
 import { api } from "/static/api.js";
 import { active, app, jobsOf, on, selectorName, tell } from "/static/app.js";
-import { duration, find, make, percent, select, toast } from "/static/ui.js";
+import { lookedWords } from "/static/film.js";
+import { duration, find, framesWords, make, percent, select, toast } from "/static/ui.js";
 
 let selector, estimate, shown;
 
@@ -51,13 +52,12 @@ export const previewDone = (job) => {
 const showEstimate = () => {
   if (!app.clip) return;
   const count = app.marks.count;
-  const frames = count === 1 ? "1 frame is" : `${count} frames are`;
-  estimate.textContent = count ? `${frames} marked. Once the repair runs, the list below says how long it will take.` : "Nothing is marked yet.";
+  estimate.textContent = count ? `${framesWords(count)} ${count === 1 ? "is" : "are"} marked. Once the repair runs, the list below says how long it will take.` : "Nothing is marked yet.";
   const { result, frame } = app.preview || {};
   shown.hidden = !result;
   if (result) {
-    shown.textContent = `Preview of frame ${frame}: repaired in ${duration(result.seconds)}, looking at frames ${result.contexts.join(" and ")}. ` +
-      `${percent(result.doubt)} of what was missing had to be made up. In the whole video, frames repaired before help, so it can only come out better.`;
+    shown.textContent = `Preview of frame ${frame}: repaired in ${duration(result.seconds)}, ${lookedWords(result.contexts)}. ` +
+      `${percent(result.doubt)} of what was missing had to be made up. In the whole video, frames that were repaired before help too.`;
   }
 };
 

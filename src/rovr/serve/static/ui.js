@@ -13,6 +13,8 @@ export const find = (id) => document.getElementById(id);
 
 export const percent = (share) => (share > 0 && share < 0.01 ? "under 1%" : `${Math.round(100 * share)}%`);
 
+export const framesWords = (count) => (count === 1 ? "1 frame" : `${count} frames`);
+
 export const duration = (seconds) => {
   if (seconds < 1.5) return "a second";
   if (seconds < 90) return `${Math.round(seconds)} s`;
