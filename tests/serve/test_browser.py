@@ -240,14 +240,17 @@ def test_the_list_names_the_video_that_is_shown(tab, small, tmp_path):
 def test_a_file_can_be_dropped(tab, small):
     script = """async (data) => {
         const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0)), transfer = new DataTransfer();
+        transfer.items.add(new File([bytes], "first.mp4", { type: "video/mp4" }));
+        transfer.items.add(new File(["milk, bread"], "notes.txt"));
         transfer.items.add(new File([bytes], "dropped.mp4", { type: "video/mp4" }));
         document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
     }"""
     import base64
 
     tab.evaluate(script, base64.b64encode(small.read_bytes()).decode())
-    tab.wait_for_selector("#desk:not([hidden])")
-    assert "dropped.mp4" in tab.title()
+    until(tab, "document.title.startsWith('dropped.mp4')")
+    assert tab.locator("#clip option").all_inner_texts() == ["first.mp4", "dropped.mp4"]
+    assert "notes.txt is not a video" in tab.inner_text(".toast p")
 
 
 def test_a_mask_file_and_a_followed_box_become_marks(tab, tmp_path, hole):

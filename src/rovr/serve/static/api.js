@@ -45,7 +45,7 @@ export const api = {
         if (request.status < 300) resolve(data);
         else reject(new Error(data.error || request.responseText || `The server said ${request.status}.`));
       });
-      request.addEventListener("error", () => reject(new Error("The file could not be sent: it is too large, or ROVR no longer runs.")));
+      request.addEventListener("error", () => reject(new Error("The file could not be sent: it is a folder, is gone or too large, or ROVR no longer runs.")));
       request.addEventListener("abort", () => reject(Object.assign(new Error("Stopped."), { stopped: true })));
       request.send(file);
     });

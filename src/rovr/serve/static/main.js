@@ -50,8 +50,6 @@ const show = (clip) => {
 };
 
 const opened = (clip) => {
-  // What was wrong with another file is no longer of interest.
-  find("toasts").replaceChildren();
   app.server.clips.push(clip);
   show(clip);
   say(`${clip.title} is open: ${framesWords(clip.frames)} of ${clip.width} by ${clip.height}.`);
@@ -66,7 +64,7 @@ const clipList = () => {
   find("clips").hidden = !app.server.clips.length;
 };
 
-const send = async (file) => {
+const sendOne = async (file) => {
   const sent = find("sent"), area = find("sending"), before = app.clip;
   if (file.size > (app.server.limits.upload || Infinity)) {
     toast(`${file.name} is larger than ${Math.round(app.server.limits.upload / 2 ** 30)} GB, which is the limit.`, { bad: true });
@@ -92,9 +90,21 @@ const send = async (file) => {
   }
 };
 
+// One after the other, whether they come together or while another is on its way.
+let queue = Promise.resolve();
+const send = (files) => {
+  // What was wrong with another file is no longer of interest.
+  if (files.length) find("toasts").replaceChildren();
+  for (const file of files) {
+    const next = () => sendOne(file);
+    queue = queue.then(next, next);
+  }
+};
+
 const sample = async () => {
   const button = find("sample");
   button.disabled = true;
+  find("toasts").replaceChildren();
   try {
     for (;;) {
       const clip = await api.sample();
@@ -212,7 +222,7 @@ const listen = () => {
   find("pick").addEventListener("click", () => find("file").click());
   find("another").addEventListener("click", () => show(null));
   find("sample").addEventListener("click", sample);
-  find("file").addEventListener("change", (event) => { const [file] = event.target.files; event.target.value = ""; if (file) send(file); });
+  find("file").addEventListener("change", (event) => { send(event.target.files); event.target.value = ""; });
   find("clip").addEventListener("change", (event) => show(app.server.clips.find((clip) => clip.id === event.target.value)));
   find("close").addEventListener("click", closeClip);
   find("help").addEventListener("click", () => find("keys").showModal());
@@ -225,8 +235,7 @@ const listen = () => {
     event.preventDefault();
     depth = 0;
     over(0);
-    const [file] = event.dataTransfer.files;
-    if (file) send(file);
+    send(event.dataTransfer.files);
   });
 };
 
