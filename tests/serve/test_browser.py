@@ -114,6 +114,9 @@ def test_from_a_file_to_a_repaired_file(tab, small, tmp_path):
     tab.keyboard.press("z")
     assert tab.locator(".marks li").count() == 0
     tab.keyboard.press("Shift+Z")
+    tab.keyboard.press("Control+z")
+    assert tab.locator(".marks li").count() == 0
+    tab.keyboard.press("Control+Shift+Z")
     assert "all frames" in tab.inner_text(".marks li")
     # See one frame.
     tab.keyboard.press("ArrowRight")

@@ -185,8 +185,7 @@ const keys = {
   x: () => { setTab("mark"); setTool("box"); },
   e: () => { setTab("mark"); setTool("eraser"); },
   h: () => { setTab("mark"); setTool("hand"); },
-  z: () => app.marks.undo(),
-  Z: () => app.marks.redo(),
+  z: (event) => (event.shiftKey ? app.marks.redo() : app.marks.undo()),
   p: preview,
   1: () => setTab("mark"),
   2: () => setTab("repair"),
@@ -203,7 +202,8 @@ const keys = {
 const listen = () => {
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input:not([type=range]):not([type=radio]):not([type=checkbox]), select, textarea, dialog");
-    if (!app.clip || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const held = event.ctrlKey || event.metaKey;
+    if (!app.clip || typing || event.altKey || (held && event.key.toLowerCase() !== "z")) return;
     // Arrows, space and the like mean something to what has the focus.
     const own = event.target.closest("input, button, a, summary, [role=tab], [role=region], video");
     if (own && (event.key === " " || event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End") && event.target.id !== "scrub") return;
