@@ -5,6 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import cv2
@@ -306,6 +307,28 @@ def test_a_video_of_one_frame_is_repaired_and_told_of(tab, tmp_path):
     tab.click("#restore")
     tab.wait_for_selector("#tab-look[aria-selected=true]")
     assert "1 frame repaired in" in tab.inner_text("#joblist")
+
+
+def test_pixels_that_are_not_square_are_shown_and_marked_as_they_play(tab, tmp_path):
+    frames = np.full((4, 64, 64, 3), 40, np.uint8)
+    frames[:, 16:48, 32:48] = 220, 40, 40
+    open_file(tab, write_video(tmp_path / "wide.mp4", frames, aspect=Fraction(2), options={"crf": "4"}))
+    tab.wait_for_timeout(500)
+    seen = colours(tab).astype(int)
+    red = (seen[..., 2] - seen[..., 0] > 90).nonzero()
+    assert np.ptp(red[1]) == pytest.approx(np.ptp(red[0]), rel=0.1), (
+        "16 pixels of twice the width are as wide as 32 are high"
+    )
+    tab.keyboard.press("x")
+    box = tab.locator("#stage").bounding_box()
+    (top, left), (bottom, right) = np.transpose(red).min(0).tolist(), np.transpose(red).max(0).tolist()
+    tab.mouse.move(box["x"] + left + 2, box["y"] + top + 2)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + right - 2, box["y"] + bottom - 2, steps=4)
+    tab.mouse.up()
+    tab.wait_for_selector(".marks li")
+    (mark,) = tab.evaluate("JSON.parse(Object.values(sessionStorage)[0]).list")
+    assert [mark[side] for side in "xywh"] == pytest.approx([32, 16, 16, 32], abs=1.5)
 
 
 def test_a_server_that_does_not_answer_is_said_until_it_does(tab, small):

@@ -2,6 +2,7 @@
 
 import json
 import time
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -45,9 +46,12 @@ def test_sound_that_nobody_knows_is_left_out_of_the_copy(tmp_path):
 
 
 def test_a_wide_video_is_copied_smaller_and_upright(tmp_path):
-    path = write_video(tmp_path / "in.mkv", moving_texture(3, 60, 2560), codec="ffv1", pix_fmt="yuv444p")
+    frames = moving_texture(3, 60, 2560)
+    path = write_video(tmp_path / "in.mkv", frames, pix_fmt="yuv444p", aspect=Fraction(4, 3))
     assert make_playable(path, tmp_path / "play.mp4")
     assert rgb_frames(tmp_path / "play.mp4").shape == (3, 30, 1280, 3)
+    with av.open(str(tmp_path / "play.mp4")) as copy:
+        assert copy.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
 
 
 def test_a_matroska_file_stays_one_and_plays(served, tmp_path):

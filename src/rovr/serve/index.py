@@ -32,6 +32,7 @@ class Index:
         keys: time stamps of those that can be decoded by themselves.
         matroska: whether the container is one of that family.
         audio: whether there is sound.
+        aspect: width of a pixel over its height as played.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Index:
     keys: list[int]
     matroska: bool
     audio: bool
+    aspect: float = 1.0
 
 
 def open_safely(path: Path) -> Any:
@@ -78,9 +80,11 @@ def examine(path: Path, limits: Limits) -> Index:
         if info.width * info.height > limits.pixels:
             raise Refused(f"{path} is {info.width}×{info.height}; the page takes up to {_size(limits)}.", 413)
     width, height = info.shown_size
+    # What the file says may be nonsense, and shall not leave a line of the picture.
+    aspect = min(max(float(info.shown_aspect_ratio or 1), 0.2), 5.0)
     count, rate = len(stamps), float(info.rate)
     ordered = sorted(stamps) if known and len(set(stamps)) == count else []
-    return Index(path, width, height, count, rate, ordered, sorted(keys), matroska, bool(info.audio))
+    return Index(path, width, height, count, rate, ordered, sorted(keys), matroska, bool(info.audio), aspect)
 
 
 def _size(limits: Limits) -> str:

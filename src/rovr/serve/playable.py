@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from rovr.video.colour import Colour
+from rovr.video.frames import pixel_shape
 from rovr.video.orient import Orientation
 from rovr.video.reader import open_input, video_stream
 
@@ -54,6 +55,8 @@ def make_playable(path: Path, out: Path) -> bool:
         video: Any = target.add_stream("libx264", rate=rate, options={"crf": "23", "preset": "veryfast"})
         video.width, video.height, video.pix_fmt = size[0], size[1], "yuv420p"
         video.codec_context.time_base = stream.time_base
+        if aspect := stream.sample_aspect_ratio or pixel_shape(first):
+            video.codec_context.sample_aspect_ratio = 1 / aspect if orientation.transpose else aspect
         sound = next((one for one in source.streams.audio if one.codec_context is not None), None)
         speech: Any = target.add_stream("aac", rate=48000, layout="stereo") if sound else None
         resampler = av.AudioResampler("fltp", "stereo", 48000) if sound else None

@@ -60,6 +60,7 @@ class Clip:
             "width": index.width,
             "height": index.height,
             "frames": index.frames,
+            "aspect": round(index.aspect, 4),
             "rate": round(index.rate, 3),
             "audio": index.audio,
             "truth": self.truth is not None,

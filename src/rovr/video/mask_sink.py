@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +59,7 @@ def _mask_info(info: VideoInfo) -> VideoInfo:
         pix_fmt="gray",
         bits=8,
         orientation=Orientation(),
-        sample_aspect_ratio=_turned(info),
+        sample_aspect_ratio=info.shown_aspect_ratio,
         color_range=_FULL_RANGE,
         color_primaries=_UNSAID,
         color_trc=_UNSAID,
@@ -69,9 +68,3 @@ def _mask_info(info: VideoInfo) -> VideoInfo:
         audio=0,
         subtitles=0,
     )
-
-
-def _turned(info: VideoInfo) -> Fraction | None:
-    """The shape of a pixel as played."""
-    aspect = info.sample_aspect_ratio
-    return 1 / aspect if aspect and info.orientation.transpose else aspect

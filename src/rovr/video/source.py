@@ -73,6 +73,12 @@ class VideoInfo:
         """(width, height) as played."""
         return self.orientation.shown_size(self.width, self.height)
 
+    @property
+    def shown_aspect_ratio(self) -> Fraction | None:
+        """Width of a pixel over its height as played, None if square or unknown."""
+        aspect = self.sample_aspect_ratio
+        return 1 / aspect if aspect and self.orientation.transpose else aspect
+
 
 class Source(ABC):
     """A video that can be read once, front to back, in constant memory.

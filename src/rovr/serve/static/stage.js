@@ -161,7 +161,7 @@ export class Stage {
       this.pen.strokeStyle = colour;
       this.pen.lineWidth = wide;
       this.pen.beginPath();
-      this.pen.arc(x, y, radius, 0, 7);
+      this.pen.ellipse(x, y, radius * (this.size.aspect || 1), radius, 0, 0, 7);
       this.pen.stroke();
     });
   }

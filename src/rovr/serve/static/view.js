@@ -13,8 +13,12 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 const painted = document.createElement("canvas");
 let film = null, playing = null;
 
+// The stage has the shape in which the video plays, which need not be that of its pixels.
+const pixel = ([x, y]) => [x / app.clip.aspect, y];
 export const stage = new Stage(find("stage"), find("picture"), {
   ...hand,
+  down: (point) => hand.down(pixel(point)),
+  move: (point) => hand.move(pixel(point)),
   cut: (share) => { app.look.cut = share; refresh(); tell("cut"); },
   zoomed: () => refresh(),
 });
@@ -189,13 +193,13 @@ export const openView = () => {
   if (film) film.close();
   film = new Film(find("film"), {
     frames: clip.frames,
-    ratio: clip.width / clip.height,
+    ratio: clip.width * clip.aspect / clip.height,
     thumbnail: (frame) => api.picture(clip.id, "source", frame, 160),
     pick: go,
   });
   film.marked = (frame) => app.marks.marked(frame);
   find("scrub").max = clip.frames - 1;
-  stage.open(clip);
+  stage.open({ width: clip.width * clip.aspect, height: clip.height, aspect: clip.aspect });
   shown();
 };
 
