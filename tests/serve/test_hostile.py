@@ -174,6 +174,7 @@ BAD = [
     b'{"kind":"find","how":"file"}',
     b'{"kind":"find","how":"follow"}',
     b'{"kind":"preview","marks":[],"frame":-1}',
+    b'{"kind":"preview","marks":[{"type":"box","x":0,"y":0,"w":9,"h":9}],"frame":6}',
     b'{"kind":"preview","marks":[{"type":"stroke","points":[[NaN,0]],"size":1}],"frame":0}',
 ]
 

@@ -81,6 +81,8 @@ def read(data: bytes, clip: Clip) -> Asked:
         if asked.how == "follow" and asked.box is None:
             raise Refused("Draw a box around the object first.")
         return asked
+    if isinstance(asked, Preview) and asked.frame >= clip.index.frames:
+        raise Refused(f"There is no frame {asked.frame}; the video has {clip.index.frames}, counted from 0.")
     if any(isinstance(mark, Found) and mark.layer not in clip.layers for mark in asked.marks):
         raise Refused("A mask that was marked is gone; remove it from the list and mark again.")
     return asked
