@@ -273,11 +273,35 @@ def test_an_evaluation_grows(done, clips, tmp_path):
     with pytest.raises(UserError, match="pass --extend"):
         evaluate(config(clips, out))
     assert json.loads(out.read_text()) == report
-    for text in ("no JSON", "[]", '{"runs": []}', json.dumps({**json.loads(first), "marks": 1})):
+    old = json.loads(first)
+    run, *others = old["runs"]
+    lacking = [{key: value for key, value in run.items() if key != lost} for lost in ("values", "hole", "edits")]
+    damaged = [*lacking, {**run, "hole": []}, {**run, "values": {"hole_psnr": "x"}}, {**run, "edits": [[0]]}]
+    for text in (
+        "no JSON",
+        "[]",
+        '{"runs": []}',
+        json.dumps({**old, "marks": 1}),
+        *(json.dumps({**old, "runs": [one, *others]}) for one in damaged),
+    ):
         out.write_text(text)
         with pytest.raises(UserError, match="no evaluation that can be added to"):
             evaluate(config(clips, out, **more))
         assert out.read_text() == text
+        # What is refused must not stand in the way of the right command.
+        assert not list(tmp_path.glob("*.partial*"))
+
+
+def test_finished_runs_that_are_damaged_are_not_taken_over(done, tmp_path):
+    _, whole = done
+    path = tmp_path / "x.json.partial"
+    entries = [{"marks": whole["marks"]}, {"run": whole["runs"][0], "commit": ""}, [1], {"run": {"corruption": 1}}]
+    path.write_text("".join(f"{json.dumps(entry)}\n" for entry in entries))
+    with closing(Ledger(path, whole["marks"])) as ledger:
+        assert list(ledger.runs.values()) == whole["runs"][:1]
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="holds no runs"):
+        Ledger(path, whole["marks"])
 
 
 def test_seconds_of_another_clock_are_not_passed_off_as_those_of_the_processor(done, tmp_path):
@@ -286,9 +310,9 @@ def test_seconds_of_another_clock_are_not_passed_off_as_those_of_the_processor(d
         (tmp_path / name).write_text(
             json.dumps({key: value for key, value in whole.items() if clock or key != "clock"})
         )
-        with closing(Ledger(tmp_path / f"{name}.partial", whole["marks"])) as ledger:
-            ledger.adopt(tmp_path / name, {key_of(run) for run in whole["runs"]})
-        assert ledger.clock == clock
+        asked = {key_of(run) for run in whole["runs"]}
+        with closing(Ledger(tmp_path / f"{name}.partial", whole["marks"], tmp_path / name, asked)) as ledger:
+            assert ledger.clock == clock
 
 
 def test_the_davis_protocol_takes_whole_clips(clips, tmp_path, monkeypatch):

@@ -13,6 +13,9 @@ from rovr.evaluate.plan import Key, Marks
 
 Run = dict[str, Any]
 
+DAMAGED = (ValueError, KeyError, TypeError, AttributeError)
+"""What comes up where a file holds something else than it should."""
+
 CLOCKED = "processor"
 """Clock that measures seconds; files of earlier versions, which took those of the clock on the wall, name none."""
 
@@ -23,6 +26,8 @@ class Ledger:
     Args:
         path: the file; runs found there are taken over.
         marks: what runs must share.
+        whole: a whole output whose runs are taken over as well; where it cannot be added to, nothing is written.
+        asked: runs of the evaluation that adds to it; none of the output's may be missing there.
 
     Attributes:
         runs: those finished, by key.
@@ -30,17 +35,19 @@ class Ledger:
         clock: what measured their seconds; empty where that was not the same for all.
 
     Raises:
-        UserError: the file belongs to other settings, or cannot be read or written.
+        UserError: a file belongs to other settings, or cannot be read or written.
     """
 
-    def __init__(self, path: Path, marks: Marks) -> None:
+    def __init__(self, path: Path, marks: Marks, whole: Path | None = None, asked: Collection[Key] = ()) -> None:
         self.path, self.marks = path, marks
         self.runs: dict[Key, Run] = {}
         self.commits: list[str] = []
         self.clock = CLOCKED
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             kept = self._read() if path.exists() else []
+            if whole is not None:
+                self._adopt(whole, asked)
+            path.parent.mkdir(parents=True, exist_ok=True)
             # Written anew, so that half a line, left by a kill, does not stay.
             fresh = path.with_name(f".{path.name}-new")
             fresh.write_text("".join(f"{line}\n" for line in (json.dumps({"marks": marks}), *kept)))
@@ -51,37 +58,30 @@ class Ledger:
 
     def _read(self) -> list[str]:
         """Take over the runs of an earlier try, and give back their lines."""
-        first, *lines = self.path.read_text().splitlines() or [""]
         try:
+            first, *lines = self.path.read_text().splitlines() or [""]
             check_marks(self.marks, json.loads(first)["marks"], self.path)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except DAMAGED:
             raise UserError(f"{self.path} holds no runs of an evaluation; remove it or choose another --out") from None
         kept = []
         for line in lines:
             try:
                 entry = json.loads(line)
-                self._note(entry["run"], entry["commit"])
-            except (ValueError, KeyError, TypeError):
+                self._note(checked(entry["run"]), entry["commit"])
+            except DAMAGED:
                 continue
             kept.append(line)
         return kept
 
-    def adopt(self, out: Path, asked: Collection[Key]) -> None:
-        """Take over the runs of a whole output.
-
-        Args:
-            out: the file.
-            asked: runs of the evaluation that adds to it; none of the file's may be missing there.
-
-        Raises:
-            UserError: the file does not go with this evaluation.
-        """
+    def _adopt(self, out: Path, asked: Collection[Key]) -> None:
+        """Take over the runs of a whole output."""
         try:
             report = json.loads(out.read_text())
-            marks, commit, runs = report["marks"], report["commit"], {key_of(run): run for run in report["runs"]}
-            check_marks(self.marks, marks, out)
+            runs = {key_of(run): checked(run) for run in report["runs"]}
+            check_marks(self.marks, report["marks"], out)
+            commit = str(report["commit"] or "")
             self.clock = self.clock if report.get("clock") == self.clock else ""
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, *DAMAGED):
             raise UserError(f"{out} is no evaluation that can be added to; choose another --out") from None
         lost = sorted({", ".join(map(str, key)) for key in runs.keys() - set(asked)})
         if lost:
@@ -117,6 +117,17 @@ class Ledger:
 def key_of(run: Run) -> Key:
     """What a run is known by."""
     return run["corruption"], run["clip"], run["seed"], run["method"]
+
+
+def checked(run: Run) -> Run:
+    """A run, if it has all that figures are made from; one of :data:`DAMAGED` where it has not."""
+    values, hole, edits = run["values"], run["hole"], run["edits"]
+    numbers = [value for value in values.values() if value is not None]
+    if not (hole and all(isinstance(number, int | float) for number in (*numbers, *hole))):
+        raise TypeError("a run has what is no number")
+    if not all(len(edit) == 2 and isinstance(edit[1], list) for edit in edits):
+        raise TypeError("a run has what is no repair")
+    return run
 
 
 def check_marks(marks: Marks, earlier: Marks, path: Path) -> None:

@@ -55,10 +55,9 @@ def evaluate(
     bench = Bench(plan)
     if config.media is not None:
         _make_media(config.media)
-    ledger = Ledger(config.out.with_name(config.out.name + ".partial"), plan.marks())
+    whole = config.out if config.extend and config.out.exists() else None
+    ledger = Ledger(config.out.with_name(config.out.name + ".partial"), plan.marks(), whole, plan.keys)
     with closing(ledger):
-        if config.extend and config.out.exists():
-            ledger.adopt(config.out, plan.keys)
         _run(bench, ledger, config.workers or os.cpu_count() or 1, on_start, on_run, on_note)
         report = assemble(plan, bench.gauge, ledger, settled.caveat, config.out)
         _write(config.out, report)

@@ -114,7 +114,7 @@ def _sums(runs: Sequence[Run], key: str) -> tuple[Floats, Floats]:
 
 
 def _values(runs: Sequence[Run], key: str) -> Floats:
-    return np.array([run["values"][key] for run in runs], float)
+    return np.array([run["values"].get(key) for run in runs], float)
 
 
 def _ratio(above: Floats, below: Floats, draws: Floats) -> Floats:
