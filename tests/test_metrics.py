@@ -74,6 +74,15 @@ def test_frame_psnr_leaves_out_frames_that_are_equal():
     assert frame_psnr(truth, truth) == math.inf
 
 
+def test_frames_that_hold_no_number_are_not_equal_ones():
+    truth = torch.zeros(3, 3, 4, 4)
+    broken = truth.clone()
+    broken[1, 0, 0, 0] = math.nan
+    assert math.isnan(psnr(broken, truth))
+    assert math.isnan(frame_psnr(broken, truth))
+    assert math.isnan(frame_psnr(truth[:0], truth[:0]))
+
+
 @pytest.mark.parametrize(
     ("window", "size", "theirs"),
     [
@@ -141,6 +150,9 @@ def test_recovery_is_a_ratio_of_sums():
         (lambda a, b, m: psnr(a, b, m[:2]), "one per frame"),
         (lambda a, b, m: ssim(a, b, window="hann"), "gaussian or uniform"),
         (lambda a, b, m: ssim(a, b, window="uniform", size=4), "odd"),
+        (lambda a, b, m: ssim(a, b, size=0), "odd number from 3"),
+        (lambda a, b, m: psnr(a.short(), b), "torch.int16; give uint8"),
+        (lambda a, b, m: psnr(a, b, m.float()), "give bool"),
         (lambda a, b, m: ssim(a[..., :8, :8], b[..., :8, :8]), "too small"),
         (lambda a, b, m: flow_error(torch.zeros(1, 2, 4, 4), torch.zeros(2, 2, 4, 4)), "cannot compare"),
     ],

@@ -60,12 +60,15 @@ def frame_psnr(restored: Tensor, truth: Tensor) -> float:
         truth: likewise.
 
     Returns:
-        Decibels from 0; infinity for equal clips.
+        Decibels from 0; infinity for equal clips, NaN for clips without a frame, or where a pixel is NaN.
     """
     check(restored, truth, None)
     each = [psnr(restored[t : t + 1], truth[t : t + 1]) for t in range(len(truth))]
-    finite = [value for value in each if math.isfinite(value)]
-    return sum(finite) / len(finite) if finite else math.inf
+    # What is no number is no equal frame: it must not be left out.
+    unequal = [value for value in each if value != math.inf]
+    if unequal:
+        return sum(unequal) / len(unequal)
+    return math.inf if each else math.nan
 
 
 def decibels(mean_squared_error: float) -> float:

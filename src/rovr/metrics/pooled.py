@@ -51,5 +51,10 @@ def check(restored: Tensor, truth: Tensor, masks: Tensor | None) -> None:
             f"cannot compare clips of shapes {tuple(restored.shape)} and {tuple(truth.shape)}; "
             "give two clips of the same length and size"
         )
+    kinds = {frames.dtype for frames in (restored, truth)} - {torch.uint8}
+    if other := sorted(str(kind) for kind in kinds if not kind.is_floating_point):
+        raise UserError(f"cannot compare frames of {', '.join(other)}; give uint8, or float in [0, 1]")
+    if masks is not None and masks.is_floating_point():
+        raise UserError(f"masks are of {masks.dtype}; give bool, True = missing")
     if masks is not None and masks.shape != (len(truth), 1, *truth.shape[-2:]):
         raise UserError(f"masks {tuple(masks.shape)} do not fit clips {tuple(truth.shape)}; give one per frame")

@@ -46,7 +46,8 @@ def ssim_map(restored: Tensor, truth: Tensor, window: Window = "gaussian", size:
 def _side(window: str, size: int | None) -> int:
     if window not in ("gaussian", "uniform"):
         raise UserError(f"SSIM has no window '{window}'; choose gaussian or uniform")
-    size = size or (11 if window == "gaussian" else 65)
+    if size is None:
+        size = 11 if window == "gaussian" else 65
     if size % 2 == 0 or size < 3:
         raise UserError(f"the side of SSIM's window is {size}; give an odd number from 3")
     return size
