@@ -71,6 +71,16 @@ def test_frame_averages_weigh_clips_by_their_frames():
     runs = [run(2, frame_psnr=30.0), run(6, frame_psnr=20.0)]
     assert summarize(runs, ["frame_psnr"])["frame_psnr"]["mean"] == pytest.approx(22.5)
     assert summarize([run(2, psnr=30.0), run(6, psnr=20.0)], ["psnr"])["psnr"]["mean"] == pytest.approx(25)
+    # A frame without a hole equals the truth: it has no PSNR to be averaged, but an SSIM of 1.
+    whole = {
+        "hole": [0.1, 0.0, 0.0, 0.1],
+        "clip": "whole now and then",
+        "values": {"frame_psnr": 30, "frame_ssim": 0.9},
+    }
+    runs = [whole, run(6, frame_psnr=20.0, frame_ssim=0.4)]
+    found = summarize(runs, ["frame_psnr", "frame_ssim"])
+    assert found["frame_psnr"]["mean"] == pytest.approx((2 * 30 + 6 * 20) / 8)
+    assert found["frame_ssim"]["mean"] == pytest.approx((4 * 0.9 + 6 * 0.4) / 10)
 
 
 def test_recovery_is_pooled_as_the_metric_has_it():

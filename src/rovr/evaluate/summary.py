@@ -3,8 +3,8 @@
 Every figure of a summary is a ratio of two sums over runs, so one draw of clips serves all of them:
 
 - usually the sum of the values over their number;
-- flow errors are weighed by their pairs of frames, frame-averaged PSNR and SSIM by their frames, as if they had been
-  averaged over all of them at once;
+- flow errors are weighed by their pairs of frames, frame-averaged SSIM by its frames, and frame-averaged PSNR by those
+  with a hole, for others have none; as if they had been averaged over all of them at once;
 - flow recovery is the error that was taken away over the error that was there, over runs where at least
   :data:`rovr.metrics.motion.FLOOR` pixels were wrong, as in :func:`rovr.metrics.flow_recovery`.
 
@@ -106,7 +106,9 @@ def _sums(runs: Sequence[Run], key: str) -> tuple[Floats, Floats]:
         return np.nan_to_num(kept * (before - after)), np.nan_to_num(kept * before)
     values = _values(runs, key)
     weights = np.ones(len(runs))
-    if key.startswith("frame_"):
+    if key == "frame_psnr":
+        weights = np.array([sum(share > 0 for share in run["hole"]) for run in runs], float)
+    elif key.startswith("frame_"):
         weights = frames
     elif key.startswith("flow_error"):
         weights = frames - 1
