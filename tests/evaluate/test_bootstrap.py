@@ -135,10 +135,14 @@ def test_ways_go_from_the_least_to_the_bound():
         return {"hole_psnr": {"mean": psnr, "low": 0.0, "high": 99.0}, "lpips": error and {**found(error)["hole_psnr"]}}
 
     means = {"sequential": found(20.0, 0.5), "mine": found(23.0, 0.4), "oracle": found(24.0, 0.3), "bad": found(19.0)}
-    assert ways_to_bound(means) == [
+    better = {"hole_psnr": "higher", "lpips": "lower"}
+    assert ways_to_bound(means, better) == [
         {"method": "mine", "values": {"hole_psnr": pytest.approx(0.75), "lpips": pytest.approx(0.5)}},
         {"method": "bad", "values": {"hole_psnr": pytest.approx(-0.25)}},
     ]
-    assert not ways_to_bound({name: means[name] for name in ("sequential", "mine")})
-    same = ways_to_bound({**means, "oracle": means["sequential"]})
+    assert not ways_to_bound({name: means[name] for name in ("sequential", "mine")}, better)
+    same = ways_to_bound({**means, "oracle": means["sequential"]}, better)
     assert same[0]["values"] == {}
+    # Where the bound is the worse one, doing harm would seem to lead there.
+    worse = ways_to_bound({**means, "oracle": found(24.0, 0.6)}, better)
+    assert worse[0]["values"] == {"hole_psnr": pytest.approx(0.75)}

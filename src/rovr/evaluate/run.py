@@ -131,7 +131,7 @@ def assemble(plan: Plan, gauge: Gauge, ledger: Ledger, caveat: str, out: Path) -
         "metrics": metrics,
         "methods": _methods(plan, runs),
         "runs": [{name: value for name, value in run.items() if name != "features"} for run in runs],
-        **_figures(plan, runs, list(metrics)),
+        **_figures(plan, runs, {key: metric["better"] for key, metric in metrics.items()}),
     }
     if plan.media is not None:
         report["media"] = Path(os.path.relpath(plan.media, out.parent)).as_posix()
@@ -156,8 +156,9 @@ def _methods(plan: Plan, runs: list[Report]) -> list[Report]:
     return rows
 
 
-def _figures(plan: Plan, runs: list[Report], keys: list[str]) -> Report:
+def _figures(plan: Plan, runs: list[Report], better: dict[str, str]) -> Report:
     """Summary and differences."""
+    keys = list(better)
     summary: list[Report] = []
     differences, ways = [], []
     plain = {method.name: method.plain for method in plan.methods}
@@ -176,7 +177,7 @@ def _figures(plan: Plan, runs: list[Report], keys: list[str]) -> Report:
                     pair = {"method": name, "against": against, "corruption": corruption}
                     differences.append({**pair, "values": values})
         means = {row["method"]: row["values"] for row in summary if row["corruption"] == corruption}
-        ways += [{**row, "corruption": corruption} for row in ways_to_bound(means)]
+        ways += [{**row, "corruption": corruption} for row in ways_to_bound(means, better)]
     return {"summary": summary, "differences": differences, **({"ways": ways} if ways else {})}
 
 

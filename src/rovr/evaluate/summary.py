@@ -64,11 +64,16 @@ def compare(runs: Sequence[Run], others: Sequence[Run], keys: Sequence[str]) -> 
     return found
 
 
-def ways_to_bound(means: Mapping[str, Mapping[str, Interval | None]]) -> list[dict[str, Any]]:
+def ways_to_bound(
+    means: Mapping[str, Mapping[str, Interval | None]], better: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """How far each method has come from the least rule to the bound, 0 … 1, by each measure; none without the two.
+
+    Measures by which the bound is not the better of the two have no way: it would lead the wrong way round.
 
     Args:
         means: by method and key of the metric.
+        better: ``higher`` or ``lower``, by key of the metric.
     """
     if any(end not in means for end in WAY):
         return []
@@ -77,7 +82,8 @@ def ways_to_bound(means: Mapping[str, Mapping[str, Interval | None]]) -> list[di
         shares = {}
         for key in means[name]:
             found = [values["mean"] for one in (*WAY, name) if (values := means[one][key]) is not None]
-            if len(found) == 3 and found[0] != found[1]:
+            sign = 1 if better[key] == "higher" else -1
+            if len(found) == 3 and sign * found[1] > sign * found[0]:
                 shares[key] = (found[2] - found[0]) / (found[1] - found[0])
         ways.append({"method": name, "values": shares})
     return sorted(ways, key=lambda row: list(means).index(row["method"]))
