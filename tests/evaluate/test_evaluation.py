@@ -19,6 +19,7 @@ from rovr.evaluate.ledger import Ledger, key_of
 from rovr.evaluate.plan import make_plan
 from rovr.evaluate.run import evaluate
 from rovr.evaluate.sight import sights
+from rovr.evaluate.table import tables
 from rovr.metrics import psnr
 from rovr.metrics.perception import Perceptual
 
@@ -400,11 +401,12 @@ def test_the_command_prints_a_table(clips, tmp_path, capsys):
     assert "short" in told.err
     assert f"{out}: 4 runs" in told.err
     lines = told.out.splitlines()
-    assert lines[0] == "shift, 2 runs a method: mean and 95 % interval"
+    assert lines[0] == "shift, 2 runs a method: mean; fewer than 5 clips give no interval"
     table = lines[2:5]
     assert table[0].startswith("method   hole-PSNR, dB")
     value = json.loads(out.read_text())["summary"][1]["values"]["hole_psnr"]
-    assert f"{value['mean']:.2f} [{value['low']:.2f}, {value['high']:.2f}]" in table[2]
+    assert f"  {value['mean']:.2f}  " in table[2]
+    assert "[" not in told.out
     starts = {
         line.index(cell)
         for line, cell in zip(table, ("hole-PSNR", f"{table[1].split()[1]}", table[2].split()[1]), strict=True)
@@ -416,6 +418,15 @@ def test_the_command_prints_a_table(clips, tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
     assert main([*call(clips, out), "--overwrite", "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"summary", "differences"}
+
+
+def test_intervals_are_printed_for_five_clips_or_more(done):
+    _, report = done
+    value = report["summary"][0]["values"]["hole_psnr"]
+    many = {**report, "protocol": {**report["protocol"], "clips": list("abcde")}}
+    told = tables(many)
+    assert told.startswith("shift, 4 runs a method: mean and 95 % interval")
+    assert f"{value['mean']:.2f} [{value['low']:.2f}, {value['high']:.2f}]" in told
 
 
 def test_an_interruption_says_how_to_go_on(clips, tmp_path, capsys, monkeypatch):

@@ -24,6 +24,9 @@ from rovr.metrics.motion import FLOOR
 from rovr.metrics.vfid import frechet_distance
 
 RESAMPLES = 2000
+FEWEST = 5
+"""Clips below which resampling them says little of clips that were not measured: no interval is shown then."""
+
 WAY = ("sequential", "oracle")
 AGAINST = ("sequential", "coverage", "sight")
 

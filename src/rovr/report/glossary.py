@@ -6,9 +6,9 @@ from pathlib import Path
 from rovr.data.corrupt import KINDS
 from rovr.data.photometric import split_kind
 from rovr.evaluate.freeform import KINDS as FREEFORM
+from rovr.evaluate.summary import FEWEST
 from rovr.report.evaluation import Evaluation, Metric
 from rovr.report.focus import Focus
-from rovr.report.stats import FEWEST
 from rovr.report.words import counted
 
 TERMS = {

@@ -6,11 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rovr.evaluate.summary import compare
+from rovr.evaluate.summary import FEWEST, compare
 from rovr.report.evaluation import Evaluation, Interval, Run
-
-FEWEST = 5
-"""Clips below which resampling them says little of clips that were not measured: no interval is shown then."""
 
 
 @dataclass(frozen=True)
