@@ -219,6 +219,9 @@ def test_few_clips_are_given_no_interval_and_no_verdict(tmp_path):
     assert "too few to say whether that is chance" in words
     assert " is better than " not in words
     assert not re.search(r"\d \([^()]+ to [^()]+\)", words)
+    # Nor is any spoken of, but where the word is explained.
+    assert words.count("95 % interval") == 1
+    assert "intervals" not in words
 
 
 def test_one_seed_of_a_clip_has_no_interval(tmp_path):

@@ -4,14 +4,14 @@ import math
 from collections import defaultdict
 from itertools import pairwise
 
-from rovr.report.evaluation import Evaluation, Method
+from rovr.report.evaluation import Evaluation, Interval, Method
 from rovr.report.focus import Focus
 from rovr.report.overview import means
 from rovr.report.plate import Plate, Table
 from rovr.report.stats import difference
 from rovr.report.style import DASHES, MUTED, Palette, canvas, legend
 from rovr.report.trade import dot
-from rovr.report.words import listed, show, spread
+from rovr.report.words import headed, listed, show, spread
 
 
 def families(methods: list[Method]) -> dict[str, dict[int, Method]]:
@@ -36,12 +36,14 @@ def contexts_plate(evaluation: Evaluation, focus: Focus, palette: Palette) -> Pl
     figure = canvas(1.4 + 4.0 * len(focus.corruptions), 3.5)
     axes = figure.subplots(1, len(focus.corruptions), squeeze=False, sharey=True)[0]
     said, rows = [], []
+    every: list[Interval] = []
     for axis, corruption in zip(axes, focus.corruptions, strict=True):
         known = means(evaluation, focus, corruption)
         for place, (label, part) in enumerate(found.items()):
             line = {count: known[method.name] for count, method in part.items() if method.name in known}
             ends = [list(line), [mean.mean for mean in line.values()]]
             axis.plot(*ends, color=MUTED, linestyle=DASHES[place % len(DASHES)], linewidth=1.2, zorder=1)
+            every += line.values()
             for count, mean in line.items():
                 name = part[count].name
                 # Lines that share a number stand beside each other.
@@ -63,11 +65,11 @@ def contexts_plate(evaluation: Evaluation, focus: Focus, palette: Palette) -> Pl
     return Plate(
         "contexts",
         f"{focus.metric.label} against the number of contexts",
-        f"A line for each of {listed(list(found))} over the number of frames that one repair looks at, with 95 % "
-        "intervals.",
+        f"A line for each of {listed(list(found))} over the number of frames that one repair looks at"
+        f"{', with 95 % intervals' * any(mean.wide for mean in every)}.",
         " ".join([*said, f"{focus.metric.better.capitalize()} is better."]),
         figure,
-        Table(["editor, selector", "damage", "contexts", f"{focus.metric.label} (95 % interval)"], rows),
+        Table(["editor, selector", "damage", "contexts", headed(focus.metric.label, every)], rows),
     )
 
 

@@ -1,11 +1,11 @@
 """How one method differs from the baseline on each clip, sorted."""
 
-from rovr.report.evaluation import Evaluation
+from rovr.report.evaluation import Evaluation, Interval
 from rovr.report.focus import Focus
 from rovr.report.plate import Plate, Table, slug
 from rovr.report.stats import ClipDifference, difference, paired
 from rovr.report.style import INK, MUTED, Palette, canvas
-from rovr.report.words import compared, counted, show, spread
+from rovr.report.words import compared, counted, headed, show, spread
 
 NAMED = 45
 """Clips up to which each gets its name; more are drawn closer together."""
@@ -41,8 +41,8 @@ def clipwise_plate(evaluation: Evaluation, focus: Focus, corruption: str, palett
         f"differences-{slug(corruption)}",
         f"Clip by clip: {focus.method} against {focus.against}, damage '{corruption}'",
         f"A dot for each of {counted(len(gaps), 'clip')}, sorted, with a line from its lowest to its highest seed; a "
-        "line at zero; a band for the mean over all.",
-        _caption(gaps, focus, corruption, compared(focus.method, focus.against, overall, focus.metric)),
+        f"line at zero; a {'band' if overall.wide else 'dashed line'} for the mean over all.",
+        _caption(gaps, focus, corruption, overall),
         figure,
         Table(
             ["clip", "seeds", f"difference in {focus.metric.label} (lowest to highest seed)"],
@@ -51,7 +51,9 @@ def clipwise_plate(evaluation: Evaluation, focus: Focus, corruption: str, palett
     )
 
 
-def _caption(gaps: list[ClipDifference], focus: Focus, corruption: str, finding: str) -> str:
+def _caption(gaps: list[ClipDifference], focus: Focus, corruption: str, overall: Interval) -> str:
+    assert focus.against is not None
+    finding = compared(focus.method, focus.against, overall, focus.metric)
     better = sum(focus.metric.sign * gap.interval.mean > 0 for gap in gaps)
     seeds = max(gap.seeds for gap in gaps)
     ends = [f"{gap.clip} ({show(gap.interval.mean, focus.metric, signed=True)})" for gap in (gaps[0], gaps[-1])]
@@ -63,16 +65,14 @@ def _caption(gaps: list[ClipDifference], focus: Focus, corruption: str, finding:
     return (
         f"Damage '{corruption}': {focus.method} has the better {focus.metric.label} on {better} of "
         f"{counted(len(gaps), 'clip')}. {finding} "
-        f"It does best on {ends[0]} and worst on {ends[1]}. {spans} The dashed line is the mean over all clips, the "
-        "band its 95 % interval."
+        f"It does best on {ends[0]} and worst on {ends[1]}. {spans} The dashed line is the mean over all clips"
+        f"{', the band its 95 % interval' * overall.wide}."
     )
 
 
 def differences_table(evaluation: Evaluation, focus: Focus) -> Table | None:
     """All differences of the evaluation in the metric."""
-    rows = []
-    for row in evaluation.differences:
-        gap = row.values.get(focus.key)
-        if gap:
-            rows.append([row.method, row.against, row.corruption, spread(gap, focus.metric, signed=True)])
-    return Table(["method", "less", "damage", f"{focus.metric.label} (95 % interval)"], rows) if rows else None
+    found = [(row, gap) for row in evaluation.differences if (gap := row.values.get(focus.key))]
+    rows = [[row.method, row.against, row.corruption, spread(gap, focus.metric, signed=True)] for row, gap in found]
+    label = headed(focus.metric.label, [gap for _, gap in found])
+    return Table(["method", "less", "damage", label], rows) if rows else None

@@ -4,7 +4,7 @@ from rovr.report.evaluation import Evaluation, Interval, Metric
 from rovr.report.focus import Focus
 from rovr.report.plate import Plate, Table
 from rovr.report.style import Palette, canvas
-from rovr.report.words import counted, show, spread
+from rovr.report.words import counted, headed, show, spread
 
 OVERLAP = (
     "Clips differ more than methods do, so intervals overlap although one method may be better on nearly every clip: "
@@ -36,15 +36,19 @@ def overview_plate(evaluation: Evaluation, focus: Focus, palette: Palette) -> Pl
         axis.grid(axis="y", visible=False)
     axes[0].set_yticks(range(len(ranked)), [f"{n}\n(knows the truth)" if n in focus.bounds else n for n in ranked])
     axes[0].set_ylim(len(ranked) - 0.5, -0.5)
+    every = [mean for part in found.values() for mean in part.values()]
+    wide = any(mean.wide for mean in every)
     rows = [[name, corruption, spread(part[name], focus.metric)] for corruption, part in found.items() for name in part]
     return Plate(
         "overview",
         f"{focus.metric.label} of each method",
-        f"A dot for each of {counted(len(ranked), 'method')}, with a line for its 95 % interval; "
+        f"A dot for each of {counted(len(ranked), 'method')}{', with a line for its 95 % interval' * wide}; "
         f"{focus.metric.better} is better.",
-        " ".join([*(_caption(corruption, part, focus) for corruption, part in found.items() if part), OVERLAP]),
+        " ".join(
+            [*(_caption(corruption, part, focus) for corruption, part in found.items() if part), *[OVERLAP] * wide]
+        ),
         figure,
-        Table(["method", "damage", f"{focus.metric.label} (95 % interval)"], rows),
+        Table(["method", "damage", headed(focus.metric.label, every)], rows),
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from rovr.evaluate.summary import FEWEST
 from rovr.report.arcs import arcs_plate
 from rovr.report.budget import contexts_plate
 from rovr.report.clipwise import clipwise_plate, differences_table
@@ -20,7 +21,7 @@ from rovr.report.overview import crossed, overview_plate, summary_table
 from rovr.report.page import Clip, Drawn, Section
 from rovr.report.plate import Plate
 from rovr.report.reach import reach_plate
-from rovr.report.stats import paired
+from rovr.report.stats import clips, paired
 from rovr.report.style import Palette
 from rovr.report.trade import cost_plate
 from rovr.report.training import training_plate
@@ -107,7 +108,8 @@ def methods_section(job: Job) -> Section:
     job.put(section, overview_plate(job.evaluation, job.focus, job.palette))
     for corruption in job.focus.corruptions:
         table = summary_table(job.evaluation, job.focus, corruption)
-        title = f"Every measure, damage '{corruption}' (with 95 % intervals; ↑ higher is better, ↓ lower)"
+        some = clips(job.evaluation, corruption) >= FEWEST
+        title = f"Every measure, damage '{corruption}' ({'with 95 % intervals; ' * some}↑ higher is better, ↓ lower)"
         section.more.append((title, table))
         grid = crossed(job.evaluation, job.focus, corruption)
         if grid:
@@ -138,9 +140,8 @@ def looks_section(job: Job) -> Section:
         "must come from a frame that saw it: the more of the hole the contexts saw, the less has to be made up.",
     )
     corruption = job.focus.corruptions[0]
-    clips = choose_clips(job.evaluation, job.focus, job.options.clips)
     seen: list[tuple[Scene, Clip]] = []
-    for name in clips:
+    for name in choose_clips(job.evaluation, job.focus, job.options.clips):
         scene = open_scene(job.evaluation, name, corruption, job.holes)
         if scene is None:
             continue

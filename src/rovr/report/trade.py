@@ -11,7 +11,7 @@ from rovr.report.focus import Focus
 from rovr.report.overview import means
 from rovr.report.plate import Plate, Table
 from rovr.report.style import MUTED, Mark, Palette, canvas, legend, logarithmic
-from rovr.report.words import counted, listed, short, show, spread
+from rovr.report.words import counted, headed, listed, short, show, spread
 
 
 def seconds_a_repair(run: Run) -> float | None:
@@ -61,6 +61,7 @@ def cost_plate(evaluation: Evaluation, focus: Focus, palette: Palette) -> Plate 
     axes = figure.subplots(*shape, squeeze=False, sharey="row")
     panels = zip(axes.flat, product(focus.corruptions, prices_of.items()), strict=True)
     said, rows = [], []
+    every: list[Interval] = []
     for axis, (corruption, (label, of)) in panels:
         known = means(evaluation, focus, corruption)
         prices = {name: price for name in known if (price := cost(evaluation, name, corruption, of)) is not None}
@@ -71,6 +72,7 @@ def cost_plate(evaluation: Evaluation, focus: Focus, palette: Palette) -> Plate 
         scatter(axis, {name: known[name] for name in prices}, prices, palette)
         points = {name: (prices[name], known[name].mean) for name in prices}
         said.append(f"Damage '{corruption}': {_front(axis, points, focus, label)}")
+        every += [known[name] for name in prices]
         rows += [[name, corruption, label, short(prices[name]), spread(known[name], focus.metric)] for name in prices]
     if not rows:
         return None
@@ -82,12 +84,12 @@ def cost_plate(evaluation: Evaluation, focus: Focus, palette: Palette) -> Plate 
     return Plate(
         "cost",
         f"{focus.metric.label} against cost",
-        f"Dots for {counted(len(evaluation.names), 'method')}: {focus.metric.label} upwards, cost to the right, "
-        "95 % intervals as lines.",
+        f"Dots for {counted(len(evaluation.names), 'method')}: {focus.metric.label} upwards, cost to the right"
+        f"{', 95 % intervals as lines' * any(mean.wide for mean in every)}.",
         f"{' '.join(said)} The grey line joins those. Methods of the same price stand side by side, so that none hides "
         f"another.{bounds} {focus.metric.better.capitalize()} is better.",
         figure,
-        Table(["method", "damage", "cost", "mean", f"{focus.metric.label} (95 % interval)"], rows),
+        Table(["method", "damage", "cost", "mean", headed(focus.metric.label, every)], rows),
     )
 
 

@@ -1,6 +1,6 @@
 """Numbers and findings as plain words; every sentence follows from the numbers it is given."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from rovr.report.evaluation import Interval, Metric
@@ -42,6 +42,11 @@ def spread(interval: Interval, metric: Metric, signed: bool = False, digits: int
         return mean
     low, high = (show(end, Metric(metric.label), signed, digits) for end in (interval.low, interval.high))
     return f"{mean} ({low} to {high})"
+
+
+def headed(label: str, found: Iterable[Interval | None]) -> str:
+    """The head of a column of means, which says whether intervals stand beside them."""
+    return f"{label} (95 % interval)" if any(one and one.wide for one in found) else label
 
 
 def verdict(difference: Interval, metric: Metric) -> Verdict:
