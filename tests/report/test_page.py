@@ -7,13 +7,16 @@ from html.parser import HTMLParser
 
 import cv2
 import made_up_report
+import matplotlib
 import numpy as np
 import pytest
 from made_once import everything
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from rovr.report import write_report
 from rovr.report.options import ReportOptions
-from rovr.report.plate import inline
+from rovr.report.plate import Plate, inline
+from rovr.report.style import SETTINGS, canvas
 
 pytest_plugins = ["made_once"]
 
@@ -177,3 +180,17 @@ def test_coordinates_are_short_and_scales_are_left_alone():
     path = '<path d="M 1.234567 -2.0001 L 3.5 4"/>'
     drawing = f'<svg width="72pt" height="72pt"><g transform="scale(0.015625)">{path}</g></svg>'
     assert 'scale(0.015625)"><path d="M 1.23 -2 L 3.5 4"/>' in inline(drawing, "x", "a drawing")
+
+
+def test_labels_fit_at_every_resolution(tmp_path):
+    """Room for them is found once, and files are drawn at others."""
+    with matplotlib.rc_context(SETTINGS):
+        figure = canvas(7.2, 1.2)
+        axis = figure.subplots()
+        axis.set_yticks([0, 1], ["a clip", "another_clip_with_a_rather_long_name_to_it"], fontsize=7.5)
+        Plate("x", "x", "x", "x", figure).save(tmp_path)
+        for dpi in (72, 100, 160):
+            figure.set_dpi(dpi)
+            drawn = FigureCanvasAgg(figure)
+            drawn.draw()
+            assert axis.get_tightbbox(drawn.get_renderer()).x0 >= 0

@@ -26,7 +26,7 @@ from rovr.report.plate import Plate
 from rovr.report.stats import FEWEST, difference
 from rovr.report.trade import unbeaten
 from rovr.report.training import grid_of
-from rovr.report.words import compared, counted, listed, show, spread, verdict
+from rovr.report.words import compared, counted, fitted, listed, show, spread, verdict
 
 pytest_plugins = ["made_once"]
 
@@ -203,6 +203,11 @@ def gap_over(gains):
         [{"clip": clip, "hole": [0.5], "values": {"hole_psnr": gain * k}} for clip, gain in pairs] for k in (1, 0)
     )
     return Interval(**compare(one, other, ["hole_psnr"])["hole_psnr"])
+
+
+def test_long_names_leave_room_for_the_plot():
+    assert fitted("a_clip") == "a_clip"
+    assert fitted("a" * 100 + "z" * 100) == "a" * 21 + "…" + "z" * 21
 
 
 def test_an_end_near_zero_is_not_rounded_to_it():

@@ -5,7 +5,7 @@ from rovr.report.focus import Focus
 from rovr.report.plate import Plate, Table, slug
 from rovr.report.stats import ClipDifference, difference, paired
 from rovr.report.style import INK, MUTED, Palette, canvas
-from rovr.report.words import compared, counted, headed, show, spread
+from rovr.report.words import compared, counted, fitted, headed, show, spread
 
 NAMED = 45
 """Clips up to which each gets its name; more are drawn closer together."""
@@ -30,7 +30,7 @@ def clipwise_plate(evaluation: Evaluation, focus: Focus, corruption: str, palett
     axis.axvspan(overall.low, overall.high, color=MUTED, alpha=0.2, linewidth=0)
     axis.axvline(overall.mean, color=MUTED, linewidth=1.2, linestyle=(0, (4, 2)))
     if len(gaps) <= NAMED:
-        axis.set_yticks(range(len(gaps)), [gap.clip for gap in gaps], fontsize=7.5)
+        axis.set_yticks(range(len(gaps)), [fitted(gap.clip) for gap in gaps], fontsize=7.5)
     else:
         axis.set_yticks([])
         axis.set_ylabel(counted(len(gaps), "clip"))

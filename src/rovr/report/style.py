@@ -39,6 +39,8 @@ SETTINGS: Any = {
     "grid.color": GRID,
     "grid.linewidth": 0.6,
     "text.color": INK,
+    # With hinting, the same text is of another width at each resolution, and the room that was found is too small.
+    "text.hinting": "none",
     # A clip may have dollars in its name.
     "text.parse_math": False,
     "xtick.color": INK,
