@@ -1,5 +1,7 @@
 """The folder of a report: it appears whole or not at all, and takes the place of nothing but an earlier report."""
 
+from pathlib import Path
+
 from rovr.errors import UserError
 from rovr.video.outfile import PendingOutput
 
@@ -17,6 +19,11 @@ class ReportFolder(PendingOutput):
         if not overwrite:
             raise UserError(f"The folder {self.path} is not empty; pass --overwrite or choose another.")
         page = self.path / "index.html"
-        # The mark stands near the top, so a large file need not be read through.
-        if not page.is_file() or MARK not in page.open(encoding="utf-8", errors="replace").read(2000):
+        if not page.is_file() or MARK not in _top(page):
             raise UserError(f"The folder {self.path} holds no earlier report and is not replaced; choose another.")
+
+
+def _top(page: Path) -> str:
+    """Near the top stands the mark, so a large file need not be read through."""
+    with page.open(encoding="utf-8", errors="replace") as file:
+        return file.read(2000)
