@@ -47,7 +47,7 @@ def learning_plate(logs: Logs, palette: Palette) -> Plate | None:
         f"Lines over iterations for {listed(list(logs))}: {listed([panel[2] for panel in panels])}.",
         " ".join([*said, "Faint lines are the log, strong ones its running mean over seeds."]),
         figure,
-        Table(["agents", "figure", "at the end", "lowest seed", "highest seed", f"rule '{RULE}'"], rows),
+        Table(["curve", "figure", "at the end", "lowest seed", "highest seed", f"rule '{RULE}'"], rows),
     )
 
 
