@@ -1,8 +1,9 @@
 """Shared by all tests: one thread, fixed seeds, and small videos made on the spot."""
 
+import importlib.util
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,29 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "chromium" in item.fixturenames:
             item.add_marker(pytest.mark.browser)
+
+
+def browser_script():
+    path = Path(__file__).parents[1] / "scripts" / "browser.py"
+    spec = importlib.util.spec_from_file_location("browser", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser, driven by Playwright, whose event loop runs in this thread until the end of the module."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need Playwright")
+    path = browser_script().find_browser()
+    if path is None:
+        pytest.skip("no Chromium on this machine: run python scripts/browser.py")
+    with sync_api.sync_playwright() as playwright:
+        # In a container there is no other user to keep apart from.
+        options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=path, args=options)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(autouse=True)

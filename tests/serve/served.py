@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import importlib.util
 import json
 import threading
 import time
@@ -96,10 +95,3 @@ def serving(limits: Limits = SMALL, token: str | None = None, ready: bool = Fals
         finally:
             server.should_exit = True
             thread.join(20)
-
-
-def browser_script():
-    spec = importlib.util.spec_from_file_location("browser", ROOT / "scripts" / "browser.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
