@@ -43,3 +43,24 @@ def test_nothing_is_wider_than_a_phone(tab):
     tab.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert LONG in tab.inner_text("main")
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def times(tab) -> list[float]:
+    """Where both videos of the slider are, once they are there."""
+    videos = "[...document.querySelectorAll('#clip-0 .stage video')]"
+    for _ in range(200):
+        # The page forbids what Playwright would wait with.
+        if tab.evaluate(f"{videos}.every((one) => one.readyState > 1 && !one.seeking)"):
+            return tab.evaluate(f"{videos}.map((one) => one.currentTime)")
+        tab.wait_for_timeout(100)
+    raise AssertionError("the videos do not load")
+
+
+def test_another_version_is_shown_at_the_same_moment(tab):
+    times(tab)
+    tab.locator("#clip-0 .controls input").nth(1).fill("0.5")
+    before = times(tab)
+    assert min(before) > 0
+    for side in (0, 1):
+        tab.locator("#clip-0 .controls select").nth(side).select_option("1")
+        assert times(tab) == pytest.approx(before, abs=0.001)

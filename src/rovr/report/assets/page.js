@@ -48,7 +48,13 @@ const compare = (root, data) => {
   const [under, over] = layers;
   const choose = (layer, text, first) => {
     const select = make("select", {}, videos.map((video, k) => make("option", { value: k, textContent: label(video) })));
-    select.addEventListener("change", () => { layer.src = videos[select.value].src; follow(); });
+    select.addEventListener("change", () => {
+      // A new source would begin at the first frame.
+      const at = under.currentTime;
+      layer.src = videos[select.value].src;
+      under.currentTime = at;
+      follow();
+    });
     select.value = videos.findIndex((video) => video.dataset.key === first);
     layer.src = videos[select.value].src;
     return make("label", {}, [text, select]);
