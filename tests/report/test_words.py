@@ -271,6 +271,10 @@ def test_the_oracle_is_a_bound_and_the_agent_meets_the_best_rule(tmp_path):
     assert "aligned/coverage (1) is better than aligned/sequential, the best rule," in words
     assert "aligned/coverage is no rival but a bound, for it knows the truth: 23.50 dB, 0.98 dB better than" in words
     assert "Oracle A selector that tries contexts out" in words
+    # Nor is it joined to those that nothing equals in both price and quality.
+    front = re.findall(r"does not know the truth is both as cheap and as good as (.*?\))\. ", words)
+    assert front
+    assert not any("23.50 dB" in one for one in front)
 
 
 @pytest.mark.parametrize("change", [{"commit": "a, b"}, {"clock": ""}])

@@ -70,7 +70,9 @@ def cost_plate(evaluation: Evaluation, focus: Focus, palette: Palette) -> Plate 
         if not prices:
             continue
         scatter(axis, {name: known[name] for name in prices}, prices, palette)
-        points = {name: (prices[name], known[name].mean) for name in prices}
+        # What knows the truth is no rival, and its trials are not in its price.
+        rivals = [name for name in prices if name not in focus.bounds] or list(prices)
+        points = {name: (prices[name], known[name].mean) for name in rivals}
         said.append(f"Damage '{corruption}': {_front(axis, points, focus, label)}")
         every += [known[name] for name in prices]
         rows += [[name, corruption, label, short(prices[name]), spread(known[name], focus.metric)] for name in prices]
@@ -98,7 +100,8 @@ def _front(axis: Any, points: dict[str, tuple[float, float]], focus: Focus, labe
     front = unbeaten(points, focus.metric.sign)
     axis.step(*np.transpose([points[name] for name in front]), where="post", color=MUTED, linewidth=0.9, zorder=1)
     told = [f"{name} ({short(points[name][0])}, {show(points[name][1], focus.metric)})" for name in front]
-    return f"by {label}, no other method is both as cheap and as good as {listed(told)}."
+    honest = " that does not know the truth" if focus.bounds else ""
+    return f"by {label}, no other method{honest} is both as cheap and as good as {listed(told)}."
 
 
 def scatter(axis: Any, means: dict[str, Interval], prices: dict[str, float], palette: Palette) -> None:
