@@ -106,6 +106,17 @@ def test_more_sources_than_slots_are_lumped_together():
     assert rest["invented"] == pytest.approx(0.1 * WHOLE, abs=1)
 
 
+def test_sources_come_in_order_and_without_gaps_whatever_rounding_does():
+    given = torch.rand(4000, 6, generator=torch.Generator().manual_seed(0))
+    given = given / given.sum(1, keepdim=True) * torch.linspace(0.002, 1, 4000)[:, None]
+    nothing = torch.zeros(4000)
+    frames = torch.arange(6, dtype=torch.int32).expand(4000, 6)
+    trace = Trace.settle((40, 100), torch.arange(4000), frames, given, nothing, nothing)
+    assert bool((trace.shares[:-1] >= trace.shares[1:]).all())
+    assert bool(((trace.frames == NOBODY) == (trace.shares == 0)).all())
+    assert bool((whole(trace) == WHOLE).all())
+
+
 def test_an_editor_that_cannot_tell_is_not_made_to_guess():
     masks = masks_of(None, (2, 4, 3, 6), (2, 4, 3, 6))
     tracker = Tracker(range(3))

@@ -71,9 +71,11 @@ class Trace:
         blank = top.new_zeros(len(top), SLOTS - count)
         counts = _counts(torch.cat([top, blank, lumped[:, None], unknown[:, None]], 1))
         named = torch.cat([names.gather(1, order), torch.full_like(blank, NOBODY, dtype=names.dtype)], 1)
-        named = named.masked_fill(counts[:, :SLOTS] == 0, NOBODY)
+        # Rounding may turn round whom little tells apart, and leave nothing of one before another.
+        first, order = counts[:, :SLOTS].sort(dim=1, descending=True, stable=True)
+        named = named.gather(1, order).masked_fill(first == 0, NOBODY)
         rest = counts[:, SLOTS:].T.contiguous()
-        return cls(size, places, named.T.contiguous(), counts[:, :SLOTS].T.contiguous(), rest[0], rest[1], rest[2])
+        return cls(size, places, named.T.contiguous(), first.T.contiguous(), rest[0], rest[1], rest[2])
 
     @classmethod
     def from_record(cls, record: NDArray[np.void]) -> "Trace":
