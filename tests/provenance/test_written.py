@@ -178,6 +178,27 @@ def test_a_video_gets_both_and_the_picture_is_the_same(restorer, video, hole, tm
     assert tally.summary() == said
 
 
+@pytest.mark.parametrize("kind", ["pictures", "gray", "gray10le", "yuv420p", "yuv444p"])
+def test_grey_footage_and_thin_scratches_are_tinted(video, tmp_path, kind):
+    mask = np.zeros((48, 64), np.uint8)
+    mask[:, 21], mask[:, 41:43] = 255, 255
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    if kind == "pictures":
+        path = tmp_path / "frames"
+        path.mkdir()
+        for index, frame in enumerate(moving_texture(3)):
+            cv2.imwrite(str(path / f"{index}.png"), cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
+    else:
+        path = video("in.mkv", count=3, pix_fmt=kind, codec="ffv1")
+    inventing = Restorer(ClassicalEditor(), load_selector("sequential"))
+    restore_video(path, tmp_path / "mask.png", tmp_path / "out.mp4", restorer=inventing, provenance=tmp_path / "p.npz")
+    hues = rgb_frames(tmp_path / "p.provenance.mp4")[1].astype(int)
+    orange = hues[..., 0] - hues[..., 2]
+    assert orange[mask > 0].min() > 30
+    if kind in ("pictures", "gray", "gray10le"):
+        assert abs(orange[:, :16]).max() < 20
+
+
 def test_arrays_get_theirs(restorer):
     frames = np.random.default_rng(0).integers(0, 255, (5, 40, 48, 3), np.uint8)
     masks = np.zeros((5, 40, 48), bool)
