@@ -1,5 +1,6 @@
 import errno
 import json
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -356,3 +357,16 @@ def test_names_that_mislead(video, tmp_path, hole, restorer, monkeypatch):
     assert repair("my clip: 50% süß.mp4", "hole.png", "out: [1] ü.mp4", restorer).repaired == 12
     assert (tmp_path / "out: [1] ü.mp4").exists()
     assert not left_behind(tmp_path)
+
+
+def test_a_rate_is_any_number(tmp_path):
+    (tmp_path / "frames").mkdir()
+    for index, frame in enumerate(moving_texture(3)):
+        cv2.imwrite(str(tmp_path / "frames" / f"{index}.png"), frame)
+    asked = {"boxes": ["4,4,8,8"], "editor": "telea", "selector": "sequential", "overwrite": True}
+    film, television = Fraction(24000, 1001), Fraction(30000, 1001)
+    for rate, kept in ((24, 24), (23.98, film), (29.97, television), (Fraction(25, 2), 12.5), (0.5, 0.5), (1.0, 1)):
+        assert restore_video(tmp_path / "frames", None, tmp_path / "out.mp4", rate=rate, **asked).rate == float(kept)
+    for rate in (0, -5, float("nan"), 10**9):
+        with pytest.raises(UserError, match="between 0 and 1000"):
+            restore_video(tmp_path / "frames", None, tmp_path / "out.mp4", rate=rate, **asked)

@@ -20,7 +20,7 @@ from rovr.restorer import Restorer, RestoreResult
 from rovr.resume import Journal, describe_job, job_options
 from rovr.select.base import Selector
 from rovr.summary import Job, Notes, Summary
-from rovr.types import check_seed
+from rovr.types import check_seed, frame_rate
 from rovr.video.colour import Frame
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.masks import Box, MaskSource, length_error, open_masks
@@ -51,7 +51,7 @@ def restore_video(
     grain: bool = False,
     overwrite: bool = False,
     resume: bool = False,
-    rate: Fraction | None = None,
+    rate: Fraction | float | None = None,
     provenance: str | Path | None = None,
     max_pixels: int = MAX_PIXELS,
     on_start: Callable[[Job], None] = lambda job: None,
@@ -84,7 +84,7 @@ def restore_video(
         overwrite: replace an output that exists.
         resume: keep finished blocks in a hidden folder beside the output until that is complete, and take over those
             that an earlier run with the same arguments, killed or failed, has kept.
-        rate: frames per second of a folder of frames, 25 by default.
+        rate: frames per second of a folder of frames, 25 by default; 29.97 and its like mean 30000/1001.
         provenance: ``NAME.npz``: where to write whom each repaired pixel comes from; ``NAME.provenance.mp4`` beside it
             shows that.
         max_pixels: that a frame may have; larger ones are refused before they are decoded.
@@ -103,6 +103,7 @@ def restore_video(
     if not 0 <= crf <= 51:
         raise UserError(f"--crf {crf}: H.264 takes 0 (best) to 51.")
     check_seed(seed)
+    rate = frame_rate(rate)
     given = str(out)
 
     def load() -> Restorer:

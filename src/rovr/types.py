@@ -10,6 +10,7 @@
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from rovr.errors import UserError
 
@@ -39,3 +40,20 @@ def check_seed(seed: int) -> None:
     """
     if not 0 <= seed < SEEDS:
         raise UserError(f"--seed {seed}: give 0 or more, below 2^63.")
+
+
+def frame_rate(rate: Fraction | float | None) -> Fraction | None:
+    """A rate as FFmpeg has it; None for that of the input, or 25. 29.97 and its like mean 30000/1001.
+
+    Raises:
+        UserError: none that a video can have.
+    """
+    if rate is None:
+        return None
+    if not 0 < rate <= 1000:
+        raise UserError(f"--rate {rate}: give frames per second between 0 and 1000.")
+    if isinstance(rate, Fraction):
+        return rate
+    slowed = Fraction(round(rate * 1.001) * 1000, 1001)
+    # Near enough for 23.98, too, and far from whole numbers.
+    return slowed if abs(rate - slowed) < 2e-4 * rate else Fraction(rate).limit_denominator(1001)

@@ -4,7 +4,6 @@ import hashlib
 import shutil
 import traceback
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from rovr.restore import restore_video
 from rovr.restorer import Restorer
 from rovr.resume import BusyError, OtherJob, journal_folder
 from rovr.summary import Job, Summary
+from rovr.types import frame_rate
 
 # What may be over the next time: a network drive away for a moment, memory that others held.
 _PASSING = (OSError, MemoryError, torch.OutOfMemoryError)
@@ -82,7 +82,7 @@ def _restore(task: Task, restorer: Restorer, replace: bool, on_share: Callable[[
         grain=options.grain,
         overwrite=replace,
         resume=True,
-        rate=Fraction(options.rate).limit_denominator(1001) if task.input.is_dir() else None,
+        rate=frame_rate(options.rate) if task.input.is_dir() else None,
         provenance=task.provenance,
         max_pixels=options.max_pixels,
         on_start=start,

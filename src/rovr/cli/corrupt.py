@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from rovr.cli.repairing import RATE_UNUSED, frame_rate
+from rovr.cli.repairing import RATE_UNUSED
+from rovr.types import frame_rate
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from rovr.cli.repairing import RATE_UNUSED, frame_rate
+from rovr.cli.repairing import RATE_UNUSED
 from rovr.cli.signals import VIDEO, at_once
+from rovr.types import frame_rate
 
 if TYPE_CHECKING:
     from numpy import uint8

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import arg
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from rovr.batch.task import Tools
 
 RATE_UNUSED = "--rate counts for folders of frames: the video keeps its own."
@@ -59,24 +57,6 @@ class Repairing:
 
         named = self.editor, self.selector, self.contexts, self.device, self.weights, not self.one_scene
         return Tools(*named, self.passes)
-
-
-def frame_rate(rate: float | None) -> "Fraction | None":
-    """A rate as FFmpeg has it; None for that of the input, or 25.
-
-    Raises:
-        UserError: none that a video can have.
-    """
-    from fractions import Fraction
-
-    from rovr.errors import UserError
-
-    if rate is None:
-        return None
-    if not 0 < rate <= 1000:
-        raise UserError(f"--rate {rate}: give frames per second between 0 and 1000.")
-    # 29.97 and its like mean 30000/1001.
-    return Fraction(rate).limit_denominator(1001)
 
 
 def check_workers(workers: int | None, cores: int) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, UseAppendAction, arg
 
 from rovr.cli.cores import Cores
-from rovr.cli.repairing import Repairing, frame_rate
+from rovr.cli.repairing import Repairing
 from rovr.cli.signals import HEAVY, going_on
+from rovr.types import frame_rate
 
 if TYPE_CHECKING:
     from rovr.cli.cluster import Cluster

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from rovr.cli.repairing import Repairing, check_workers, frame_rate
+from rovr.cli.repairing import Repairing, check_workers
 from rovr.cli.signals import HEAVY, going_on
+from rovr.types import frame_rate
 
 if TYPE_CHECKING:
     from rovr.batch.run import BatchSummary
