@@ -370,3 +370,37 @@ def test_a_rate_is_any_number(tmp_path):
     for rate in (0, -5, float("nan"), 10**9):
         with pytest.raises(UserError, match="between 0 and 1000"):
             restore_video(tmp_path / "frames", None, tmp_path / "out.mp4", rate=rate, **asked)
+
+
+@pytest.mark.parametrize("scale", [lambda x: x * 255, lambda x: x * 2 - 1, lambda x: x * float("nan")])
+def test_floats_on_another_scale_are_refused(restorer, clip, scale):
+    frames, masks = clip
+    floats = torch.from_numpy(frames).permute(0, 3, 1, 2) / 255
+    with pytest.raises(UserError, match="outside the holes"):
+        restorer.restore(scale(floats), masks)
+
+
+def test_floats_may_overshoot_and_holes_may_hold_anything(restorer, clip):
+    frames, masks = clip
+    floats = torch.from_numpy(frames).permute(0, 3, 1, 2) / 255 * 1.1 - 0.05
+    holes = torch.from_numpy(masks)[:, None].bool()
+    expected = restorer.restore(floats, masks).frames
+    assert bool(torch.equal(torch.where(holes, 0, expected), torch.where(holes, 0, floats)))
+    for junk in (float("nan"), -1e9):
+        found = restorer.restore(torch.where(holes, junk, floats), masks).frames
+        assert bool(found.isfinite().all())
+        assert bool((found[holes.expand_as(found)] >= 0).all())
+
+
+def test_masks_may_be_any_array_or_list(restorer, clip):
+    frames, masks = clip
+    expected = restorer.restore(frames, masks).frames
+    backwards = np.ascontiguousarray(masks[::-1, :, ::-1])[::-1, :, ::-1]
+    still = masks.copy()
+    still.setflags(write=False)
+    for same in (backwards, still, masks.tolist(), list(masks), masks.astype(object)):
+        np.testing.assert_array_equal(restorer.restore(frames, same).frames, expected)
+    with pytest.raises(UserError, match="these are a list"):
+        restorer.restore(list(frames), masks)
+    with pytest.raises(UserError, match="do not fit"):
+        restorer.restore(frames, None)

@@ -23,6 +23,9 @@ from rovr.video.limits import MAX_SIDE
 
 Frames = NDArray[np.uint8] | Tensor
 
+OVERSHOOT = 0.5
+"""How far floats may lie beyond black and white, where they are cut off."""
+
 
 @dataclass(frozen=True)
 class RestoreResult:
@@ -180,10 +183,11 @@ class Restorer:
             provenance: whether to follow where the repaired pixels come from.
 
         Raises:
-            UserError: shapes or types that do not fit, naming them.
+            UserError: shapes, types or values that do not fit, naming them.
         """
         clip = _clip(frames)
         holes = _holes(masks, clip)
+        _check_range(frames, holes)
 
         def items() -> Iterator[Item[None]]:
             return (Item(clip[i], holes[i], None, bool(holes[i].any())) for i in range(len(clip)))
@@ -201,6 +205,8 @@ class Restorer:
 
 def _clip(frames: Frames) -> Tensor:
     """Any accepted kind of frames as (T, 3, H, W) uint8 on the CPU."""
+    if not isinstance(frames, np.ndarray | Tensor):
+        raise UserError(f"Frames are one array or one tensor; these are a {type(frames).__name__}.")
     shape = tuple(frames.shape)
     if isinstance(frames, np.ndarray):
         if len(shape) != 4 or shape[3] != 3 or frames.dtype != np.uint8:
@@ -223,7 +229,10 @@ def _clip(frames: Frames) -> Tensor:
 
 def _holes(masks: Frames, clip: Tensor) -> Tensor:
     """Any accepted kind of masks as (T, 1, H, W) bool on the CPU."""
-    holes = torch.as_tensor(masks).detach().cpu() != 0
+    if not isinstance(masks, Tensor):
+        # NumPy knows lists, arrays that run backwards and arrays that are not to be written to, which PyTorch does not.
+        masks = torch.from_numpy(np.ascontiguousarray(np.asarray(masks) != 0))
+    holes = masks.detach().cpu() != 0
     length, _, height, width = clip.shape
     given = tuple(holes.shape)
     if given == (height, width):
@@ -238,6 +247,20 @@ def _holes(masks: Frames, clip: Tensor) -> Tensor:
     if holes.all():
         raise UserError("The mask covers every pixel of every frame; leave something to learn from.")
     return holes
+
+
+def _check_range(frames: Frames, holes: Tensor) -> None:
+    """Refuse floats on another scale, which would be cut off at white; what a hole holds does not matter."""
+    if not isinstance(frames, Tensor) or not frames.is_floating_point():
+        return
+    for frame, hole in zip(frames.detach().cpu(), holes, strict=True):
+        low, high = (float(bound) for bound in frame.masked_fill(hole, 0).aminmax())
+        # Enlarging and sharpening overshoot a little. Comparisons with NaN are false.
+        if not (low >= -OVERSHOOT and high <= 1 + OVERSHOOT):
+            raise UserError(
+                f"Frames as a float tensor lie in [0, 1]; outside the holes these lie in [{low:.3g}, {high:.3g}]: "
+                "scale them, or give uint8."
+            )
 
 
 def _like(given: Frames, repaired: Tensor, holes: Tensor) -> Frames:
