@@ -1,3 +1,7 @@
+import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 
 from rovr.editor.base import Editor, Prepared, Repair, paste
@@ -98,3 +102,26 @@ def test_turning_time_twice_changes_nothing():
     assert torch.equal(clip.frames, frames)
     assert torch.equal(clip.masks, masks)
     assert clip.frames.data_ptr() == memory
+
+
+def test_threads_that_share_a_repairer_take_turns():
+    class Slow(Copying):
+        def edit(self, target, mask, contexts):
+            time.sleep(0.002)
+            return super().edit(target, mask, contexts)
+
+    shared = Repairer(Slow(), load_selector("sight"))
+    lengths = (4, 12, 7)
+    expected = [Repairer(Slow(), load_selector("sight")).run(state(n), torch.Generator()) for n in lengths]
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(lambda n: shared.run(state(n), torch.Generator()), lengths))
+    for found, wanted in zip(done, expected, strict=True):
+        assert found.edits == wanted.edits
+        assert torch.equal(found.frames, wanted.frames)
+
+
+def test_a_repairer_travels_to_other_processes():
+    found = pickle.loads(pickle.dumps(Repairer(Copying(), load_selector("sequential"), 3))).run(
+        state(4), torch.Generator()
+    )
+    assert found.done

@@ -1,6 +1,8 @@
 """The decision process in inference: select, edit, record, until every damaged frame is repaired."""
 
 from collections.abc import Callable
+from threading import RLock
+from typing import Any
 
 import torch
 
@@ -15,7 +17,7 @@ CACHE_PIXELS = 4 * 2**20
 
 
 class Repairer:
-    """Runs one editor under one selector on clips that fit in memory.
+    """Runs one editor under one selector on clips that fit in memory, one at a time: threads take turns.
 
     Args:
         editor: Γ.
@@ -31,6 +33,16 @@ class Repairer:
         self.selector = selector
         self.contexts = contexts
         self.passes = passes
+        # A selector keeps the clip that it chooses for.
+        self._lock = RLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the lock, which does not travel to other processes."""
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """With a new one."""
+        self.__dict__.update(state, _lock=RLock())
 
     @torch.inference_mode()
     def run(
@@ -50,18 +62,19 @@ class Repairer:
             tracker: follows where the repaired pixels come from.
             on_early: called after each edit of the passes before the last, likewise.
         """
-        damaged = state.pending.clone()
-        for number in range(self.passes):
-            if number:
-                # What was pending turns with all else.
-                state.edits, state.pending = [], damaged
+        with self._lock:
+            damaged = state.pending.clone()
+            for number in range(self.passes):
+                if number:
+                    # What was pending turns with all else.
+                    state.edits, state.pending = [], damaged
+                    _turn(state, tracker)
+                    damaged = state.pending.clone()
+                told = on_edit if number == self.passes - 1 else on_early
+                self._pass(state, generator, told, tracker, number > 0)
+            if self.passes % 2 == 0:
                 _turn(state, tracker)
-                damaged = state.pending.clone()
-            told = on_edit if number == self.passes - 1 else on_early
-            self._pass(state, generator, told, tracker, number > 0)
-        if self.passes % 2 == 0:
-            _turn(state, tracker)
-        return state
+            return state
 
     def _pass(
         self,

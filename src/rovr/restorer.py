@@ -47,6 +47,8 @@ class RestoreResult:
 class Restorer:
     """An editor and a selector, ready to repair.
 
+    Threads that share one take turns. To repair at the same time, each needs one with a selector of its own.
+
     Args:
         editor: Γ.
         selector: the frame and context policies.
