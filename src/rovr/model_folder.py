@@ -121,6 +121,11 @@ def read_selector(folder: Path, config: Mapping[str, Any], device: torch.device)
     if not part:
         return None
     options = part.get("options", {})
+    if part["name"].endswith(".safetensors") or options.keys() & {"weights", "device"}:
+        # Files of one's choosing could lie outside of the folder.
+        raise UserError(
+            f"{folder / CONFIG}: an agent's weights have to be in {AGENT}, and the device is not its choice"
+        )
     for name, parameter in signature(SELECTORS.get(part["name"], Selector)).parameters.items():
         # Constructors check values and take kinds for granted, which a file can get wrong.
         if name in options and parameter.default is not None and type(options[name]) is not type(parameter.default):
