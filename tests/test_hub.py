@@ -137,6 +137,15 @@ def test_folders_that_are_no_models(tmp_path, config, says):
         Restorer.from_pretrained(str(tmp_path), device="cpu")
 
 
+def test_paths_and_devices_are_taken_as_such(model, agent, monkeypatch):
+    monkeypatch.chdir(model.parent)
+    found = Restorer.from_pretrained(Path(model.name), device=torch.device("cpu"))
+    assert repaired(found)[1] == repaired(Restorer.from_pretrained(str(model), device="cpu"))[1]
+    assert Restorer.from_pretrained("telea", agent, device="cpu").repairer.selector.name == "agent"
+    with pytest.raises(UserError, match="there is no folder"):
+        Restorer.from_pretrained(Path("aligned"), device="cpu")
+
+
 def test_strangers_are_not_saved(tmp_path):
     class Own(Coverage):
         name = "own"

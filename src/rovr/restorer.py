@@ -87,9 +87,9 @@ class Restorer:
     @classmethod
     def from_pretrained(
         cls,
-        editor: str | Editor = "aligned",
-        selector: str | Selector | None = None,
-        device: str = "auto",
+        editor: str | Path | Editor = "aligned",
+        selector: str | Path | Selector | None = None,
+        device: str | torch.device = "auto",
         contexts: int | None = None,
         weights: str | Path | None = None,
         cuts: bool = True,
@@ -102,8 +102,9 @@ class Restorer:
         Args:
             editor: a name known to :func:`rovr.editor.load_editor`; or a model, which may bring its selector along: a
                 folder, ``./mine``, or a repository on the Hugging Face Hub, ``owner/name`` (:mod:`rovr.hub` says how
-                they are told apart).
-            selector: a name known to :func:`rovr.select.load_selector`; by default the model's own, or ``agent``.
+                they are told apart). A ``Path`` is a folder.
+            selector: a name known to :func:`rovr.select.load_selector`, or an agent's file; by default the model's own,
+                or ``agent``.
             device: see :func:`rovr.device.pick_device`.
             contexts: K, frames to look at per repair; by default as many as the model says, or 2.
             weights: the editor's weights, by default the ones that come with it.
@@ -119,7 +120,11 @@ class Restorer:
         from rovr.editor import load_editor
         from rovr.select import DEFAULT, load_selector
 
-        place = pick_device(device)
+        place = pick_device(str(device))
+        if isinstance(editor, Path):
+            editor = str(editor.expanduser().absolute())
+        if isinstance(selector, Path):
+            selector = str(selector)
         if isinstance(editor, str) and hub.is_path(editor):
             if weights is not None:
                 raise UserError(f"{editor} has weights of its own; leave --weights out, or name an editor")
