@@ -107,10 +107,11 @@ def test_what_is_no_provenance_is_refused(tmp_path):
         write(path, {4: trace()}, **wrong)
         with pytest.raises(UserError, match="damaged"):
             TraceFile(path)
-    # Of frames beyond the end, which would be counted by their distance.
-    write(path, {4: trace(), 1: trace((12,))})
-    with pytest.raises(UserError, match="damaged"):
-        TraceFile(path).read(1)
+    # Of frames beyond the end or before the beginning, which would be counted by their distance.
+    for beyond in (12, -7):
+        write(path, {4: trace(), 1: trace((beyond,))})
+        with pytest.raises(UserError, match="damaged"):
+            TraceFile(path).read(1)
     # A head that no array has.
     with zipfile.ZipFile(path) as archive:
         index = archive.read("index.json")

@@ -10,7 +10,7 @@ import numpy as np
 
 from rovr.errors import UserError
 from rovr.provenance.tally import check_summary
-from rovr.provenance.trace import SLOTS, Trace, layout
+from rovr.provenance.trace import NOBODY, SLOTS, Trace, layout
 from rovr.video.limits import MAX_TEXT
 
 FORMAT = "rovr-provenance"
@@ -108,7 +108,8 @@ class TraceFile:
             whole = record.shape == () and record.dtype == layout(self.size, int(record["hole"].sum()))
         except Exception as error:
             raise self._damaged() from error
-        if not whole or record["frames"].max(initial=0) >= self.length:
+        # Frames that are none would be counted by their distance, which takes as much memory as it is far.
+        if not whole or record["frames"].max(initial=0) >= self.length or record["frames"].min(initial=0) < NOBODY:
             raise self._damaged()
         return Trace.from_record(record)
 
