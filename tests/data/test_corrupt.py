@@ -146,6 +146,7 @@ def test_damage_without_holes_changes_nothing():
         (lambda: make_masks("shift", 3, 8, 8, 0, sizes=(0.1, 0.2)), "has no option sizes"),
         (lambda: make_masks("shift", 3, 8, 8, 0, size=(0.5, 0.2)), "least side first"),
         (lambda: make_masks("shift", 3, 8, 8, 0, speed=(-0.5, 0.2)), "least speed first"),
+        (lambda: make_masks("shift", 3, 8, 8, 0, speed=(0.0, float("inf"))), "within [0, 1]"),
         (lambda: make_masks("shift", 3, 8, 8, 0, shapes=("star",)), "rectangle, ellipse, blob"),
         (lambda: make_masks("shift", 3, 8, 8, 0, shapes=()), "nothing"),
         (lambda: make_masks("shift", 3, 8, 8, 0, count=0), "at least 1"),

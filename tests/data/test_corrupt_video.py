@@ -176,6 +176,7 @@ def test_nothing_is_left_of_a_failure(video, tmp_path):
         ({"out": "there.mp4"}, "exists already"),
         ({"out": "out.avi"}, ".mp4"),
         ({"mask_out": "mask.avi"}, ".mp4"),
+        ({"crf": 99}, "0 (best) to 51"),
     ],
 )
 def test_mistakes_are_told_in_one_line(video, tmp_path, change, words):

@@ -31,7 +31,7 @@ class Corrupt:
     shapes: tuple[Literal["rectangle", "ellipse", "blob"], ...] | None = None
     """Shapes to draw from, for shift and static; by default all three."""
     count: int | None = None
-    """How many masks, scratches or runs of blocks a frame has."""
+    """How many masks or scratches a clip has, for shift, static and scratch; by default 1 mask, 3 scratches."""
     fill: Literal["grey", "black", "noise"] = "grey"
     """What the holes are filled with."""
     crf: int = 18

@@ -61,7 +61,7 @@ def corrupt_video(
         shapes: option of the kind.
         count: option of the kind.
         fill: what to put into the holes, one of :data:`rovr.data.corrupt.FILLS`.
-        crf: quality of H.264, lower is better.
+        crf: quality of H.264, 0 (best) to 51.
         lossless: FFV1 for the damaged video, which is otherwise H.264 throughout.
         overwrite: whether outputs that exist may be replaced.
         rate: frames per second of a folder; a video knows its own.
@@ -80,6 +80,8 @@ def corrupt_video(
     if fill not in FILLS:
         raise UserError(f"no fill is called '{fill}'; choose from {', '.join(FILLS)}")
     check_seed(seed)
+    if not 0 <= crf <= 51:
+        raise UserError(f"--crf {crf}: H.264 takes 0 (best) to 51.")
     given = {"size": size, "speed": speed, "shapes": shapes, "count": count}
     options = {name: value for name, value in given.items() if value is not None}
     with writing(out), ExitStack() as stack:

@@ -39,8 +39,8 @@ class ShiftSpec:
             raise UserError(f"shapes: cannot draw {unknown or 'nothing'}; choose from {', '.join(SHAPES)}")
         if not 0 < self.size[0] <= self.size[1] <= 1:
             raise UserError(f"size: {self.size} is not a range within (0, 1]; give the least side first")
-        if not 0 <= self.speed[0] <= self.speed[1]:
-            raise UserError(f"speed: {self.speed} is not a range from 0 up; give the least speed first")
+        if not 0 <= self.speed[0] <= self.speed[1] <= 1:
+            raise UserError(f"speed: {self.speed} is not a range within [0, 1]; give the least speed first")
         if self.count < 1:
             raise UserError(f"count: {self.count} holes; give at least 1")
 
