@@ -47,6 +47,22 @@ def test_the_edge_of_a_letterbox_is_no_logo():
         logo_in(frames)
 
 
+@pytest.mark.parametrize("high", [13, 20, 38])
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_logo_near_a_black_bar_on_its_edge_or_in_it_is_found_without_the_bar(high, beside):
+    frames, logo = pan(30), make_logo()
+    # Rows 64–81 hold the logo.
+    frames[:, :high] = frames[:, -high:] = 0
+    frames = blended(frames, logo, 255)
+    if beside:
+        frames, logo = np.ascontiguousarray(frames.transpose(0, 2, 1)), logo.T
+    found = logo_in(frames)
+    area = cv2.morphologyEx(logo.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)) > 0
+    precision, _ = precision_recall(found, area, 3)
+    assert precision > 0.9
+    assert (found & logo).sum() / logo.sum() > 0.9
+
+
 def scratched(frames, sensitivity=1.0):
     return np.stack(list(finding_scratches(sensitivity)(shown(frames))))
 

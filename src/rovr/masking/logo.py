@@ -29,6 +29,8 @@ STEADY = 2.0
 # Greatest share of the picture that one area of a logo takes, least share of it that is edges, and least strength of
 # its edges across the main direction.
 LARGEST, SPARSE, ROUND = 0.15, 0.1, 0.15
+# Grey levels up to which a pixel is black, and least share of a bar's row or column that is: a logo may lie in it.
+BLACK, BAR = 24, 0.6
 # Rows worked on at a time.
 _STRIP = 64
 _TINY = 12
@@ -98,11 +100,15 @@ def _lasting(frames: NDArray[np.uint8], edge: float, steady: float) -> tuple[Flo
     _, height, width = frames.shape
     lasting = np.zeros((height, width, 2), np.float32)
     usual = 0.0
+    rows, columns = _bar_edges(frames)
     for top in range(0, height, _STRIP):
         # A row more on either side, so that strips meet without a seam.
         start, end = max(top - 1, 0), min(top + _STRIP + 1, height)
         keep = slice(top - start, top - start + min(_STRIP, height - top))
         slopes = np.stack([_slope(frame[start:end])[keep] for frame in frames])
+        # What crosses the edge of a bar may be a logo that lies on it; the edge itself is none.
+        slopes[:, rows[top : top + _STRIP], :, 1] = 0
+        slopes[:, :, columns, 0] = 0
         middle = np.median(slopes, 0)
         stray = np.median(np.linalg.norm(slopes - middle, axis=-1), 0)
         strength = np.linalg.norm(middle, axis=-1)
@@ -110,6 +116,25 @@ def _lasting(frames: NDArray[np.uint8], edge: float, steady: float) -> tuple[Flo
         lasting[top : top + _STRIP] = middle * stays[..., None]
         usual += float((np.linalg.norm(slopes, axis=-1) > edge).sum()) / len(frames)
     return lasting, usual
+
+
+def _bar_edges(frames: NDArray[np.uint8]) -> tuple[Mask, Mask]:
+    """Rows (H,) and columns (W,) along the edges of black bars above, below and beside the picture.
+
+    These edges stand still, and would join to one area with a logo near them.
+    """
+    black = np.zeros(frames.shape[1:])
+    for frame in frames:
+        black += frame <= BLACK
+    sides = []
+    for share in (black.mean(1) / len(frames), black.mean(0) / len(frames)):
+        edges = np.zeros(len(share), bool)
+        picture = np.flatnonzero(share < BAR)
+        for start in (picture[0], picture[-1] + 1) if len(picture) else ():
+            if 0 < start < len(share):
+                edges[max(start - 2, 0) : start + 2] = True
+        sides.append(edges)
+    return sides[0], sides[1]
 
 
 def _slope(grey: NDArray[np.uint8]) -> FloatArray:
