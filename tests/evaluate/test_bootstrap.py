@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from scipy.stats import t
 
-from rovr.evaluate.summary import compare, summarize, ways_to_bound
+from rovr.evaluate.summary import compare, student, summarize, ways_to_bound
 from rovr.metrics import flow_recovery
 from rovr.metrics.pooled import Pooled
 from rovr.metrics.vfid import frechet_distance
@@ -42,6 +43,22 @@ def test_intervals_hold_what_they_promise():
         found = summarize(many(rng.normal(5, 1, 40)), ["hole_psnr"])["hole_psnr"]
         held += found["low"] <= 5 <= found["high"]
     assert 0.88 < held / 200 < 0.99
+
+
+@pytest.mark.parametrize(("count", "least"), [(5, 0.89), (8, 0.93), (16, 0.93)])
+def test_intervals_of_few_clips_hold_it_too(count, least):
+    """Plain percentiles hold it 83, 89 and 92 times of 100. No resample of five clips lies beyond the least of them."""
+    rng = np.random.default_rng(2)
+    held = 0
+    for _ in range(600):
+        found = summarize(many(rng.normal(5, 1, count)), ["hole_psnr"])["hole_psnr"]
+        held += found["low"] <= 5 <= found["high"]
+    assert least < held / 600 < 0.98
+
+
+def test_quantiles_of_students_t():
+    for freedom in (4, 7, 15, 50, 1000):
+        assert student(freedom) == pytest.approx(t.ppf(0.975, freedom), rel=0.003)
 
 
 def test_seeds_of_one_clip_are_not_so_many_clips():
