@@ -9,6 +9,7 @@
 | c_t1, c_t2 | ``Edit.contexts`` | indices into T |
 """
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -57,3 +58,22 @@ def frame_rate(rate: Fraction | float | None) -> Fraction | None:
     slowed = Fraction(round(rate * 1.001) * 1000, 1001)
     # Near enough for 23.98, too, and far from whole numbers.
     return slowed if abs(rate - slowed) < 2e-4 * rate else Fraction(rate).limit_denominator(1001)
+
+
+def check_range(settings: object, names: str, least: float, most: float = math.inf) -> None:
+    """See that numbers are finite and in a range.
+
+    Args:
+        settings: has them as attributes; None is none, and passes.
+        names: of the attributes, with spaces between them.
+        least: smallest allowed.
+        most: largest allowed.
+
+    Raises:
+        UserError: one is not; says it by its flag.
+    """
+    for name in names.split():
+        value = getattr(settings, name)
+        if value is not None and not (least <= value <= most and math.isfinite(value)):
+            bounds = f"{least:g} to {most:g}" if most < math.inf else f"at least {least:g}"
+            raise UserError(f"--{name.replace('_', '-')} {value}: give {bounds}")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from rovr.cli import main
 from rovr.data.cases import make_case
 from rovr.editor.aligned import AlignedEditor
 from rovr.editor.training.config import TrainConfig
@@ -177,3 +178,30 @@ def test_processes_that_roll_out_change_nothing(tmp_path: Path, monkeypatch: pyt
     )
     assert all(array.any() for name, array in alone.items() if name != "origin")
     assert all(np.array_equal(alone[name], together[name]) for name in alone)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        *((f"--{name}=0", f"--{name} 0: give at least 1") for name in ("steps", "batch", "round-samples", "reuse")),
+        *((f"--{name}=0", f"--{name} 0: give at least 1") for name in ("contexts", "threads", "log-every")),
+        *((f"--{name}=nan", f"--{name} nan: give at least 0") for name in ("lr", "flow-weight", "consensus-weight")),
+        ("--lr=inf", "--lr inf: give at least 0"),
+        ("--ema=1.5", "--ema 1.5: give 0 to 1"),
+        ("--perceptual-final=-1", "--perceptual-final -1.0: give 0 to 1"),
+        ("--window=0", "--window 0: give at least 16"),
+        ("--size=255", "--size 255 must be even and at most 288"),
+        ("--size=300", "--size 300 must be even and at most 288"),
+        ("--length=2", "--length 2 leaves no 2 contexts"),
+        ("--device=nowhere", "no device called 'nowhere'"),
+        ("--sampler=nobody", "no selector is called 'nobody'"),
+    ],
+)
+def test_settings_that_cannot_work_are_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: str, said: str
+) -> None:
+    assert main(["train", "editor", "--data", str(tmp_path), "--out", str(tmp_path / "run"), wrong]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert not (tmp_path / "run").exists()

@@ -267,6 +267,11 @@ def test_settings_that_cannot_work_are_refused() -> None:
     for wrong in ({"size": 63}, {"length": 2}, {"shared": True}, {"group": 3}):
         with pytest.raises(UserError):
             settle(replace(config, **wrong))  # type: ignore[arg-type]
+    least = {"episodes": 1, "group": 1, "contexts": 1, "threads": 1, "validate_every": 1, "iterations": 0, "turns": 0}
+    for name, number in {**least, "lr": 0, "rule": 0, "flow_weight": 0, "save_minutes": 0}.items():
+        for value in (number - 1, float("nan"), float("inf")):
+            with pytest.raises(UserError, match=f"--{name.replace('_', '-')} {value}: give at least {number}"):
+                settle(replace(config, **{name: value}))  # type: ignore[arg-type]
 
 
 def test_the_expert_sequential_looks_at_the_frames_before_and_at_the_start_at_those_after():

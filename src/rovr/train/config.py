@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rovr.errors import UserError
-from rovr.types import check_seed
+from rovr.types import check_range, check_seed
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Minutes on a CPU: to see that everything works.
@@ -196,11 +196,13 @@ def settle(config: AgentTrainConfig) -> Settled:
         options["lr"] = config.lr
     options |= read_options(config.algorithm, config.options, options)
     settled = Settled(**{**preset, **given}, options={**options, "seed": config.seed})
+    check_range(settled, "episodes group shard", 1)
+    check_range(settled, "iterations imitate drill partners rule", 0)
+    check_range(config, "contexts threads validate_every workers", 1)
+    check_range(config, "turns lr flow_weight save_minutes", 0)
+    check_range(settled, "size", 2)
     if settled.episodes % settled.group:
         raise UserError(f"--episodes {settled.episodes} cannot be split into groups of --group {settled.group}")
-    for name, number in (("shard", settled.shard), ("workers", config.workers)):
-        if number is not None and number < 1:
-            raise UserError(f"--{name} {number}: give at least 1")
     if config.flow_weights is not None and not settled.flow.startswith("raft"):
         raise UserError(f"--flow {settled.flow} has no weights; leave --flow-weights out, or take a RAFT")
     if config.encoder_weights is not None and settled.encoder != "resnet50":

@@ -39,7 +39,7 @@ class TrainConfig:
     length: int = 25
     """Frames of a clip."""
     size: int = 256
-    """Side of a clip's frames, in pixels."""
+    """Side of a clip's frames, in pixels; even, and at most 288, the size at which frames are aligned."""
     contexts: int = 2
     """Contexts an edit looks at."""
     sampler: str = "mixed"
@@ -64,7 +64,7 @@ class TrainConfig:
     threads: int = 2
     """Threads that train."""
     device: str = "cpu"
-    """Where the network trains."""
+    """Where the network trains: cpu, cuda, cuda:1, …, or auto."""
     bf16: bool = True
     """Train in bfloat16 where the device has it."""
     save_minutes: float = 3.0

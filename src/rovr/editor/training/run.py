@@ -9,16 +9,18 @@ import torch
 from torch import Tensor
 
 from rovr.data.cases import ClipDraw, check_kinds, first_clips, make_case
+from rovr.device import pick_device
 from rovr.editor.loading import load_editor
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.ranks import Ranks, joined
 from rovr.editor.training.trainer import Trainer
+from rovr.editor.window import WORK_SIDE
 from rovr.errors import UserError
 from rovr.mdp.state import RepairState
 from rovr.metrics import psnr
 from rovr.repair import Repairer
 from rovr.select import load_selector
-from rovr.types import check_seed
+from rovr.types import check_range, check_seed
 
 VALIDATION_SEED = 1000
 
@@ -29,13 +31,24 @@ def train_editor(config: TrainConfig, say: Callable[[str], None] = print) -> Pat
     Raises:
         UserError: settings that cannot work, or no clips.
     """
+    config = replace(config, device=str(pick_device(config.device)))
     check_seed(config.seed)
+    check_range(config, "steps batch round_samples reuse contexts threads log_every", 1)
+    check_range(config, "workers lr flow_weight consensus_weight save_minutes", 0)
+    check_range(config, "perceptual_final ema", 0, 1)
+    check_range(config, "window", 16)
+    if config.size % 2 or config.size > WORK_SIDE:
+        raise UserError(f"--size {config.size} must be even and at most {WORK_SIDE}, at which frames are aligned")
+    if config.length <= config.contexts:
+        raise UserError(f"--length {config.length} leaves no {config.contexts} contexts to look at")
     if config.window % 16 or config.window > config.size:
         raise UserError(f"--window {config.window} must be a multiple of 16 and at most --size {config.size}")
     if config.round_samples % config.batch:
         raise UserError(f"--round-samples {config.round_samples} must be a multiple of --batch {config.batch}")
     if config.part == "motion" and config.editor != "aligned":
         raise UserError(f"the editor '{config.editor}' completes no motion; --part motion is for 'aligned'")
+    if config.sampler != "mixed":
+        load_selector(config.sampler)  # before anything is written
     check_kinds(config.damage)
     with joined(config.device) as (ranks, device):
         return _train(replace(config, device=device), ranks, say if ranks.first else lambda line: None)
