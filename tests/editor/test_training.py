@@ -12,8 +12,10 @@ from torch import Tensor
 from rovr.cli import main
 from rovr.data.cases import make_case
 from rovr.editor.aligned import AlignedEditor
+from rovr.editor.loading import read_weights
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.course import Course
+from rovr.editor.training.log import TrainLog
 from rovr.editor.training.moving import Moving
 from rovr.editor.training.repairing import Repairing, choices, draw_contexts
 from rovr.editor.training.samples import VECTORS, Arrays, SampleStore
@@ -68,6 +70,66 @@ def test_a_killed_run_goes_on_with_the_same_losses(tmp_path: Path, editor: str, 
     a, b = (torch.load(c.out / "checkpoint.pt", weights_only=True) for c in (whole, parts))
     assert all(torch.equal(a["net"][name], b["net"][name]) for name in a["net"])
     assert part == "motion" or list((whole.out / "pictures").glob("*.png"))
+
+
+def test_a_run_killed_anywhere_ends_with_the_same_log_weights_and_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(TINY, log_every=3, save_minutes=0)
+    whole, parts = (replace(config, out=tmp_path / name) for name in ("whole", "parts"))
+
+    def validate(weights: Path) -> dict[str, float]:
+        return {"sum": sum(float(tensor.sum()) for tensor in read_weights(weights).values())}
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    Trainer(whole, draw, validate).run()
+    learn = Trainer.learn
+    # In the middle of an interval of the log, at the end of the first round, and at the end of all.
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "learn", lambda self, batch: killed() if self.step == 2 else learn(self, batch))
+        with pytest.raises(KeyboardInterrupt):
+            Trainer(parts, draw, validate).run()
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            Trainer(parts, draw, killed).run()  # type: ignore[arg-type]
+        Trainer(parts, draw, validate).run(stop_at=4)
+    with monkeypatch.context() as patch:
+        patch.setattr("rovr.editor.training.repairing.Repairing.picture", killed)
+        with pytest.raises(KeyboardInterrupt):
+            Trainer(parts, draw, validate).run()
+    Trainer(parts, draw, validate).run()
+    assert losses(whole.out) == losses(parts.out)
+    assert {step for step, name, _ in losses(whole.out) if name == "val/sum"} == {"4", "6"}
+    for name in ("aligned.safetensors", "pictures/000004.png", "pictures/000006.png"):
+        assert (whole.out / name).read_bytes() == (parts.out / name).read_bytes()
+
+
+def test_lines_of_the_log_that_were_cut_short_are_left_out(tmp_path: Path) -> None:
+    log = TrainLog(tmp_path, 0)
+    for step in (1, 2, 3):
+        log.add({"loss": step / 2})
+        log.flush(step, 3)
+    log.close()
+    with (tmp_path / "metrics.csv").open("a") as file:
+        file.write("2,lo\n\0\0\0\n2,psnr,9,later\n2")
+    TrainLog(tmp_path, 2).close()
+    assert losses(tmp_path) == [("1", "loss", "0.5"), ("2", "loss", "1")]
+
+
+def test_tensorboard_keeps_the_line_of_the_step_that_a_run_goes_on_from(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for first, last in ((0, 3), (2, 4)):
+        log = TrainLog(tmp_path, first)
+        for step in range(first + 1, last + 1):
+            log.write(step, {"loss": step + first / 10})
+        log.close()
+    board = EventAccumulator(str(tmp_path)).Reload()
+    shown = [(event.step, pytest.approx(event.value)) for event in board.Scalars("loss")]
+    assert shown == [(1, 1.0), (2, 2.0), (3, 3.2), (4, 4.2)]
 
 
 FLIPS = ([1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1])

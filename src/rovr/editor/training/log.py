@@ -1,13 +1,16 @@
 """What a training run leaves to look at: a CSV file, TensorBoard events where it is installed, and W&B if asked."""
 
+import contextlib
 import csv
+import io
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from rovr.files import write_whole
 
 
 class TrainLog:
@@ -18,6 +21,7 @@ class TrainLog:
         step: lines of later steps, left by a run that was killed after its last checkpoint, are dropped.
         said: figures that the terminal shows, by the last part of their names.
         tracker: is told all figures too, such as :class:`rovr.editor.training.tracker.Tracker`.
+        sums: figures of the steps since the last line, by name; whoever keeps it can go on from there.
     """
 
     def __init__(
@@ -26,23 +30,22 @@ class TrainLog:
         step: int,
         said: Sequence[str] = ("loss", "psnr", "flow", "perceptual"),
         tracker: Callable[[int, dict[str, float]], None] | None = None,
+        sums: dict[str, list[float]] | None = None,
     ) -> None:
         self.said, self.tracker = said, tracker
+        self.sums = {} if sums is None else sums
         self.path = folder / "metrics.csv"
-        rows = []
-        if self.path.exists():
-            with self.path.open(newline="") as file:
-                rows = [row for row in csv.reader(file) if row and row[0] != "step" and int(row[0]) <= step]
-        with self.path.open("w", newline="") as file:
-            csv.writer(file).writerows([["step", "name", "value", "seconds"], *rows])
+        rows = _rows(self.path, step) if self.path.exists() else []
+        lines = io.StringIO(newline="")
+        csv.writer(lines).writerows([["step", "name", "value", "seconds"], *rows])
+        write_whole(self.path, lambda file: file.write(lines.getvalue().encode()))
         self.began = time.monotonic() - (float(rows[-1][3]) if rows else 0.0)
-        self.sums: dict[str, list[float]] = defaultdict(list)
         self.board = _board(folder, step)
 
     def add(self, figures: dict[str, float]) -> None:
         """Remember one step's figures."""
         for name, value in figures.items():
-            self.sums[name].append(value)
+            self.sums.setdefault(name, []).append(value)
 
     def flush(self, step: int, total: int) -> None:
         """Write the means since the last line, and say them."""
@@ -70,9 +73,22 @@ class TrainLog:
             self.board.close()
 
 
+def _rows(path: Path, step: int) -> list[list[str]]:
+    """The lines up to a step; those that a full disk or a loss of power has cut short or spoilt are left out."""
+    rows = []
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        for row in csv.reader(file):
+            with contextlib.suppress(ValueError, IndexError):
+                number, _, _ = int(row[0]), float(row[2]), float(row[3])
+                if number <= step:
+                    rows.append(row[:4])
+    return rows
+
+
 def _board(folder: Path, step: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(str(folder), purge_step=step)
+    # From this step on TensorBoard forgets what a killed run had written; the line of the last step kept is not of it.
+    return SummaryWriter(str(folder), purge_step=step + 1)

@@ -61,6 +61,7 @@ class Trainer:
         self.taught = self.course.taught(self.net)
         self.optimiser = torch.optim.AdamW(self.taught.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=1e-4)
         self.step = 0
+        self.figures: dict[str, list[float]] = {}  # of the steps since the last line of the log
         self.perceptual: PerceptualLoss | None = None
         if config.perceptual != "none":
             path = None if config.perceptual == "download" else Path(config.perceptual)
@@ -84,7 +85,8 @@ class Trainer:
             while self.step < end:
                 index, first = divmod(self.step, self.config.round_steps)
                 store = self._open_round(index)
-                for at in range(first, min(self.config.round_steps, first + end - self.step)):
+                last = min(self.config.round_steps, first + end - self.step)
+                for at in range(first, last):
                     batch = self._batch(store, index, at)
                     figures = self.learn(batch)
                     self.step += 1
@@ -93,15 +95,18 @@ class Trainer:
                     log.add(figures)
                     if self.step % self.config.log_every == 0:
                         log.flush(self.step, self.config.steps)
-                    if time.monotonic() - saved > 60 * self.config.save_minutes:
+                    if at + 1 < last and time.monotonic() - saved > 60 * self.config.save_minutes:
                         self.save()
                         saved = time.monotonic()
                 if log is None:
                     continue
-                self.save()
+                self._write_weights()
                 self.course.picture(self.net, batch, self.config.out / "pictures" / f"{self.step:06d}.png")
                 if self.validate is not None:
                     log.write(self.step, {f"val/{k}": v for k, v in self.validate(self.weights).items()})
+                # Last, so that a run killed before goes through all that belongs to the end of a round again.
+                self.save()
+                saved = time.monotonic()
         self._meet()
 
     @property
@@ -152,7 +157,7 @@ class Trainer:
             yield None
             return
         tracker = open_tracker(self.config.wandb, self.config.out, asdict(self.config))
-        with closing(TrainLog(self.config.out, self.step, tracker=tracker)) as log:
+        with closing(TrainLog(self.config.out, self.step, tracker=tracker, sums=self.figures)) as log:
             yield log
 
     def _meet(self) -> None:
@@ -169,16 +174,20 @@ class Trainer:
         return {name: tensor.to(self.device) for name, tensor in batch.items()}
 
     def save(self) -> None:
-        """Write the checkpoint and the averaged weights; each appears whole or not at all."""
+        """Write the averaged weights and the checkpoint; each appears whole or not at all."""
+        self._write_weights()
         state = {
             "step": self.step,
             "net": self.net.state_dict(),
             "average": self.average,
             "optimiser": self.optimiser.state_dict(),
+            "figures": self.figures,
         }
         partial = self.checkpoint.with_suffix(".partial")
         torch.save(state, partial)
         partial.replace(self.checkpoint)
+
+    def _write_weights(self) -> None:
         write_weights(self.weights, self.average, {"editor": self.config.editor, "step": self.step})
 
     def load(self) -> None:
@@ -188,3 +197,4 @@ class Trainer:
         self.average = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])
         self.step = state["step"]
+        self.figures = state.get("figures", {})
