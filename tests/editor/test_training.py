@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from dataclasses import fields, replace
 from multiprocessing import parent_process
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -267,3 +268,13 @@ def test_settings_that_cannot_work_are_told_in_one_line(
     assert len(lines) == 1
     assert said in lines[0]
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("other", [{"damage": ("blocks",)}, {"window": 48}, {"contexts": 3}])
+def test_samples_of_other_settings_in_the_folder_are_made_anew(tmp_path: Path, other: dict[str, Any]) -> None:
+    """As after a run that was stopped before its first checkpoint and given again with what was meant."""
+    Trainer(replace(TINY, out=tmp_path / "a"), draw)._open_round(0)
+    meant, afresh = (
+        Trainer(replace(TINY, out=tmp_path / name, **other), draw)._open_round(0).arrays for name in ("a", "b")
+    )
+    assert all(np.array_equal(meant[name], afresh[name]) for name in afresh)

@@ -1,5 +1,6 @@
 """A round: roll out many clips with the weights as they are, in parallel, into a :class:`SampleStore`."""
 
+import hashlib
 import json
 import multiprocessing
 from collections.abc import Callable
@@ -36,7 +37,7 @@ def open_round(config: TrainConfig, index: int, weights: Path, draw: Draw) -> Sa
     size = config.round_samples
     done = folder / "round.json"
     fields = course_of(config).fields(config)
-    stamp = {"round": index, "seed": config.seed, "samples": size}
+    stamp = _stamp(config, index, weights)
     if done.exists() and json.loads(done.read_text()) == stamp:
         return SampleStore(folder, fields, size)
     done.unlink(missing_ok=True)
@@ -57,6 +58,20 @@ def open_round(config: TrainConfig, index: int, weights: Path, draw: Draw) -> Sa
         array.flush()  # type: ignore[attr-defined]
     done.write_text(json.dumps(stamp))
     return store
+
+
+DECIDE = (
+    *("data", "editor", "part", "seed", "round_samples", "length", "size"),
+    *("window", "contexts", "sampler", "damage", "bf16"),
+)
+"""Settings that a round depends on, beside the weights."""
+
+
+def _stamp(config: TrainConfig, index: int, weights: Path) -> dict[str, str]:
+    """All that decides what a round holds."""
+    digest = hashlib.blake2b(weights.read_bytes(), digest_size=16).hexdigest()
+    settings = {name: str(getattr(config, name)) for name in DECIDE}
+    return {"round": str(index), "weights": digest, **settings}
 
 
 Task = tuple[TrainConfig, int, Path, int, int]
