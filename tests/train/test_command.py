@@ -129,3 +129,17 @@ def test_damage_in_the_folder_of_a_run_is_told_in_one_line(tmp_path: Path, capsy
         assert f"{run / name} is damaged" in said[0]
         assert remedy in said[0]
         (run / name).unlink()
+
+
+def test_a_run_with_other_settings_in_the_folder_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(typed(tmp_path)) == 0
+    kept = (tmp_path / "run" / "agent.safetensors").read_bytes()
+    for other in (["--algorithm", "ppo"], ["--imitate", "1"], ["--contexts", "3"], ["--shared", "--algorithm", "ppo"]):
+        capsys.readouterr()
+        assert main(typed(tmp_path, *other)) == 2
+        said = capsys.readouterr().err.strip().splitlines()
+        assert len(said) == 1
+        assert "checkpoint.pt is of a run with other settings" in said[0]
+    assert (tmp_path / "run" / "agent.safetensors").read_bytes() == kept

@@ -1,7 +1,9 @@
 """Editors by name, and their weights as safetensors with their settings in the header."""
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import resources
 from inspect import signature
 from pathlib import Path
@@ -101,9 +103,36 @@ def read_card(path: Path) -> dict[str, Any]:
 def write_weights(path: Path, state: dict[str, Tensor], card: dict[str, Any], half: bool = False) -> None:
     """Write weights and what is to be said of them; the file appears whole or not at all."""
     tensors = {name: (t.half() if half else t.float()).contiguous().cpu() for name, t in state.items()}
+    with _whole(path) as partial:
+        save_file(tensors, partial, metadata={"rovr": json.dumps(card)})
+
+
+def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write where a training stands; the file appears whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with _whole(path) as partial:
+        torch.save(state, partial)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A name to write to, which becomes the path if all goes well; errors are those of the system."""
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"rovr": json.dumps(card)})
-    partial.replace(path)
+    try:
+        yield partial
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except (RuntimeError, SafetensorError):
+        # PyTorch and safetensors do not say why nothing could be written. The system does, asked again.
+        with partial.open("ab") as file:
+            file.write(bytes(1 << 20))
+        raise
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def read_checkpoint(path: Path, device: torch.device | str) -> dict[str, Any]:

@@ -11,10 +11,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from rovr.agents import Agent
-from rovr.editor.loading import read_checkpoint
+from rovr.editor.loading import read_checkpoint, write_checkpoint
+from rovr.editor.training.folder import fitting, held, made
 from rovr.editor.training.log import TrainLog
 from rovr.mdp.encoder import Encoder
 from rovr.rl import BatchEnv, Learner
@@ -77,7 +76,7 @@ class AgentTrainer:
         self.out, self.agent, self.stages, self.card, self.encoder = out, agent, stages, card, encoder
         self.save_minutes, self.validate, self.validate_every = save_minutes, validate, validate_every
         self.iteration, self.tracker = 0, tracker
-        out.mkdir(parents=True, exist_ok=True)
+        made(out)
 
     @property
     def total(self) -> int:
@@ -90,10 +89,20 @@ class AgentTrainer:
         return self.out / "agent.safetensors"
 
     def run(self, stop_at: int | None = None) -> None:
-        """Train to the end, or to an iteration; continues what is found in the output folder."""
+        """Train to the end, or to an iteration; continues what is found in the output folder.
+
+        Raises:
+            UserError: another run is at work there, what is there is of other settings, or the disk runs full.
+        """
+        with held(self.out):
+            self._run(stop_at)
+
+    def _run(self, stop_at: int | None) -> None:
         checkpoint = self.out / "checkpoint.pt"
         if checkpoint.exists():
-            self._load(read_checkpoint(checkpoint, next(iter(self.agent.parameters())).device))
+            state = read_checkpoint(checkpoint, next(iter(self.agent.parameters())).device)
+            with fitting(checkpoint):
+                self._load(state)
         end = min(self.total, stop_at or self.total)
         with closing(TrainLog(self.out, self.iteration, SAID, self.tracker)) as log:
             saved = time.monotonic()
@@ -124,9 +133,7 @@ class AgentTrainer:
     def _save(self, path: Path) -> None:
         """Write checkpoint and agent; each appears whole or not at all."""
         state = {"iteration": self.iteration, **{s.name: s.learner.state_dict() for s in self.stages}}
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        write_checkpoint(path, state)
         self.agent.save(self.weights, {**self.card, "iterations": self.iteration}, encoder=self.encoder)
 
     def _load(self, state: dict[str, Any]) -> None:

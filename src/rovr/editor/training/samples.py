@@ -1,5 +1,6 @@
 """Training samples: kept in memory-mapped files, turned and mirrored at random when they are read."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,9 @@ class SampleStore:
             for name, (shape, kind) in fields.items()
         }
         self.size = size
+        if create:
+            for name in fields:
+                _reserve(folder / f"{name}.npy")
 
     def write(self, index: int, sample: Arrays) -> None:
         """Keep one sample; fractions in [0, 1] are stored as bytes."""
@@ -61,6 +65,16 @@ class SampleStore:
         rows = [turn({n: a[i] for n, a in self.arrays.items()}, f) for i, f in zip(indices, flips, strict=True)]
         batch = {name: torch.from_numpy(np.stack([row[name] for row in rows])) for name in self.arrays}
         return {n: t.float() / 255 if t.dtype == torch.uint8 else t.float() for n, t in batch.items()}
+
+
+def _reserve(path: Path) -> None:
+    """Take the room that a file says it has, where the system can.
+
+    A full disk is then an error here. Later, when what is mapped into memory is written to, it would end the process.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def turn(row: Arrays, flips: NDArray[np.bool_]) -> Arrays:

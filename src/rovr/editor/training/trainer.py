@@ -7,7 +7,7 @@ weights, averages and optimiser, so that a run killed at any moment goes on with
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rovr.editor.loading import build_editor, read_checkpoint, read_weights, write_weights
+from rovr.editor.loading import build_editor, read_checkpoint, read_weights, write_checkpoint, write_weights
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.courses import course_of
+from rovr.editor.training.folder import fitting, held, made
 from rovr.editor.training.log import TrainLog
 from rovr.editor.training.losses import perceptual_weight
 from rovr.editor.training.ranks import ALONE, Ranks
@@ -66,7 +67,7 @@ class Trainer:
         if config.perceptual != "none":
             path = None if config.perceptual == "download" else Path(config.perceptual)
             self.perceptual = PerceptualLoss.load(path).to(self.device)
-        config.out.mkdir(parents=True, exist_ok=True)
+        made(config.out)
 
     @property
     def checkpoint(self) -> Path:
@@ -74,7 +75,15 @@ class Trainer:
         return self.config.out / "checkpoint.pt"
 
     def run(self, stop_at: int | None = None) -> None:
-        """Train to the end, or to a step; continues what is found in the output folder."""
+        """Train to the end, or to a step; continues what is found in the output folder.
+
+        Raises:
+            UserError: another run is at work there, what is there is of other settings, or the disk runs full.
+        """
+        with held(self.config.out) if self.ranks.first else nullcontext():
+            self._run(stop_at)
+
+    def _run(self, stop_at: int | None) -> None:
         torch.set_num_threads(self.config.threads)
         if self.checkpoint.exists():
             self.load()
@@ -183,9 +192,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "figures": self.figures,
         }
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.checkpoint)
+        write_checkpoint(self.checkpoint, state)
 
     def _write_weights(self) -> None:
         write_weights(self.weights, self.average, {"editor": self.config.editor, "step": self.step})
@@ -193,8 +200,9 @@ class Trainer:
     def load(self) -> None:
         """Continue from the checkpoint."""
         state = read_checkpoint(self.checkpoint, self.device)
-        self.net.load_state_dict(state["net"])
-        self.average = state["average"]
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step = state["step"]
-        self.figures = state.get("figures", {})
+        with fitting(self.checkpoint):
+            self.net.load_state_dict(state["net"])
+            self.average = state["average"]
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.step = state["step"]
+            self.figures = state.get("figures", {})

@@ -1,0 +1,66 @@
+"""The folder of a training run: full, taken, not to be written to, or of another run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from test_training import TINY, draw, losses
+
+from rovr.editor.training.trainer import Trainer
+from rovr.errors import UserError
+from rovr.files import Lock
+
+resource = pytest.importorskip("resource", reason="needs a system that limits the size of files")
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Inside, no file gets larger than so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [60_000, 600_000], ids=["samples", "weights"])
+def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_room(tmp_path: Path, size: int) -> None:
+    whole, parts = (replace(TINY, out=tmp_path / name) for name in ("whole", "parts"))
+    Trainer(whole, draw).run()
+    if size > 60_000:
+        Trainer(parts, draw).run(stop_at=2)
+    kept = {path.name: path.read_bytes() for path in parts.out.glob("*.[ps][ta]*")}
+    with room_for(size), pytest.raises(UserError, match=f"disk ran full while writing {parts.out}"):
+        Trainer(parts, draw).run()
+    assert {path.name: path.read_bytes() for path in parts.out.glob("*.[ps][ta]*")} == kept
+    Trainer(parts, draw).run()
+    assert losses(whole.out) == losses(parts.out)
+    a, b = (torch.load(c.out / "checkpoint.pt", weights_only=True) for c in (whole, parts))
+    assert all(torch.equal(a["average"][name], b["average"][name]) for name in a["average"])
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
+    config = replace(TINY, out=tmp_path, steps=1)
+    other = Lock(tmp_path / ".lock")
+    with pytest.raises(UserError, match="another run trains in"):
+        Trainer(config, draw).run()
+    other.release()
+    Trainer(config, draw).run()
+
+
+def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be made"):
+        Trainer(replace(TINY, out=tmp_path / "file"), draw)
+
+
+def test_a_checkpoint_of_another_editor_or_part_is_told(tmp_path: Path) -> None:
+    config = replace(TINY, out=tmp_path, steps=1)
+    Trainer(config, draw).run()
+    for other in ({"editor": "concat"}, {"part": "motion"}):
+        with pytest.raises(UserError, match="is of a run with other settings"):
+            Trainer(replace(config, **other), draw).run()  # type: ignore[arg-type]
