@@ -134,6 +134,29 @@ def test_who_is_held_still_does_not_change(tmp_path: Path) -> None:
         assert any(not torch.equal(a, b) for a, b in zip(before[1], moving.parameters(), strict=True))
 
 
+def test_demonstrations_teach_both_before_dqn_trains_in_turns() -> None:
+    agent = Agent()
+    options = {"demo_batches": 1, "pretrain": 2, "updates": 2, "minibatch": 8}
+    stage = Stage("dqn", load_learner("dqn", agent, sight, **options), 2, world(), turns=1)
+    policies, update = (agent.frame_policy, agent.context_policy), stage.learner.update
+    moved: list[tuple[bool, ...]] = []
+
+    def watched(count: int) -> dict[str, float]:
+        before = [[p.clone() for p in policy.parameters()] for policy in policies]
+        told = update(count)
+        now = [list(policy.parameters()) for policy in policies]
+        moved.append(tuple(not all(map(torch.equal, *both)) for both in zip(before, now, strict=True)))
+        return told
+
+    stage.learner.update = watched  # type: ignore[method-assign]
+    for iteration in range(2):
+        stage.hold(agent, iteration)
+        stage.learner.iterate(stage.env)
+    # From what the expert plays both learn at once, and only after it does one of them wait for its turn.
+    assert moved == [(True, True), (True, False), (False, True)]
+    assert not any(p.requires_grad for p in agent.frame_policy.parameters())
+
+
 def films(folder: Path, count: int = 2) -> Path:
     for k in range(count):
         for i, frame in enumerate(clip(np.random.default_rng(k))):

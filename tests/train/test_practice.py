@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "agents"))
 from made_up import observe
+from pretended_gpu import GPU, gpu, send
 
 from rovr.agents import Agent, AgentConfig
 from rovr.mdp.mosaic import EVIDENCE, evidence
@@ -124,3 +126,44 @@ def test_least_squares_are_held_to_what_was_before() -> None:
     sums.add(torch.eye(EVIDENCE), torch.zeros(EVIDENCE))
     # One try of each figure alone that was worth nothing, against a hold as strong.
     assert torch.allclose(sums.fit(held, 1.0), held / 2)
+
+
+class DrillThere:
+    """A drill as it shows itself from a GPU."""
+
+    def __init__(self, drill: Drill) -> None:
+        self.drill, self.size = drill, drill.size
+
+    def reset(self, generator: torch.Generator) -> dict[str, Tensor]:
+        return tree_map(sent, self.drill.reset(generator))
+
+    def step(self, actions: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        return tree_map(sent, self.drill.step(actions.cpu()))
+
+
+def sent(value: object) -> object:
+    return value.to(GPU) if isinstance(value, Tensor) else value
+
+
+def test_it_goes_on_exactly_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a checkpoint brings is on the GPU, wherever it was; sums and weights of before belong on the CPU."""
+    chance = torch.Generator
+    monkeypatch.setattr("torch.Generator", lambda device=None: chance())
+
+    def learner(seed: int) -> Practice:
+        agent = Agent(AgentConfig(seed=seed))
+        send(agent)
+        return Practice(agent, PracticeConfig(seed=seed, tries=TRIES))
+
+    def drill() -> DrillThere:
+        return DrillThere(Drill(wanted(), noise=0.1))
+
+    with gpu():
+        whole, parts, later = learner(2), learner(2), learner(5)
+        told = [whole.iterate(drill()) for _ in range(4)][-1]
+        for _ in range(2):
+            parts.iterate(drill())
+        later.load_state_dict(tree_map(sent, parts.state_dict()))
+        again = [later.iterate(drill()) for _ in range(2)][-1]
+        assert again == told
+        assert torch.equal(later.logits, whole.logits)
