@@ -1,4 +1,5 @@
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ gymnasium = pytest.importorskip("gymnasium", reason="needs the extra 'gym'")
 
 from gymnasium.utils.env_checker import check_env  # noqa: E402
 
+from rovr.errors import UserError  # noqa: E402
 from rovr.mdp.gymnasium import ID  # noqa: E402
 
 SMALL = {"length": 4, "size": 48}
@@ -76,3 +78,15 @@ def test_whoever_picks_nothing_allowed_is_stopped_and_what_has_ended_stays_ended
         _, _, ended, _, info = env.step(int(info["action_mask"].argmax()))
     forbidden = int((~info["action_mask"]).argmax())
     assert env.step(forbidden)[2]
+
+
+@pytest.mark.parametrize("wrong", [{"length": 2}, {"contexts": 0}, {"size": 47}])
+def test_what_cannot_be_played_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(UserError, match=f"{next(iter(wrong))}={next(iter(wrong.values()))}"):
+        gymnasium.make(ID, **{**SMALL, **wrong})
+
+
+def test_one_folder_may_be_given_by_its_name(tmp_path: Path) -> None:
+    # Its letters are no folders; the first would be the root of the file system, searched for hours.
+    with pytest.raises(UserError, match=f"{tmp_path} holds no videos"):
+        gymnasium.make(ID, **SMALL, data=str(tmp_path))

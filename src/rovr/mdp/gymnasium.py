@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from rovr.data.cases import CaseDraw, ClipDraw
 from rovr.editor.aligned import AlignedEditor
 from rovr.editor.loading import load_editor
+from rovr.errors import UserError
 from rovr.mdp.encoder import CELL, load_encoder
 from rovr.mdp.environment import RepairEnv
 from rovr.mdp.observation import FRAME_SIDE
@@ -42,7 +43,7 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
     """See the module's docstring.
 
     Args:
-        data: folders of clips; by default the clip that comes with the package, filmed anew for each episode.
+        data: folder or folders of clips; by default the clip that comes with the package, filmed anew for each episode.
         length: frames of a clip, n.
         size: side of its frames, in pixels; even.
         contexts: K.
@@ -50,13 +51,16 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
         editor: Γ; by default the ``aligned`` editor with the weights that ship.
         reward: judges repairs; by default the error inside the hole alone.
         device: where the editor runs.
+
+    Raises:
+        UserError: too few frames for the contexts, an odd size, or no clips.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012  (as Gymnasium has it)
 
     def __init__(
         self,
-        data: Sequence[str | Path] | None = None,
+        data: str | Path | Sequence[str | Path] | None = None,
         length: int = 25,
         size: int = 256,
         contexts: int = 2,
@@ -66,7 +70,12 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
         device: str = "cpu",
         render_mode: str | None = None,
     ) -> None:
-        folders = [Path(folder) for folder in data] if data else [Path(str(resources.files("rovr"))) / "assets"]
+        if not 1 <= contexts < length:
+            raise UserError(f"contexts={contexts} of length={length} frames: give at least 1, and fewer than frames")
+        if size % 2:
+            raise UserError(f"size={size}: give an even one")
+        given = [data] if isinstance(data, str | Path) else data
+        folders = [Path(folder) for folder in given] if given else [Path(str(resources.files("rovr"))) / "assets"]
         if editor is None:
             loaded = load_editor("aligned", device)
             assert isinstance(loaded, AlignedEditor)
