@@ -143,3 +143,11 @@ def test_a_run_with_other_settings_in_the_folder_is_told_in_one_line(
         assert len(said) == 1
         assert "checkpoint.pt is of a run with other settings" in said[0]
     assert (tmp_path / "run" / "agent.safetensors").read_bytes() == kept
+
+
+def test_validation_on_clips_that_are_trained_on_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = films(tmp_path / "other", 1)
+    (other / "film0").rename(other / "unseen")
+    for val, told in ((other, False), (tmp_path / "data", True)):
+        assert main(typed(tmp_path, "--val", str(val))) == 0
+        assert ("2 of the sequences of --val" in capsys.readouterr().out) == told

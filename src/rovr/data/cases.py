@@ -84,6 +84,11 @@ class ClipDraw:
         """Number of sequences that clips are drawn from."""
         return sum(len(source.sequences) for source in self.pools[0])
 
+    def shared(self, folder: Path) -> list[str]:
+        """Names of a folder's sequences that clips are drawn from too."""
+        drawn = {s.path.resolve() for pool in self.pools for source in pool for s in source.sequences}
+        return [s.name for s in open_dataset(folder, length=1).sequences if s.path.resolve() in drawn]
+
     def __call__(self, chance: np.random.Generator) -> Tensor:
         """A clip, (T, 3, H, W) uint8; every sequence of a pool is as likely."""
         pool = self.pools[int(chance.integers(len(self.pools)))]

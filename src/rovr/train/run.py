@@ -15,6 +15,7 @@ from rovr.batch.cluster import connected
 from rovr.data.cases import Case, CaseDraw, ClipDraw, check_kinds, first_clips, make_case
 from rovr.device import pick_device
 from rovr.editor.loading import read_card
+from rovr.editor.training.run import warn_of_shared
 from rovr.editor.training.tracker import open_tracker
 from rovr.errors import UserError
 from rovr.mdp.environment import RepairEnv
@@ -62,6 +63,8 @@ def _train(config: AgentTrainConfig, settled: Settled, draw: CaseDraw, crew: Cre
     if config.val is not None:
         watched = build_env(config, settled, draw)
         cases = validation_cases(config, settled)
+        if isinstance(draw.draw, ClipDraw):
+            warn_of_shared(draw.draw, config.val, say)
         rule = {f"sight_{name}": value for name, value in score(watched, cases, expert_act(watched, sight)).items()}
         say("validation, the rule 'sight': return {sight_return:.4f}, {sight_psnr:.2f} dB".format(**rule))
 

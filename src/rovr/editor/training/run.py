@@ -66,6 +66,7 @@ def _train(config: TrainConfig, ranks: Ranks, say: Callable[[str], None]) -> Pat
     validate = None
     if config.val is not None and ranks.first:
         clips = list(first_clips(config.val, config.length, config.size).values())
+        warn_of_shared(draw, config.val, say)
 
         def validate(weights: Path) -> dict[str, float]:
             figures = {"coverage": validation_psnr(config, weights, clips)}
@@ -76,6 +77,12 @@ def _train(config: TrainConfig, ranks: Ranks, say: Callable[[str], None]) -> Pat
     trainer.run()
     say(f"weights: {trainer.weights}")
     return trainer.weights
+
+
+def warn_of_shared(draw: ClipDraw, val: Path, say: Callable[[str], None]) -> None:
+    """Say where clips of validation are trained on: their figures then say nothing of other clips."""
+    if shared := draw.shared(val):
+        say(f"beware: {len(shared)} of the sequences of --val {val} are trained on too, {shared[0]} for one")
 
 
 @torch.inference_mode()
