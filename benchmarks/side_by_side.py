@@ -73,7 +73,7 @@ def measure(task: tuple[str, Tensor, int]) -> list[Row]:
 def as_runs(details: list[Row], method: str) -> list[Row]:
     """The rows of a method as :mod:`rovr.evaluate.summary` takes them."""
     own = [row for row in details if row["method"] == method]
-    return [{"values": {"hole_psnr": row["hole_psnr"]}, "hole": [0.0]} for row in own]
+    return [{"clip": row["clip"], "values": {"hole_psnr": row["hole_psnr"]}, "hole": [0.0]} for row in own]
 
 
 def summary(details: list[Row]) -> dict[str, Any]:

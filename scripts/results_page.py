@@ -29,6 +29,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"(<!-- begin:(?P<name>[\w-]+)(?P<options>[^>]*?) -->)(?P<body>.*?)(<!-- end:(?P=name) -->)", re.S)
 MISSING = "not measured yet"
+FEWEST = 5
+"""Clips of an evaluation below which no interval stands beside its means, as in `rovr evaluate` and `rovr report`."""
 
 
 def show(value: Any) -> str:
@@ -76,12 +78,12 @@ def dig(report: Any, path: str) -> Any:
     return report
 
 
-def part(row: dict[str, Any], path: str) -> Any:
-    """A cell's value, None where a row has none."""
+def part(row: dict[str, Any], path: str, few: bool = False) -> Any:
+    """A cell's value, None where a row has none; of few clips the mean alone."""
     found: Any = row
     for key in path.split("."):
         found = found.get(key) if isinstance(found, dict) else None
-    return found
+    return found["mean"] if few and isinstance(found, dict) and "low" in found else found
 
 
 def scaled(value: Any, factor: float) -> Any:
@@ -128,7 +130,8 @@ def body(name: str, options: dict[str, str], results: Path) -> str:
         every = dict.fromkeys(key for row in rows for key in row)
         heads = options["columns"].split(",") if "columns" in options else list(every)
         times = dict(pair.split(":") for pair in filter(None, options.get("times", "").split(",")))
-        lines = [[scaled(part(row, head), float(times.get(head, 1))) for head in heads] for row in rows]
+        few = len(report.get("protocol", {}).get("clips", range(FEWEST))) < FEWEST
+        lines = [[scaled(part(row, head, few), float(times.get(head, 1))) for head in heads] for row in rows]
         text = table([f"{head} × {times[head]}" if head in times else head for head in heads], lines)
     return f"\n{text}\n\n{origin(name, report)}\n"
 

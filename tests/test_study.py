@@ -1,4 +1,4 @@
-"""The study of learners (benchmarks/agents.py): what its table says of seeds."""
+"""Studies in benchmarks/: what their tables say of seeds and clips."""
 
 import sys
 from pathlib import Path
@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import agents  # noqa: E402
+import side_by_side  # noqa: E402
 
 
 def test_a_gain_has_an_error_where_chance_can_be_told():
@@ -42,3 +43,24 @@ def test_every_run_costs_as_many_repairs():
         settled = agents.settle(agents.config(run, (), Path("val")))
         batches = settled.iterations + settled.imitate + settled.drill + 2 * settled.partners
         assert batches + settled.options.get("demo_batches", 0) == agents.ITERATIONS
+
+
+def test_methods_side_by_side_are_paired_by_clip_and_seed():
+    details = [
+        {
+            "clip": clip,
+            "seed": seed,
+            "method": method,
+            "hole_psnr": 20.0 + number + (0.5 if method.startswith("agent") else 0),
+            "repairs": 10,
+            "looks": 20 if method.startswith("agent") else 80,
+            "multiply_adds": 3 if method.startswith("agent") else 9,
+        }
+        for number, clip in enumerate("abc")
+        for seed in range(2)
+        for method in side_by_side.methods()
+    ]
+    chosen = side_by_side.summary(details)["chosen"]
+    assert chosen["above_rule"] == chosen["low"] == chosen["high"] == pytest.approx(0.5)
+    assert (chosen["contexts"], chosen["share_of_looks"]) == (2, 0.25)
+    assert chosen["share_of_work"] == pytest.approx(1 / 3)
