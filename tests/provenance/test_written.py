@@ -1,4 +1,5 @@
 import errno
+import itertools
 import json
 import re
 import zipfile
@@ -20,6 +21,7 @@ from rovr.provenance.picture import INVENTED, NEAR, alone, legend, tinted, with_
 from rovr.restore import restore_video
 from rovr.restorer import Restorer
 from rovr.select import load_selector
+from rovr.video.orient import Orientation
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -103,7 +105,8 @@ def test_what_is_no_provenance_is_refused(tmp_path):
     write(path, {4: trace(), 5: trace()})
     with pytest.raises(UserError, match="4–5"):
         TraceFile(path).read(6)
-    for wrong in ({"summary": {}}, {"summary": {**Tally().summary(), "recovered": "x"}}, {"frames": 10**12}):
+    off = ({"frames": 10**12}, {"rotation": 45}, {"rotation": "90"}, {"mirrored": 3})
+    for wrong in ({"summary": {}}, {"summary": {**Tally().summary(), "recovered": "x"}}, *off):
         write(path, {4: trace()}, **wrong)
         with pytest.raises(UserError, match="damaged"):
             TraceFile(path)
@@ -279,6 +282,29 @@ def test_a_turned_video_has_an_upright_legend(restorer, video, hole, tmp_path):
     assert upright.shape == (480, 300, 3)
     corner = upright[-expected.shape[0] :, : expected.shape[1]]
     assert np.abs(corner - expected).mean() < 12 < np.abs(corner[::-1] - expected).mean()
+
+
+def test_the_picture_of_a_turned_video_is_upright(restorer, video, tmp_path, capsys):
+    path = video("in.mp4", count=2, rotation=-90)
+    mask = np.zeros((64, 48), np.uint8)
+    mask[4:12, 20:40] = 255
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    restore_video(path, tmp_path / "mask.png", tmp_path / "out.mp4", restorer=restorer, provenance=tmp_path / "p.npz")
+    assert main(["provenance", str(tmp_path / "p.npz"), "--frame", "1", "-o", str(tmp_path / "1.png")]) == 0
+    drawn = cv2.imread(str(tmp_path / "1.png"))
+    assert drawn.shape == (64, 48, 3)
+    np.testing.assert_array_equal((drawn != 255).any(-1), mask > 0)
+
+
+@pytest.mark.parametrize("turn", [Orientation(*flags) for flags in itertools.product((False, True), repeat=3)])
+def test_the_orientation_is_kept(tmp_path, turn):
+    write(tmp_path / "p.npz", {4: trace()}, rotation=turn.degrees, mirrored=turn.mirrored)
+    assert TraceFile(tmp_path / "p.npz").orientation == turn
+    write(tmp_path / "old.npz", {4: trace()}, rotation=turn.degrees)
+    assert TraceFile(tmp_path / "old.npz").orientation.degrees == turn.degrees
+    stored = np.arange(6).reshape(2, 3)
+    first = stored[:, ::-1] if turn.mirrored else stored
+    np.testing.assert_array_equal(turn.to_shown(stored), np.rot90(first, -turn.degrees // 90))
 
 
 # The command

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 if TYPE_CHECKING:
-    from rovr.provenance import Trace
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Provenance:
         from rovr.errors import UserError
         from rovr.provenance import Tally
         from rovr.provenance.file import TraceFile
+        from rovr.provenance.picture import alone
 
         if self.output is not None and self.frame is None:
             raise UserError("A picture shows one frame: say which with --frame N.")
@@ -42,22 +44,21 @@ class Provenance:
             tally.add(trace, self.frame)
             said, about = tally.summary(), f"frame {self.frame}"
             if self.output is not None:
-                self._draw(self.output, trace, self.frame)
+                self._draw(self.output, file.orientation.to_shown(alone(trace, self.frame)))
         print(json.dumps(said) if self.json else "\n".join([f"{self.file}: {about}", *_told(said)]))
 
-    def _draw(self, path: Path, trace: "Trace", frame: int) -> None:
+    def _draw(self, path: Path, picture: "NDArray[np.uint8]") -> None:
         import cv2
 
         from rovr.errors import UserError
         from rovr.outputs import prepared
-        from rovr.provenance.picture import alone
         from rovr.video.outfile import PendingOutput
 
         if path.suffix.lower() != ".png":
             raise UserError(f"The picture is a PNG; call it {path.with_suffix('.png')}, say.")
         pending = PendingOutput(Path(prepared(path)), False, self.overwrite, [self.file])
         try:
-            drawn = cv2.cvtColor(alone(trace, frame), cv2.COLOR_RGB2BGR)
+            drawn = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
             pending.partial.write_bytes(cv2.imencode(".png", drawn)[1].tobytes())
             pending.commit()
         finally:

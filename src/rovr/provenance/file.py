@@ -12,6 +12,7 @@ from rovr.errors import UserError
 from rovr.provenance.tally import check_summary
 from rovr.provenance.trace import NOBODY, SLOTS, Trace, layout
 from rovr.video.limits import MAX_TEXT
+from rovr.video.orient import Orientation
 
 FORMAT = "rovr-provenance"
 VERSION = 1
@@ -60,6 +61,7 @@ class TraceFile:
     Attributes:
         size: height and width of the video.
         length: number of its frames.
+        orientation: how a player turns it.
         summary: as :meth:`rovr.provenance.Tally.summary` says it.
         frames: the repaired frames, ascending.
 
@@ -78,6 +80,8 @@ class TraceFile:
             index = json.loads(self.archive.read(INDEX))
             known = index["format"] == FORMAT and index["version"] == VERSION and index["slots"] == SLOTS
             self.size = (int(index["height"]), int(index["width"]))
+            # Files of before say nothing of mirrorings.
+            self.orientation = Orientation.turned(index.get("rotation", 0), index.get("mirrored", False))
             self.length, self.summary = int(index["frames"]), dict(index["summary"])
             if known:
                 check_summary(self.summary)

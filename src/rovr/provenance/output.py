@@ -99,7 +99,8 @@ class ProvenanceOutput:
         summary = self.tally.summary()
         about = {"width": self.info.width, "height": self.info.height, "frames": self.frames, "summary": summary}
         with self._telling():
-            self.writer.finish({**about, "rotation": self.info.orientation.degrees})
+            turn = self.info.orientation
+            self.writer.finish({**about, "rotation": turn.degrees, "mirrored": turn.mirrored})
             self.video.finish()
             self.video.release()
         return summary

@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +41,24 @@ class Orientation:
         if self.transpose:
             return 90 if self.flip_x else 270
         return 180 if self.flip_y else 0
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether a stored picture is mirrored left and right before it is turned by :attr:`degrees`."""
+        return self.transpose ^ self.flip_x ^ self.flip_y
+
+    @classmethod
+    def turned(cls, degrees: int, mirrored: bool = False) -> "Orientation":
+        """The orientation of these :attr:`degrees`, mirrored or not; it has no matrix.
+
+        Raises:
+            ValueError: not 0, 90, 180 or 270 degrees.
+        """
+        for transpose, flip_x, flip_y in product((False, True), repeat=3):
+            found = cls(transpose, flip_x, flip_y)
+            if (found.degrees, found.mirrored) == (degrees, mirrored):
+                return found
+        raise ValueError(f"{degrees} degrees are no quarter turn")
 
     @classmethod
     def of(cls, frame: "av.VideoFrame") -> "Orientation":
