@@ -2,6 +2,7 @@ import errno
 import itertools
 import json
 import re
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -127,6 +128,28 @@ def test_what_is_no_provenance_is_refused(tmp_path):
     write(path, {4: trace()}, height=5)
     with pytest.raises(UserError, match="damaged"):
         TraceFile(path).read(4)
+
+
+def test_a_few_bytes_cannot_ask_for_all_memory(tmp_path, capsys):
+    path = tmp_path / "p.npz"
+    write(path, {}, width=20_000, height=20_000)
+    with pytest.raises(UserError, match="--max-pixels 400000000"):
+        TraceFile(path)
+    assert main(["provenance", str(path)]) == 2
+    assert main(["provenance", str(path), "--max-pixels", "400000000"]) == 0
+    for wrong in ({"width": 0}, {"width": -(10**9), "height": -1}):
+        write(path, {}, **wrong)
+        with pytest.raises(UserError, match="damaged"):
+            TraceFile(path)
+    # One frame that is larger than the video.
+    write(path, {4: trace(size=(6000, 6000))})
+    assert path.stat().st_size < 50_000
+    tracemalloc.start()
+    with pytest.raises(UserError, match="damaged"):
+        TraceFile(path).read(4)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
 
 
 # The picture

@@ -26,6 +26,8 @@ class Provenance:
     """Replace the picture if it exists."""
     json: bool = False
     """Print JSON."""
+    max_pixels: int = 1 << 26
+    """Refuse frames with more pixels than this."""
 
     def run(self) -> None:
         """Do it."""
@@ -36,7 +38,7 @@ class Provenance:
 
         if self.output is not None and self.frame is None:
             raise UserError("A picture shows one frame: say which with --frame N.")
-        file = TraceFile(self.file)
+        file = TraceFile(self.file, self.max_pixels)
         said: dict[str, Any] = file.summary
         about = f"{len(file.frames)} of {file.length} frames repaired"
         if self.frame is not None:

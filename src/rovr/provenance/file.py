@@ -11,7 +11,7 @@ import numpy as np
 from rovr.errors import UserError
 from rovr.provenance.tally import check_summary
 from rovr.provenance.trace import NOBODY, SLOTS, Trace, layout
-from rovr.video.limits import MAX_TEXT
+from rovr.video.limits import MAX_PIXELS, MAX_TEXT, check_pixels
 from rovr.video.orient import Orientation
 
 FORMAT = "rovr-provenance"
@@ -19,6 +19,8 @@ VERSION = 1
 INDEX = "index.json"
 # Frames of a video: a week of them.
 _LONGEST = 1 << 26
+# Of a frame whose every pixel was repaired.
+_BYTES_A_PIXEL, _HEADER = layout((1, 1), 1).itemsize, 1 << 16
 
 
 class TraceWriter:
@@ -57,6 +59,7 @@ class TraceFile:
 
     Args:
         path: of the file.
+        max_pixels: that a frame may have.
 
     Attributes:
         size: height and width of the video.
@@ -66,10 +69,10 @@ class TraceFile:
         frames: the repaired frames, ascending.
 
     Raises:
-        UserError: nothing there, or not provenance that this version knows.
+        UserError: nothing there, or not provenance that this version knows, or frames that are too large.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_pixels: int = MAX_PIXELS) -> None:
         self.path = path
         if not path.is_file():
             raise UserError(f"{path} does not exist; rovr restore --provenance writes such a file.")
@@ -90,8 +93,9 @@ class TraceFile:
             raise self._damaged() from error
         if not known:
             raise UserError(f"{path} was written by another version of ROVR; write it again with this one.")
-        if not 0 <= self.length <= _LONGEST:
+        if not 0 <= self.length <= _LONGEST or min(self.size) < 1:
             raise self._damaged()
+        check_pixels(path, self.size[1], self.size[0], max_pixels)
         names = (name.removesuffix(".npy") for name in self.archive.namelist() if name.endswith(".npy"))
         self.frames = sorted(int(name) for name in names if name.isdecimal())
 
@@ -107,6 +111,8 @@ class TraceFile:
         if frame not in self.frames:
             raise UserError(f"Frame {frame} was not repaired; those that were are in {_told(self.frames)}.")
         try:
+            if self.archive.getinfo(f"{frame}.npy").file_size > _HEADER + self.size[0] * self.size[1] * _BYTES_A_PIXEL:
+                raise self._damaged()
             with self.archive.open(f"{frame}.npy") as member:
                 record = np.lib.format.read_array(member, allow_pickle=False)
             whole = record.shape == () and record.dtype == layout(self.size, int(record["hole"].sum()))
