@@ -11,6 +11,7 @@ from conftest import moving_texture, native_planes, packets, rgb_frames, write_v
 from rovr import restore as module
 from rovr.editor.classical import ClassicalEditor
 from rovr.errors import UserError
+from rovr.repair import Repairer
 from rovr.restore import Restorer, restore_video
 from rovr.select import load_selector
 from rovr.select.base import Selector
@@ -132,6 +133,23 @@ def test_shapes_that_do_not_fit(restorer, frames, masks, says):
 def test_one_frame_has_no_contexts(restorer):
     result = restorer.restore(moving_texture(1), np.eye(48, 64, dtype=np.uint8))
     assert result.edits == [Edit(0, ())]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**64, 1.5, None, "1"])
+def test_a_seed_is_a_whole_number(restorer, clip, seed):
+    with pytest.raises(UserError, match=f"--seed {seed}: give 0 or more"):
+        restorer.restore(*clip, seed=seed)
+
+
+@pytest.mark.parametrize("number", [0, -1, 2.5, True, "2", 10**40])
+def test_contexts_and_passes_are_whole_numbers(number):
+    for name in ("contexts", "passes"):
+        for make in (Repairer, Restorer):
+            with pytest.raises(UserError, match=f"{number} {name}: "):
+                make(ClassicalEditor(), load_selector("sequential"), **{name: number})
+        with pytest.raises(UserError, match=f"{number} {name}: "):
+            Restorer.from_pretrained("telea", "sequential", **{name: number})
+    assert Repairer(ClassicalEditor(), load_selector("sequential"), np.int64(3)).contexts == 3
 
 
 def test_unknown_names():

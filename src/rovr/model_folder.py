@@ -28,6 +28,7 @@ from rovr.errors import UserError
 from rovr.select import SELECTORS, load_selector
 from rovr.select.base import Selector
 from rovr.select.learned import Learned
+from rovr.types import is_count
 
 CONFIG, EDITOR, AGENT = FILES = ("config.json", "editor.safetensors", "agent.safetensors")
 """All that is ever read."""
@@ -98,8 +99,10 @@ def read_config(folder: Path) -> dict[str, Any]:
         or (isinstance(part, dict) and isinstance(part.get("name"), str) and isinstance(part.get("options", {}), dict))
         for part in parts
     )
-    if not good or not any(parts) or not isinstance(config.get("contexts", 2), int):
+    if not good or not any(parts):
         raise UserError(f"{path} is no configuration of a ROVR model: it names neither an editor nor a selector")
+    if not is_count(contexts := config.get("contexts", 2)):
+        raise UserError(f"{path}: contexts are {json.dumps(contexts)[:40]}; they have to be a whole number from 1 on")
     for part, file in zip(parts, (EDITOR, AGENT), strict=True):
         # A name of one's choosing could lead out of the folder.
         if part and part.get("weights", file) != file:

@@ -7,13 +7,26 @@ from typing import Any
 import torch
 
 from rovr.editor.base import Editor
+from rovr.errors import UserError
 from rovr.mdp.state import RepairState
 from rovr.provenance.tracker import Tracker
 from rovr.select.base import Selector
-from rovr.types import Edit
+from rovr.types import Edit, is_count
 
 CACHE_PIXELS = 4 * 2**20
 """Pixels of frames that are kept as the editor prepared them, about 48 bytes each."""
+
+
+def check_counts(contexts: int, passes: int) -> None:
+    """Refuse numbers that no repair can be made with.
+
+    Raises:
+        UserError: naming it.
+    """
+    if not is_count(contexts):
+        raise UserError(f"{contexts} contexts: a repair has to look at one frame at least, or a whole number of more.")
+    if not is_count(passes):
+        raise UserError(f"{passes} passes: a frame has to be repaired once at least, or a whole number of times.")
 
 
 class Repairer:
@@ -26,9 +39,13 @@ class Repairer:
         passes: times that each damaged frame is repaired. When the first pass repairs a frame, most others have holes
             yet; the next one finds them repaired, and measures motion on them again. Every second pass goes back
             through time.
+
+    Raises:
+        UserError: contexts or passes that are no whole number from 1 on.
     """
 
     def __init__(self, editor: Editor, selector: Selector, contexts: int = 2, passes: int = 1) -> None:
+        check_counts(contexts, passes)
         self.editor = editor
         self.selector = selector
         self.contexts = contexts

@@ -16,9 +16,9 @@ from rovr.device import pick_device
 from rovr.editor.base import Editor
 from rovr.errors import UserError
 from rovr.provenance.trace import Trace
-from rovr.repair import Repairer
+from rovr.repair import Repairer, check_counts
 from rovr.select.base import Selector
-from rovr.types import Edit
+from rovr.types import Edit, check_seed
 from rovr.video.limits import MAX_SIDE
 
 Frames = NDArray[np.uint8] | Tensor
@@ -73,10 +73,6 @@ class Restorer:
         anchors: int = ANCHORS,
         passes: int = 1,
     ) -> None:
-        if contexts < 1:
-            raise UserError(f"{contexts} contexts: a repair has to look at one frame at least.")
-        if passes < 1:
-            raise UserError(f"{passes} passes: a frame has to be repaired once at least.")
         self.repairer = Repairer(editor, selector, contexts, passes)
         self.device = torch.device(device)
         self.window = window
@@ -114,12 +110,14 @@ class Restorer:
             passes: times that each damaged frame is repaired; a second pass takes about as long as the first.
 
         Raises:
-            UserError: an unknown name, an absent device, weights that do not fit, a model that cannot be fetched.
+            UserError: an unknown name, an absent device, weights that do not fit, a model that cannot be fetched,
+                contexts or passes that are no whole number from 1 on.
         """
         from rovr import hub, model_folder
         from rovr.editor import load_editor
         from rovr.select import DEFAULT, load_selector
 
+        check_counts(2 if contexts is None else contexts, passes)
         place = pick_device(str(device))
         if isinstance(editor, Path):
             editor = str(editor.expanduser().absolute())
@@ -192,6 +190,7 @@ class Restorer:
         Raises:
             UserError: shapes, types or values that do not fit, naming them.
         """
+        check_seed(seed)
         clip = _clip(frames)
         holes = _holes(masks, clip)
         _check_range(frames, holes)

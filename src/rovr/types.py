@@ -12,6 +12,7 @@
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Integral
 
 from rovr.errors import UserError
 
@@ -37,10 +38,15 @@ def check_seed(seed: int) -> None:
     """See that a seed is one.
 
     Raises:
-        UserError: it is below 0, or not below ``SEEDS``.
+        UserError: it is no whole number, below 0, or not below ``SEEDS``.
     """
-    if not 0 <= seed < SEEDS:
-        raise UserError(f"--seed {seed}: give 0 or more, below 2^63.")
+    if not isinstance(seed, Integral) or not 0 <= seed < SEEDS:
+        raise UserError(f"--seed {seed}: give 0 or more, a whole number below 2^63.")
+
+
+def is_count(number: object) -> bool:
+    """Whether something is a whole number from 1 on that fits into 32 bits, as counts of frames and of passes are."""
+    return isinstance(number, Integral) and not isinstance(number, bool) and 1 <= int(number) < 1 << 31
 
 
 def frame_rate(rate: Fraction | float | None) -> Fraction | None:
