@@ -149,6 +149,14 @@ def test_paths_and_devices_are_taken_as_such(model, agent, monkeypatch):
         Restorer.from_pretrained(Path("aligned"), device="cpu")
 
 
+def test_what_would_have_no_effect_is_refused(agent):
+    with pytest.raises(UserError, match="leave weights out"):
+        Restorer.from_pretrained(AlignedEditor(), "nearest", "cpu", weights="mine.safetensors")
+    for editor in ("telea", AlignedEditor()):
+        with pytest.raises(UserError, match="revision v2: only a repository"):
+            Restorer.from_pretrained(editor, "nearest", "cpu", revision="v2")
+
+
 def test_strangers_are_not_saved(tmp_path):
     class Own(Coverage):
         name = "own"

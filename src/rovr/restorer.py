@@ -111,7 +111,8 @@ class Restorer:
 
         Raises:
             UserError: an unknown name, an absent device, weights that do not fit, a model that cannot be fetched,
-                contexts or passes that are no whole number from 1 on.
+                contexts or passes that are no whole number from 1 on,
+                a revision of what has none, or weights for an editor that is made already.
         """
         from rovr import hub, model_folder
         from rovr.editor import load_editor
@@ -132,6 +133,10 @@ class Restorer:
                 selector = model_folder.read_selector(folder, config, place)
             contexts = config.get("contexts") if contexts is None else contexts
             editor = model_folder.read_editor(folder, config, place) or "aligned"
+        elif revision is not None:
+            raise UserError(f"revision {revision}: only a repository, owner/name, has revisions; leave it out")
+        elif weights is not None and not isinstance(editor, str):
+            raise UserError(f"the editor '{editor.name}' is given with its weights; leave weights out")
         if isinstance(selector, str) or selector is None:
             selector = load_selector(selector or DEFAULT, place)
         if isinstance(editor, str):
