@@ -237,8 +237,11 @@ class Hub(BaseHTTPRequestHandler):
             return self._send(json.dumps(about).encode(), body, "application/json")
         if parts[:3] == ["owner", "films", "resolve"] and parts[-1] in names:
             return self._send((self.folder / parts[-1]).read_bytes(), body, "application/octet-stream")
-        self.send_response(404)
-        self.send_header("X-Error-Code", "RepoNotFound")
+        if status := next((int(part) for part in parts if part.isdecimal()), None):
+            self.send_response(status)
+        else:
+            self.send_response(404)
+            self.send_header("X-Error-Code", "RepoNotFound")
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -313,7 +316,12 @@ def test_other_files_are_fetched_where_they_are_named(endpoint, model, tmp_path)
 
 @pytest.mark.parametrize(
     ("name", "offline", "says"),
-    [("owner/none", "0", "is the name right?"), ("owner/films", "1", "is there a network|HF_HUB_OFFLINE")],
+    [
+        ("owner/none", "0", "is the name right?"),
+        ("owner/films", "1", "is there a network|HF_HUB_OFFLINE"),
+        ("owner/500", "0", "the Hub answered 500 (Internal Server Error); try again later"),
+        ("owner/429", "0", "the Hub answered 429 (Too Many Requests); try again later"),
+    ],
 )
 def test_what_cannot_be_fetched_is_one_line(endpoint, tmp_path, name, offline, says):
     pytest.importorskip("huggingface_hub")

@@ -7,6 +7,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -151,6 +152,19 @@ MEND = {
 
 def _failed(what: str, error: Exception) -> UserError:
     lines = str(error).strip().splitlines()
+    # Whatever went wrong, the library says that nothing is kept here; why it had to look is in the cause.
     kinds = [kind.__name__ for kind in type(error).__mro__]
+    if "LocalEntryNotFoundError" in kinds and (answer := _answer(error.__cause__)):
+        return UserError(f"{what}: {answer}")
     why = next((MEND[kind] for kind in kinds if kind in MEND), lines[0] if lines else kinds[0])
     return error if isinstance(error, UserError) else UserError(f"{what}: {why}")
+
+
+def _answer(error: BaseException | None) -> str:
+    """What the Hub answered in place of what was asked for; empty where it did not answer."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status is None:
+        return ""
+    known = status in list(HTTPStatus)
+    phrase = f" ({HTTPStatus(status).phrase})" if known else ""
+    return f"the Hub answered {status}{phrase}" + ("; try again later" if status == 429 or status >= 500 else "")
