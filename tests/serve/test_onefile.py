@@ -1,10 +1,14 @@
 """rovr restore --report: one file that opens offline and tells what was done."""
 
+import base64
 import errno
 import json
 import random
 import re
+from fractions import Fraction
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from conftest import moving_texture, write_video
@@ -37,6 +41,12 @@ def made(tmp_path_factory):
     return folder
 
 
+def told(page):
+    """What a page has been given to show."""
+    text = (page / "index.html").read_text()
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
+
+
 def test_it_is_one_file_closed_in_itself(made):
     assert [path.name for path in (made / "page").iterdir()] == ["index.html"]
     text = (made / "page" / "index.html").read_text()
@@ -47,12 +57,24 @@ def test_it_is_one_file_closed_in_itself(made):
 
 
 def test_it_holds_every_edit_and_picture(made):
-    text = (made / "page" / "index.html").read_text()
-    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
+    data = told(made / "page")
     assert sorted(edit[0] for edit in data["edits"]) == list(range(5))
     assert all(len(edit) == 4 for edit in data["edits"])
     assert set(data["pictures"]) == set("01234")
     assert all(set(picture) == {"before", "after", "hole", "doubt"} for picture in data["pictures"].values())
+
+
+@pytest.mark.parametrize(("aspect", "rotation", "size"), [(2, 0, (48, 128)), (2, 90, (128, 48)), ("1/2", 0, (96, 64))])
+def test_pictures_have_the_shape_in_which_they_play(tmp_path, aspect, rotation, size):
+    video = write_video(tmp_path / "in.mp4", moving_texture(2), aspect=Fraction(aspect), rotation=rotation)
+    command = ["restore", str(video), "--box", "9,9,9,9", "-o", str(tmp_path / "o.mp4"), "--quiet", "--device", "cpu"]
+    fast = ["--editor", "telea", "--selector", "nearest", "--report", str(tmp_path / "page")]
+    assert main([*command, *fast]) == 0
+    data = told(tmp_path / "page")
+    for kind in ("before", "after"):
+        picture = base64.b64decode(data["pictures"]["1"][kind].partition(",")[2])
+        assert cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR).shape[:2] == size
+    assert data["ratio"] == size[1] / size[0]
 
 
 def test_it_opens_offline_in_a_browser(made, chromium):

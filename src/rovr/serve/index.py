@@ -10,7 +10,7 @@ from av.error import FFmpegError
 from rovr.errors import UserError
 from rovr.serve.limits import Limits, Refused
 from rovr.video.reader import video_stream
-from rovr.video.source import open_source
+from rovr.video.source import VideoInfo, open_source
 
 # Containers of one file. Play lists, which name further files, are not among them.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,mxf,dv,ivf,gif,apng"
@@ -80,11 +80,16 @@ def examine(path: Path, limits: Limits) -> Index:
         if info.width * info.height > limits.pixels:
             raise Refused(f"{path} is {info.width}×{info.height}; the page takes up to {_size(limits)}.", 413)
     width, height = info.shown_size
-    # What the file says may be nonsense, and shall not leave a line of the picture.
-    aspect = min(max(float(info.shown_aspect_ratio or 1), 0.2), 5.0)
+    aspect = played_aspect(info)
     count, rate = len(stamps), float(info.rate)
     ordered = sorted(stamps) if known and len(set(stamps)) == count else []
     return Index(path, width, height, count, rate, ordered, sorted(keys), matroska, bool(info.audio), aspect)
+
+
+def played_aspect(info: VideoInfo) -> float:
+    """Width of a pixel over its height as played."""
+    # What the file says may be nonsense, and shall not leave a line of the picture.
+    return min(max(float(info.shown_aspect_ratio or 1), 0.2), 5.0)
 
 
 def _size(limits: Limits) -> str:

@@ -20,6 +20,7 @@ from torch import Tensor
 from rovr.errors import UserError
 from rovr.outputs import prepared, writing
 from rovr.report.place import MARK, ReportFolder
+from rovr.serve.index import played_aspect
 from rovr.serve.pictures import clear_png, jpeg, smaller
 from rovr.summary import Summary
 from rovr.types import Edit
@@ -96,16 +97,17 @@ class RepairReport:
         """
         try:
             with writing(self.place.path):
-                return self._finish(summary, self._pictures(summary, mask, boxes, dilate, rate))
+                return self._finish(summary, *self._pictures(summary, mask, boxes, dilate, rate))
         except UserError as error:
             raise UserError(f"{summary.output} is complete, its report is not: {error}") from error
 
-    def _finish(self, summary: Summary, pictures: dict[int, dict[str, str]]) -> Path:
+    def _finish(self, summary: Summary, ratio: float, pictures: dict[int, dict[str, str]]) -> Path:
         title = Path(summary.input).name
         told = {name: value for name, value in summary.to_json().items() if name not in ("input", "output")}
         data = {
             "title": title,
             "frames": summary.frames,
+            "ratio": ratio,
             "summary": told,
             "pictures": pictures,
             "edits": [[e.frame, level, *e.contexts] for e, level in zip(self.edits, self.levels, strict=True)],
@@ -125,18 +127,23 @@ class RepairReport:
 
     def _pictures(
         self, summary: Summary, mask: Path | None, boxes: Sequence[str], dilate: int, rate: Fraction | None
-    ) -> dict[int, dict[str, str]]:
-        """By frame: ``before``, ``after``, where it was repaired ``hole``, and ``doubt`` if held; as data addresses."""
+    ) -> tuple[float, dict[int, dict[str, str]]]:
+        """Width over height as played, and what there is of each frame.
+
+        That is ``before``, ``after``, where it was repaired ``hole``, and ``doubt`` if held; as data addresses.
+        """
         kept, found = self._kept(summary.frames), {}
         repaired = {edit.frame for edit in self.edits}
         with open_source(summary.input, rate=rate) as source, open_source(summary.output, rate=rate) as made:
             turn, holes = source.info.orientation.to_shown, iter(open_masks(source.info, mask, boxes, dilate))
             # What a folder holds is turned already.
             turned = made.info.orientation.to_shown
+            # Folders do not say how wide their pixels are, and repairs leave that as it is.
+            aspect, (width, height) = played_aspect(source.info), source.info.shown_size
             for k, (before, after, hole) in enumerate(zip(source, made, holes, strict=False)):
                 if k not in kept:
                     continue
-                found[k] = {"before": _jpeg(turn(before.rgb)), "after": _jpeg(turned(after.rgb))}
+                found[k] = {"before": _jpeg(turn(before.rgb), aspect), "after": _jpeg(turned(after.rgb), aspect)}
                 if k in repaired:
                     found[k]["hole"] = _png(clear_png(turn(hole).astype(np.uint8) * 255, SMALL))
                 if (doubt := self.doubts.get(k)) is not None:
@@ -144,10 +151,15 @@ class RepairReport:
                         shown = turn(np.asarray(cv2.imdecode(np.frombuffer(doubt, np.uint8), cv2.IMREAD_UNCHANGED)))
                         doubt = clear_png(np.ascontiguousarray(shown[..., 3]), SMALL)
                     found[k]["doubt"] = _png(doubt)
-        return found
+        return width * aspect / height, found
 
 
-def _jpeg(rgb: NDArray[np.uint8]) -> str:
+def _jpeg(rgb: NDArray[np.uint8], aspect: float) -> str:
+    """A picture as a data address, with square pixels."""
+    if aspect != 1:
+        # Larger, never smaller, so that nothing is lost.
+        across, down = max(1.0, aspect), max(1.0, 1 / aspect)
+        rgb = np.asarray(cv2.resize(rgb, None, fx=across, fy=down, interpolation=cv2.INTER_LINEAR), np.uint8)
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg(rgb, WIDE, 82)).decode()}"
 
 

@@ -31,7 +31,7 @@ const board = new Stage(find("stage"), find("picture"), {
 
 const strip = new Film(find("film"), {
   frames: told.frames,
-  ratio: told.summary.width / told.summary.height,
+  ratio: told.ratio,
   thumbnail: (frame) => told.pictures[nearest(frame)].before,
   pick: (frame) => go(nearest(frame)),
 });
@@ -107,5 +107,5 @@ document.addEventListener("keydown", (event) => {
   if (step && !event.target.closest("input, select")) { event.preventDefault(); find(step < 0 ? "prev" : "next").click(); }
 });
 themes(find("theme"), show);
-board.open({ width: sum.width, height: sum.height });
+board.open({ width: sum.height * told.ratio, height: sum.height });
 go(view.frame);
