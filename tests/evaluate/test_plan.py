@@ -93,6 +93,8 @@ def test_settings_that_cannot_work(given, words):
         ({"selectors": ()}, "no method"),
         ({"selectors": ("agent:passes=0",)}, "passes=0: give a whole number, at least 1"),
         ({"selectors": ("agent:contexts=many",)}, "contexts=many"),
+        ({"selectors": ("coverage:alpha=nan",)}, "alpha=nan: give a finite number"),
+        ({"selectors": ("coverage:alpha=-inf",)}, "alpha=-inf: give a finite number"),
     ],
 )
 def test_methods_that_cannot_be_told_apart(given, words):

@@ -7,7 +7,7 @@ from panned import HEIGHT, WIDTH, blended, pan, precision_recall, shown
 
 from rovr.data.corrupt import make_masks
 from rovr.errors import UserError
-from rovr.masking import finding_scratches, following, logo_in
+from rovr.masking import find_logo, finding_scratches, following, logo_in
 from rovr.masking.click import box_at, parse_click
 
 
@@ -61,6 +61,13 @@ def test_a_logo_near_a_black_bar_on_its_edge_or_in_it_is_found_without_the_bar(h
     precision, _ = precision_recall(found, area, 3)
     assert precision > 0.9
     assert (found & logo).sum() / logo.sum() > 0.9
+
+
+@pytest.mark.parametrize("sensitivity", [0.0, -1.0, 101.0, float("inf"), float("nan")])
+def test_a_sensitivity_is_above_nothing_and_below_everything(sensitivity, tmp_path):
+    for find in (finding_scratches, lambda given: find_logo(tmp_path / "none.mp4", given)):
+        with pytest.raises(UserError, match=f"--sensitivity {sensitivity:g}: give a number above 0, up to 100"):
+            find(sensitivity)
 
 
 def scratched(frames, sensitivity=1.0):

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -206,6 +208,8 @@ def test_weighing_grows_with_the_length_only():
     [
         ("clairvoyant", {}, "choose from " + ", ".join(SELECTORS)),
         ("coverage", {"alfa": 1}, "no option alfa; it has alpha, radius"),
+        ("coverage", {"alpha": math.nan}, "alpha must be a finite number"),
+        ("coverage", {"alpha": math.inf}, "alpha must be a finite number"),
         ("nearest", {"alpha": 1}, "it has none"),
         ("coverage", {"order": "hardest"}, "sequential or easiest"),
         ("coverage", {"radius": 0}, "radius"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rovr.data.chance import Chance, generator
-from rovr.data.shift import Mask
+from rovr.data.shift import Mask, check_count
 from rovr.errors import UserError
 
 
@@ -29,8 +29,7 @@ class ScratchSpec:
     run: tuple[int, int] = (4, 16)
 
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise UserError(f"count: {self.count} scratches; give at least 1")
+        check_count(self.count, "scratches")
         if not 0 < self.thickness[0] <= self.thickness[1] <= 1:
             raise UserError(f"thickness: {self.thickness} is not a range within (0, 1]; give the least first")
         if not 1 <= self.run[0] <= self.run[1]:

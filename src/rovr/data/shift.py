@@ -16,6 +16,9 @@ Mask = NDArray[np.bool_]
 # Highest frequency of a blob's outline: more looks ragged, less looks like an ellipse.
 BLOB_WAVES = 4
 
+MOST = 1000
+"""Holes of a clip; more fill any picture, and take hours and all memory to draw."""
+
 
 @dataclass(frozen=True)
 class ShiftSpec:
@@ -41,8 +44,17 @@ class ShiftSpec:
             raise UserError(f"size: {self.size} is not a range within (0, 1]; give the least side first")
         if not 0 <= self.speed[0] <= self.speed[1] <= 1:
             raise UserError(f"speed: {self.speed} is not a range within [0, 1]; give the least speed first")
-        if self.count < 1:
-            raise UserError(f"count: {self.count} holes; give at least 1")
+        check_count(self.count, "holes")
+
+
+def check_count(count: int, what: str) -> None:
+    """See that a number of holes is one that can be drawn in every frame.
+
+    Raises:
+        UserError: it is below 1 or above :data:`MOST`.
+    """
+    if not 1 <= count <= MOST:
+        raise UserError(f"count: {count} {what}; give 1 to {MOST:,}")
 
 
 def _rectangle(height: int, width: int, rng: np.random.Generator) -> Mask:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -215,7 +216,10 @@ def _option(text: str) -> tuple[str, bool | int | float | str]:
         return name, value == "true"
     for kind in (int, float):
         try:
-            return name, kind(value)
+            number = kind(value)
         except ValueError:
             continue
+        if not math.isfinite(number):
+            raise UserError(f"{text}: give a finite number")
+        return name, number
     return name, value

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rovr.errors import UserError
-from rovr.masking.write import Mask, shown
+from rovr.masking.write import Mask, check_sensitivity, shown
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.source import count_decoded, count_frames, open_source
 
@@ -58,8 +58,7 @@ def find_logo(
     Raises:
         UserError: too few frames, a picture that stands still itself, or no logo.
     """
-    if not sensitivity > 0:
-        raise UserError(f"--sensitivity {sensitivity:g}: give a number above 0; 1 is the default.")
+    check_sensitivity(sensitivity)
     return logo_in(_sample(video, rate, on_frame, max_pixels), sensitivity)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rovr.editor.alignment import Aligner, follow
 from rovr.errors import UserError
 from rovr.masking.lines import find_lines, thin
-from rovr.masking.write import Grey, Mask, Masker, Shown
+from rovr.masking.write import Grey, Mask, Masker, Shown, check_sensitivity
 
 # Grey levels by which damage differs, at sensitivity 1.
 STEP = 18.0
@@ -49,8 +49,7 @@ def finding_scratches(sensitivity: float = 1.0) -> Masker:
     Raises:
         UserError: a sensitivity that is none; from the masker, fewer than three frames.
     """
-    if not sensitivity > 0:
-        raise UserError(f"--sensitivity {sensitivity:g}: give a number above 0; 1 is the default.")
+    check_sensitivity(sensitivity)
     step = STEP / sensitivity
 
     def find(frames: Iterator[Shown]) -> Iterator[Mask]:

@@ -19,6 +19,9 @@ from rovr.video.mask_sink import mask_frame, open_mask_sink
 from rovr.video.masks import widened
 from rovr.video.source import Source, VideoInfo, open_source
 
+KEENEST = 100
+"""Greatest sensitivity: less than a grey level counts as a difference then, so that any noise does."""
+
 Mask = NDArray[np.bool_]
 Grey = NDArray[np.uint8]
 
@@ -88,6 +91,16 @@ class Place:
     rate: Fraction | None = None
     dilate: int = 0
     max_pixels: int = MAX_PIXELS
+
+
+def check_sensitivity(sensitivity: float) -> None:
+    """Refuse what nothing, or everything, would be found by.
+
+    Raises:
+        UserError: it is not above 0, or beyond :data:`KEENEST`.
+    """
+    if not 0 < sensitivity <= KEENEST:
+        raise UserError(f"--sensitivity {sensitivity:g}: give a number above 0, up to {KEENEST}; 1 is the default.")
 
 
 def shown(source: Source) -> Iterator[Shown]:

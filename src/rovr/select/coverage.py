@@ -7,6 +7,7 @@ share shown by a set, Σ h_i (1 − Π_j (1 − v_j)), is submodular, so greedy 
 best possible share.
 """
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -60,8 +61,8 @@ class Coverage(Selector):
     ) -> None:
         if order not in ("sequential", "easiest"):
             raise UserError(f"coverage has no order '{order}'; choose sequential or easiest")
-        if alpha < 0 or radius < 1 or anchors < 0 or cells < 1:
-            raise UserError("coverage: alpha and anchors must be at least 0, radius and cells at least 1")
+        if not 0 <= alpha < math.inf or radius < 1 or anchors < 0 or cells < 1:
+            raise UserError("coverage: alpha must be a finite number, alpha and anchors at least 0, radius and cells 1")
         self.alpha, self.radius, self.anchors, self.order, self.cells = alpha, radius, anchors, order, cells
         self.weighed = 0
 
