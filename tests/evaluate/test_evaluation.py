@@ -299,6 +299,8 @@ def test_finished_runs_that_are_damaged_are_not_taken_over(done, tmp_path):
     entries = [{"marks": whole["marks"]}, {"run": whole["runs"][0], "commit": ""}, [1], {"run": {"corruption": 1}}]
     path.write_text("".join(f"{json.dumps(entry)}\n" for entry in entries))
     with closing(Ledger(path, whole["marks"])) as ledger:
+        with pytest.raises(UserError, match="in the hands of another rovr evaluate"):
+            Ledger(path, whole["marks"])
         assert list(ledger.runs.values()) == whole["runs"][:1]
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(UserError, match="holds no runs"):

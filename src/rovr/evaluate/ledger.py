@@ -3,6 +3,7 @@
 Runs of a whole output can be taken over too, for an evaluation that adds to it.
 """
 
+import contextlib
 import json
 from collections.abc import Collection
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, TextIO
 
 from rovr.errors import UserError
 from rovr.evaluate.plan import Key, Marks
+from rovr.files import Lock
 
 Run = dict[str, Any]
 
@@ -35,7 +37,7 @@ class Ledger:
         clock: what measured their seconds; empty where that was not the same for all.
 
     Raises:
-        UserError: a file belongs to other settings, or cannot be read or written.
+        UserError: a file belongs to other settings, cannot be read or written, or another evaluation has it.
     """
 
     def __init__(self, path: Path, marks: Marks, whole: Path | None = None, asked: Collection[Key] = ()) -> None:
@@ -43,18 +45,38 @@ class Ledger:
         self.runs: dict[Key, Run] = {}
         self.commits: list[str] = []
         self.clock = CLOCKED
+        self._lock_path = path.with_name(f".{path.name}-lock")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = Lock(self._lock_path)
+            if not self._lock.held:
+                self._lock.release()
+                raise UserError(f"{path} is in the hands of another rovr evaluate; wait for it or choose another --out")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            self._open(whole, asked)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _unwritable(self, error: OSError) -> UserError:
+        return UserError(f"{self.path} cannot be written ({error.strerror}); choose another --out")
+
+    def _open(self, whole: Path | None, asked: Collection[Key]) -> None:
+        """Take over whatever there is, and open the file for more."""
+        path = self.path
         try:
             kept = self._read() if path.exists() else []
             if whole is not None:
                 self._adopt(whole, asked)
-            path.parent.mkdir(parents=True, exist_ok=True)
             # Written anew, so that half a line, left by a kill, does not stay.
             fresh = path.with_name(f".{path.name}-new")
-            fresh.write_text("".join(f"{line}\n" for line in (json.dumps({"marks": marks}), *kept)))
+            fresh.write_text("".join(f"{line}\n" for line in (json.dumps({"marks": self.marks}), *kept)))
             fresh.replace(path)
             self._file: TextIO = path.open("a")
         except OSError as error:
-            raise UserError(f"{path} cannot be written ({error.strerror}); choose another --out") from error
+            raise self._unwritable(error) from error
 
     def _read(self) -> list[str]:
         """Take over the runs of an earlier try, and give back their lines."""
@@ -107,11 +129,22 @@ class Ledger:
     def close(self) -> None:
         """Let go of the file, which stays."""
         self._file.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Let another evaluation have the file."""
+        if not self._lock.held:
+            return
+        # Before it is let go of, so that nobody else's is removed; Windows keeps open files, and so this one.
+        with contextlib.suppress(OSError):
+            self._lock_path.unlink()
+        self._lock.release()
 
     def remove(self) -> None:
         """All is written elsewhere."""
-        self.close()
+        self._file.close()
         self.path.unlink()
+        self._let_go()
 
 
 def key_of(run: Run) -> Key:
