@@ -40,6 +40,21 @@ def test_boxes_move_evenly_between_keys_and_are_gone_outside_them(tmp_path):
         assert np.array_equal(masks[t], box_at(*box))
 
 
+def test_a_shape_that_lies_in_no_frame_is_said(tmp_path):
+    beyond = {"name": "clock", "box": [400, 0, 4, 4]}
+    late = {"frame": 60, "polygon": [[0, 0], [9, 0], [0, 9]]}
+    # It lies below another one in some frame, which is not nowhere.
+    below = {"name": "below", "frame": 5, "box": [5, 5, 2, 2]}
+    shapes = read_shapes(write(tmp_path, "s.json", [{"box": [3, 4, 10, 5]}, beyond, late, below]))
+    frames, said = np.zeros((6, 20, 40), np.uint8), []
+    masks = np.stack(list(drawing(shapes, said.append)(shown(frames))))
+    assert np.array_equal(masks, np.stack([box_at(3, 4, 10, 5)] * 6))
+    assert said == ["Shapes that lie in no frame of the video: 'clock', '3'. Check their places and times."]
+    # Where there is none at all, the command refuses to write anything.
+    list(drawing(shapes[1:3], said.append)(shown(frames)))
+    assert len(said) == 1
+
+
 def test_times_are_those_of_the_frames(tmp_path):
     keys = [{"time": 0.04, "box": [0, 0, 4, 4]}, {"time": 0.12, "box": [8, 0, 4, 4]}]
     masks = drawn(write(tmp_path, "s.json", [{"keys": keys}]))

@@ -79,9 +79,10 @@ class MaskDraw(_Mask):
         """Do it."""
         from rovr.masking import drawing, read_shapes
 
-        masker = drawing(read_shapes(self.shapes))
+        shapes = read_shapes(self.shapes)
         with self._display() as display:
-            self._write(display, masker, f"{self.shapes}: no shape lies in any frame; check its places and times.")
+            none = f"{self.shapes}: no shape lies in any frame; check its places and times."
+            self._write(display, drawing(shapes, display.note), none)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,12 +31,14 @@ class Shape:
         unit: ``frame`` or ``time`` (seconds); None for a shape that is always there.
         keys: (K,) when, rising.
         points: (K, 4) for boxes, (K, 2·N) for polygons of N corners as x, y, x, y, …
+        name: that its file gives it, or its number there.
     """
 
     box: bool
     unit: str | None
     keys: FloatArray
     points: FloatArray
+    name: str = ""
 
     def at(self, frame: int, time: float) -> FloatArray | None:
         """Its points in a frame, interpolated between keys; None before the first key and after the last."""
@@ -77,7 +79,7 @@ def read_shapes(path: str | Path) -> list[Shape]:
     entries = _from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(path, text)
     if not entries:
         raise UserError(f"{path} holds no shapes; docs/masks.md shows what one looks like.")
-    return [_shape(f"{path}, shape {name}", keys) for name, keys in entries]
+    return [_shape(path, name, keys) for name, keys in entries]
 
 
 Entry = tuple[str, list[dict[str, Any]]]
@@ -120,7 +122,8 @@ def _from_csv(path: Path, text: str) -> list[Entry]:
     return list(entries.items())
 
 
-def _shape(where: str, keys: list[dict[str, Any]]) -> Shape:
+def _shape(path: Path, name: str, keys: list[dict[str, Any]]) -> Shape:
+    where = f"{path}, shape {name}"
     units = {unit for key in keys for unit in ("frame", "time") if unit in key}
     if len(units) > 1:
         raise UserError(f"{where}: keys count in frames or in times; use one of them throughout.")
@@ -136,7 +139,7 @@ def _shape(where: str, keys: list[dict[str, Any]]) -> Shape:
     times = _numbers(where, [key[unit] for key in keys] if unit else [0], "frame or time")
     if (np.diff(times) <= 0).any():
         raise UserError(f"{where}: frames or times of the keys must rise.")
-    return Shape(box, unit, times, np.stack(points))
+    return Shape(box, unit, times, np.stack(points), name)
 
 
 def _points(where: str, given: Any, box: bool) -> FloatArray:
