@@ -218,10 +218,28 @@ def test_a_killed_process_harms_nobody(folder):
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (["--passes", "0"], "0 passes"),
+        (["--contexts", "0"], "0 contexts"),
+        (["--editor", "nonsense"], "no editor is called 'nonsense'"),
+        (["--selector", "nonsense"], "no selector is called 'nonsense'"),
+        (["--device", "tpu"], "no device called 'tpu'"),
+    ],
+)
+def test_tools_that_do_not_exist_are_refused_before_anything_is_written(folder, capsys, wrong, says):
+    args = ["restore-many", str(folder / "in"), "-o", str(folder / "out"), "--box", BOX, *FAST, *wrong]
+    assert main(args) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert says in line
+    assert not (folder / "out").exists()
+
+
 def test_tools_that_cannot_be_loaded_are_the_users_matter(folder, capsys):
     command = ["restore-many", str(folder / "in"), "-o", str(folder / "out"), "--box", BOX]
-    assert main([*command, "--editor", "nonsense"]) == 2
-    assert "no editor is called 'nonsense'" in capsys.readouterr().err
+    assert main([*command, "--weights", "none.safetensors"]) == 2
+    assert "weights file none.safetensors does not exist" in capsys.readouterr().err
 
 
 @pytest.mark.timeout(600)

@@ -124,6 +124,7 @@ def restore_many(
         raise UserError("The numbers of workers and retries cannot be negative, and a worker needs a core.")
     began = time.perf_counter()
     tools, listener = tools or Tools(), listener or Listener()
+    tools.check(here=ray is None)
     common = Common(None if mask is None else Path(mask), boxes, options or Options())
     tasks = make_plan(Path(source), Path(outdir), common)
     with closing(Manifest(Path(outdir))) as manifest:

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from rovr.device import pick_device
 from rovr.errors import UserError
 from rovr.files import stamp
 from rovr.types import SEEDS
@@ -115,6 +116,28 @@ class Tools:
     weights: Path | None = None
     cuts: bool = True
     passes: int = 1
+
+    def check(self, here: bool) -> None:
+        """See that there are tools of these names, as far as that is known before any is loaded.
+
+        Args:
+            here: whether this machine is to use them; which devices others have, they have to say.
+
+        Raises:
+            UserError: an unknown name, an absent device, contexts or passes that are no whole number from 1 on.
+        """
+        from rovr import hub, plugs
+        from rovr.editor.loading import EDITORS
+        from rovr.repair import check_counts
+        from rovr.select import SELECTORS
+
+        check_counts(2 if self.contexts is None else self.contexts, self.passes)
+        if not hub.is_path(self.editor):
+            plugs.find("editor", self.editor, EDITORS)
+        if self.selector is not None and not self.selector.endswith(".safetensors"):
+            plugs.find("selector", self.selector, SELECTORS)
+        if here:
+            pick_device(self.device)
 
     def load(self) -> "Restorer":
         """Load everything once, for any number of videos.
