@@ -23,7 +23,7 @@ from rovr.report.evaluation import Evaluation, Interval, Metric
 from rovr.report.glossary import MEASURES, damage
 from rovr.report.options import ReportOptions
 from rovr.report.plate import Plate
-from rovr.report.stats import FEWEST, difference
+from rovr.report.stats import FEWEST, cautious, difference
 from rovr.report.trade import unbeaten
 from rovr.report.training import grid_of
 from rovr.report.words import compared, counted, fitted, listed, show, spread, verdict
@@ -227,6 +227,29 @@ def test_few_clips_are_given_no_interval_and_no_verdict(tmp_path):
     # Nor is any spoken of, but where the word is explained.
     assert words.count("95 % interval") == 1
     assert "intervals" not in words
+
+
+def test_a_measure_that_few_clips_have_is_given_no_interval():
+    report = made_up_report.evaluation()
+    few = made_up_report.CLIPS[: FEWEST - 1]
+    for run in report["runs"]:
+        if run["clip"] not in few:
+            run["values"]["flow"] = None
+    for row in (*report["summary"], *report["differences"]):
+        # Of all clips at once, as VFID is.
+        row["values"] = {**row["values"], "vfid": {"mean": 1.0, "low": 0.5, "high": 1.5}}
+    found = cautious(msgspec.convert(report, Evaluation))
+    for row in (*found.summary, *found.differences):
+        wide = {key: interval.wide for key, interval in row.values.items() if interval}
+        assert wide == {key: key != "flow" for key in wide}, row
+
+
+def test_one_clip_is_not_both_the_best_and_the_worst(tmp_path):
+    report = made_up_report.evaluation()
+    report["runs"] = [run for run in report["runs"] if run["clip"] == "alps"]
+    words, _ = written(tmp_path, report, clips=("alps",))
+    assert "on 1 of 1 clip." in words
+    assert "It does best on" not in words
 
 
 def test_one_seed_of_a_clip_has_no_interval(tmp_path):

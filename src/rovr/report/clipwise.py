@@ -57,6 +57,7 @@ def _caption(gaps: list[ClipDifference], focus: Focus, corruption: str, overall:
     better = sum(focus.metric.sign * gap.interval.mean > 0 for gap in gaps)
     seeds = max(gap.seeds for gap in gaps)
     ends = [f"{gap.clip} ({show(gap.interval.mean, focus.metric, signed=True)})" for gap in (gaps[0], gaps[-1])]
+    extremes = f"It does best on {ends[0]} and worst on {ends[1]}. " if len(gaps) > 1 else ""
     spans = (
         f"Lines reach from the lowest to the highest of up to {counted(seeds, 'seed')}."
         if seeds > 1
@@ -65,7 +66,7 @@ def _caption(gaps: list[ClipDifference], focus: Focus, corruption: str, overall:
     return (
         f"Damage '{corruption}': {focus.method} has the better {focus.metric.label} on {better} of "
         f"{counted(len(gaps), 'clip')}. {finding} "
-        f"It does best on {ends[0]} and worst on {ends[1]}. {spans} The dashed line is the mean over all clips"
+        f"{extremes}{spans} The dashed line is the mean over all clips"
         f"{', the band its 95 % interval' * overall.wide}."
     )
 

@@ -27,15 +27,26 @@ class ClipDifference:
 
 def cautious(evaluation: Evaluation) -> Evaluation:
     """The evaluation without the intervals of too few clips: they get no width."""
-    few = [kind for kind in {run.corruption for run in evaluation.runs} if clips(evaluation, kind) < FEWEST]
+    valued: dict[tuple[str, str, str], set[tuple[str, int]]] = defaultdict(set)
+    for run in evaluation.runs:
+        for key in run.values:
+            if not np.isnan(run.value(key)):
+                valued[run.corruption, run.method, key].add((run.clip, run.seed))
 
-    def bare(values: dict[str, Interval | None]) -> dict[str, Interval | None]:
-        return {key: found and _bare(found) for key, found in values.items()}
+    def few(key: str, corruption: str, *methods: str) -> bool:
+        cases = set.intersection(*(valued[corruption, method, key] for method in methods))
+        # What is measured of all clips at once, no run has a value of.
+        return (len({clip for clip, _ in cases}) if cases else clips(evaluation, corruption)) < FEWEST
+
+    def kept(values: dict[str, Interval | None], *names: str) -> dict[str, Interval | None]:
+        return {key: _bare(found) if found and few(key, *names) else found for key, found in values.items()}
 
     return replace(
         evaluation,
-        summary=[replace(r, values=bare(r.values)) if r.corruption in few else r for r in evaluation.summary],
-        differences=[replace(r, values=bare(r.values)) if r.corruption in few else r for r in evaluation.differences],
+        summary=[replace(r, values=kept(r.values, r.corruption, r.method)) for r in evaluation.summary],
+        differences=[
+            replace(r, values=kept(r.values, r.corruption, r.method, r.against)) for r in evaluation.differences
+        ],
     )
 
 
