@@ -16,6 +16,7 @@ from rovr.evaluate.bench import Bench
 from rovr.evaluate.clips import Clips, draw_case, draw_masks
 from rovr.evaluate.config import EvaluateConfig, settle
 from rovr.evaluate.ledger import Ledger, key_of
+from rovr.evaluate.media import check_names
 from rovr.evaluate.plan import make_plan
 from rovr.evaluate.run import evaluate
 from rovr.evaluate.sight import sights
@@ -291,6 +292,20 @@ def test_an_evaluation_grows(done, clips, tmp_path):
         assert out.read_text() == text
         # What is refused must not stand in the way of the right command.
         assert not list(tmp_path.glob("*.partial*"))
+
+
+def test_names_that_would_share_their_videos_are_refused(tmp_path):
+    for seed, name in enumerate(("a b", "a_b")):
+        (tmp_path / "clips").mkdir(exist_ok=True)
+        write_video(tmp_path / "clips" / f"{name}.mp4", moving_texture(6, SIDE, SIDE, seed))
+    asked = config(tmp_path / "clips", tmp_path / "x.json", media=tmp_path / "media")
+    with pytest.raises(UserError, match="clips 'a b' and 'a_b' would share a file"):
+        evaluate(asked)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clips"]
+    for names in (("truth", "x", "truth"), ("runs/x", "runs_x")):
+        with pytest.raises(UserError, match=r"methods .* would share a file"):
+            check_names("methods", names)
+    check_names("methods", ("truth", "sequential", "coverage alpha=1"))
 
 
 def test_finished_runs_that_are_damaged_are_not_taken_over(done, tmp_path):

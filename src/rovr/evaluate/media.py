@@ -2,19 +2,45 @@
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from rovr.errors import UserError
+
 CRF = "20"
 """Quality of H.264: hardly to be told from the original, at a fraction of its size."""
+
+
+OWN = ("truth", "damaged", "mask")
+"""Videos that each damaged clip has beside those of the methods."""
 
 
 def file_name(text: str) -> str:
     """A name as files have it: no slashes and no blanks."""
     return re.sub(r"[/\s]", "_", text)
+
+
+def check_names(what: str, names: Iterable[str]) -> None:
+    """See that each name has files of its own.
+
+    Args:
+        what: is called so.
+        names: that are told apart elsewhere.
+
+    Raises:
+        UserError: two names are one, as files have them.
+    """
+    known: dict[str, str] = {}
+    for name in names:
+        if other := known.get(file_name(name)):
+            raise UserError(
+                f"--media: {what} '{other}' and '{name}' would share a file; rename one or do without --media"
+            )
+        known[file_name(name)] = name
 
 
 def write_video(folder: Path, clip: str, corruption: str, name: str, frames: Tensor) -> Path:

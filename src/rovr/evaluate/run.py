@@ -13,6 +13,7 @@ from rovr.evaluate.clips import Clips, check_corruption
 from rovr.evaluate.config import EvaluateConfig, settle
 from rovr.evaluate.gauge import Gauge
 from rovr.evaluate.ledger import Ledger
+from rovr.evaluate.media import OWN, check_names
 from rovr.evaluate.origin import commit, machine
 from rovr.evaluate.plan import Plan, digest, make_plan
 from rovr.evaluate.spread import Task, run_tasks
@@ -53,8 +54,11 @@ def evaluate(
     plan = make_plan(config, settled, clips.names, [clips.frames(name) for name in clips.names])
     # Whatever cannot be loaded is found before anything is written.
     bench = Bench(plan)
-    if config.media is not None:
-        _make_media(config.media)
+    if plan.media is not None:
+        check_names("clips", plan.clips)
+        check_names("kinds of damage", dict.fromkeys(plan.corruption))
+        check_names("methods", (*OWN, *(method.name for method in plan.methods)))
+        _make_media(plan.media)
     whole = config.out if config.extend and config.out.exists() else None
     ledger = Ledger(config.out.with_name(config.out.name + ".partial"), plan.marks(), whole, plan.keys)
     with closing(ledger):
