@@ -9,10 +9,13 @@ import time
 import cv2
 import numpy as np
 import pytest
+import torch
 from conftest import moving_texture, rgb_frames, write_video
 
 import rovr
 from rovr.cli import main
+from rovr.device import describe_device
+from rovr.video.masks import length_error
 from rovr.video.source import count_decoded
 
 FAST = ["--editor", "telea", "--selector", "nearest", "--device", "cpu"]
@@ -64,6 +67,35 @@ def test_main_job(video, hole, tmp_path, capsys):
     assert "12 of 12 frames repaired" in told.err.splitlines()[-1]
     assert str(out) in told.err.splitlines()[-1]
     assert len(rgb_frames(out)) == 12
+
+
+def test_one_of_something_is_said_as_one(video, tmp_path, capsys):
+    path, mask, out = video(count=1), tmp_path / "mask.mkv", tmp_path / "out.mp4"
+    (tmp_path / "s.json").write_text('[{"box": [9, 9, 9, 9]}]')
+    assert main(["mask", "draw", str(path), "--shapes", str(tmp_path / "s.json"), "-o", str(mask)]) == 0
+    assert "masks of 1 frame, 1 with a hole" in capsys.readouterr().err
+    assert main(["restore", str(path), "--mask", str(mask), "-o", str(out), *FAST]) == 0
+    told = capsys.readouterr().err
+    assert ": 1 frame of 64×48, repairing on " in told
+    assert "1 of 1 frame repaired" in told
+    assert main(["info", str(path)]) == 0
+    assert "\n1 frame at 25.000 a second\n" in capsys.readouterr().out
+    assert main(["corrupt", str(path), "-o", str(tmp_path / "d.mp4"), "--mask-out", str(tmp_path / "m.mkv")]) == 0
+    assert ": 1 frame damaged" in capsys.readouterr().err
+    (tmp_path / "videos").mkdir()
+    many = ["restore-many", str(tmp_path / "videos"), "-o", str(tmp_path / "many"), "--box", "9,9,9,9", *FAST]
+    path.rename(tmp_path / "videos" / "in.mp4")
+    assert main(many) == 0
+    assert "1 of 1 frame repaired" in capsys.readouterr().err
+    assert main(many) == 0
+    assert "1 of 1 video is done already." in capsys.readouterr().err
+    assert "12 frames, but there is 1 mask;" in str(length_error(12, 1))
+    assert "1 frame, but there are 2 masks;" in str(length_error(1, 2))
+
+
+def test_one_thread_is_one(monkeypatch):
+    monkeypatch.setattr("torch.get_num_threads", lambda: 1)
+    assert describe_device(torch.device("cpu")) == "cpu (1 thread)"
 
 
 def test_json_is_alone_on_stdout(video, tmp_path, capsys):

@@ -22,7 +22,7 @@ from rovr.repair import Repairer
 from rovr.restore import restore_video
 from rovr.select import load_selector
 from rovr.summary import Summary
-from rovr.types import check_seed
+from rovr.types import check_seed, counted
 from rovr.video import open_source
 
 CLIP = "city.mp4"
@@ -67,7 +67,7 @@ def run_demo(
         damaged, mask, repaired, editor=editor, selector=selector, device=device, overwrite=True, crf=12
     )
     say(
-        f"   {summary.repaired} of {summary.frames} frames of {summary.width}×{summary.height} repaired on "
+        f"   {summary.repaired} of {counted(summary.frames, 'frame')} of {summary.width}×{summary.height} repaired on "
         f"{summary.device}, {summary.seconds_per_repair:.3f} s each"
     )
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from rovr.errors import UserError
+from rovr.types import counted
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +38,7 @@ def describe_device(device: "torch.device") -> str:
 
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
-    return f"{device} ({torch.get_num_threads()} threads)" if device.type == "cpu" else str(device)
+    return f"{device} ({counted(torch.get_num_threads(), 'thread')})" if device.type == "cpu" else str(device)
 
 
 def has_bf16(device: "torch.device") -> bool:

@@ -49,6 +49,11 @@ def is_count(number: object) -> bool:
     return isinstance(number, Integral) and not isinstance(number, bool) and 1 <= int(number) < 1 << 31
 
 
+def counted(number: int, thing: str) -> str:
+    """1 clip, 2 clips."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def frame_rate(rate: Fraction | float | None) -> Fraction | None:
     """A rate as FFmpeg has it; None for that of the input, or 25. 29.97 and its like mean 30000/1001.
 

@@ -26,7 +26,8 @@ from rovr.report.plate import Plate
 from rovr.report.stats import FEWEST, cautious, difference
 from rovr.report.trade import unbeaten
 from rovr.report.training import grid_of
-from rovr.report.words import compared, counted, fitted, listed, show, spread, verdict
+from rovr.report.words import compared, fitted, listed, show, spread, verdict
+from rovr.types import counted
 
 pytest_plugins = ["made_once"]
 

@@ -6,6 +6,7 @@ from typing import Any
 from rovr.batch.run import Listener
 from rovr.batch.task import Task
 from rovr.cli.progress import Display
+from rovr.types import counted
 
 
 class BatchDisplay(Listener):
@@ -24,7 +25,8 @@ class BatchDisplay(Listener):
         """Say how much there is to do."""
         self.total = len(tasks)
         if skipped:
-            self.display.line(f"{skipped} of {skipped + self.total} videos are done already.")
+            are = "is" if skipped + self.total == 1 else "are"
+            self.display.line(f"{skipped} of {counted(skipped + self.total, 'video')} {are} done already.")
         self.display.start(self.total, unit="videos")
 
     def share(self, task: Task, share: float) -> None:
@@ -47,7 +49,8 @@ class BatchDisplay(Listener):
             self.display.line(f"{place} {task.input} failed: {entry['reason']}")
             return
         self.display.line(
-            f"{place} {task.output}: {entry['repaired']} of {entry['frames']} frames repaired, {entry['seconds']:.1f} s"
+            f"{place} {task.output}: {entry['repaired']} of {counted(entry['frames'], 'frame')} repaired, "
+            f"{entry['seconds']:.1f} s"
         )
         for note in entry["notes"]:
             self.display.note(note)

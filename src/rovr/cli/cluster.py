@@ -11,6 +11,7 @@ from rovr.errors import UserError
 from rovr.outputs import followed
 from rovr.restorer import Restorer
 from rovr.resume import job_options
+from rovr.types import counted
 
 if TYPE_CHECKING:
     from rovr.cli.progress import Display
@@ -85,7 +86,9 @@ class _Shown(Sharing):
         self.display.step()
 
     def begin(self, portions: int, scenes: int) -> None:
-        self.display.line(f"{scenes} scenes with holes go to the cluster in {portions} portions.")
+        self.display.line(
+            f"{counted(scenes, 'scene')} with holes shared out to the cluster, in {counted(portions, 'portion')}."
+        )
         self.display.start(portions, "repairing", "portions")
 
     def step(self, share: float) -> None:

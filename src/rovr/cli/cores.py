@@ -9,6 +9,8 @@ import math
 import os
 from pathlib import Path
 
+from rovr.types import counted
+
 LEAST = 0.5
 """Seconds to look at the machine before anything is said of it."""
 
@@ -31,9 +33,9 @@ class Cores:
         """What to say to a program that computes with so many threads; empty where all is well."""
         cores, granted, others = os.cpu_count() or 1, self._granted(), self._others()
         if granted < min(threads, cores):
-            what, free = f"this container may use {granted:g} of {cores} cores", granted
+            what, free = f"this container may use {granted:g} of {counted(cores, 'core')}", granted
         else:
-            what, free = f"other programs keep {others:.1f} of {cores} cores busy", cores - others
+            what, free = f"other programs keep {others:.1f} of {counted(cores, 'core')} busy", cores - others
             if others <= SLACK:
                 return ""
         if threads == 1 or free + SLACK >= threads:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from rovr.cli.repairing import RATE_UNUSED
-from rovr.types import frame_rate
+from rovr.types import counted, frame_rate
 
 
 @dataclass(frozen=True)
@@ -84,5 +84,6 @@ class Corrupt:
                 on_frame=on_frame,
             )
         display.line(
-            f"{self.output}: {frames} frames damaged ({self.kind}, seed {self.seed}); masks in {self.mask_out}"
+            f"{self.output}: {counted(frames, 'frame')} damaged ({self.kind}, seed {self.seed}); "
+            f"masks in {self.mask_out}"
         )

@@ -4,6 +4,7 @@ import json as json_module
 from dataclasses import dataclass
 
 from rovr.evaluate.config import EvaluateConfig
+from rovr.types import counted
 
 
 @dataclass(frozen=True)
@@ -35,4 +36,4 @@ class Evaluate(EvaluateConfig):
             print(json_module.dumps({name: report[name] for name in ("summary", "differences")}))
         elif not self.quiet:
             print(tables(report))
-        display.line(f"{self.out}: {len(report['runs'])} runs")
+        display.line(f"{self.out}: {counted(len(report['runs']), 'run')}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from rovr.cli.signals import VIDEO
+from rovr.types import counted
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ class Info:
             print(json.dumps(facts))
             return
         print(f"{info.path}: {info.codec} {info.pix_fmt}, {info.width}×{info.height}{turn}")
-        print(f"{frames or 'unknown number of'} frames at {float(info.rate):.3f} a second")
+        print(
+            f"{counted(frames, 'frame') if frames else 'unknown number of frames'} at {float(info.rate):.3f} a second"
+        )
         print(f"{info.audio} audio and {info.subtitles} subtitle streams{', interlaced' * info.interlaced}")
 
     def _tools(self) -> None:

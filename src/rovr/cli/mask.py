@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 
 from rovr.cli.repairing import RATE_UNUSED
 from rovr.cli.signals import VIDEO, at_once
-from rovr.types import frame_rate
+from rovr.types import counted, frame_rate
 
 if TYPE_CHECKING:
     from numpy import uint8
@@ -64,7 +64,8 @@ class _Mask:
 
         done = write_masks(self._place(), masker, least=least, on_frame=display.step)
         display.line(
-            f"{self.output}: masks of {done.frames} frames, {done.masked} with a hole, {done.share:.2%} of all pixels"
+            f"{self.output}: masks of {counted(done.frames, 'frame')}, {done.masked} with a hole, "
+            f"{done.share:.2%} of all pixels"
         )
 
 

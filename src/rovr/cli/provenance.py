@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
+from rovr.types import counted
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -40,7 +42,7 @@ class Provenance:
             raise UserError("A picture shows one frame: say which with --frame N.")
         file = TraceFile(self.file, self.max_pixels)
         said: dict[str, Any] = file.summary
-        about = f"{len(file.frames)} of {file.length} frames repaired"
+        about = f"{len(file.frames)} of {counted(file.length, 'frame')} repaired"
         if self.frame is not None:
             trace, tally = file.read(self.frame), Tally()
             tally.add(trace, self.frame)

@@ -11,7 +11,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from rovr.cli.cores import Cores
 from rovr.cli.repairing import Repairing
 from rovr.cli.signals import HEAVY, going_on
-from rovr.types import frame_rate
+from rovr.types import counted, frame_rate
 
 if TYPE_CHECKING:
     from rovr.cli.cluster import Cluster
@@ -69,7 +69,7 @@ class Restore(Repairing):
             cluster = self._cluster(display)
 
             def start(job: Job) -> None:
-                count = f"{job.frames} frames" if job.frames else "frames"
+                count = counted(job.frames, "frame") if job.frames else "frames"
                 display.line(f"{self.input}: {count} of {job.size[0]}×{job.size[1]}, repairing on {job.device}")
                 if advice := self.cores.advice(get_num_threads()):
                     display.note(advice)
@@ -114,7 +114,7 @@ class Restore(Repairing):
             print(json.dumps(summary.to_json()))
         scenes = f" in {len(summary.scenes)} scenes" if len(summary.scenes) > 1 else ""
         display.line(
-            f"{summary.output}: {summary.repaired} of {summary.frames} frames{scenes} repaired, "
+            f"{summary.output}: {summary.repaired} of {counted(summary.frames, 'frame')}{scenes} repaired, "
             f"{summary.seconds_per_repair:.2f} s each, {summary.seconds:.1f} s in all"
         )
 

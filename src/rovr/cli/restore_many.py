@@ -10,7 +10,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 
 from rovr.cli.repairing import Repairing, check_workers
 from rovr.cli.signals import HEAVY, going_on
-from rovr.types import frame_rate
+from rovr.types import counted, frame_rate
 
 if TYPE_CHECKING:
     from rovr.batch.run import BatchSummary
@@ -97,7 +97,8 @@ class RestoreMany(Repairing):
         )
         if not summary.fault:
             return
-        told = f"{summary.failed} of {len(summary.files)} videos failed; {self.output / 'manifest.jsonl'} says why."
+        told = f"{summary.failed} of {counted(len(summary.files), 'video')} failed"
+        told += f"; {self.output / 'manifest.jsonl'} says why."
         if summary.fault == "user":
             raise UserError(told)
         print(f"rovr: {told}", file=sys.stderr)

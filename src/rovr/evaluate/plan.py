@@ -11,6 +11,7 @@ from typing import Any
 from rovr._version import __version__
 from rovr.errors import UserError
 from rovr.evaluate.config import EvaluateConfig, Settled
+from rovr.types import counted
 
 Key = tuple[str, str, int, str]
 """Corruption, clip, seed, method."""
@@ -155,7 +156,7 @@ def make_plan(config: EvaluateConfig, settled: Settled, clips: Sequence[str], fr
     methods = make_methods(config)
     for method in methods:
         if settled.length and (method.contexts or 0) >= settled.length:
-            raise UserError(f"{method.name}: a clip of {settled.length} frames has fewer others to look at")
+            raise UserError(f"{method.name}: a clip of {counted(settled.length, 'frame')} has fewer others to look at")
     return Plan(
         folder=config.clips,
         clips=tuple(clips),

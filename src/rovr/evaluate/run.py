@@ -19,6 +19,7 @@ from rovr.evaluate.plan import Plan, digest, make_plan
 from rovr.evaluate.spread import Task, run_tasks
 from rovr.evaluate.summary import AGAINST, compare, summarize, ways_to_bound
 from rovr.files import lay_out
+from rovr.types import counted
 
 Report = dict[str, Any]
 
@@ -48,7 +49,7 @@ def evaluate(
     _check_out(config)
     clips = Clips(config.clips, settled.length, settled.size, config.split)
     if clips.skipped:
-        on_note(f"{len(clips.skipped)} sequences are too short and left out: {', '.join(clips.skipped)}")
+        on_note(f"{counted(len(clips.skipped), 'sequence')} left out as too short: {', '.join(clips.skipped)}")
     if settled.caveat:
         on_note(settled.caveat)
     plan = make_plan(config, settled, clips.names, [clips.frames(name) for name in clips.names])
@@ -98,7 +99,7 @@ def _run(
         if missing:
             tasks.append((case, missing))
     if ledger.runs:
-        on_note(f"{len(ledger.runs)} finished runs are taken over")
+        on_note(f"{counted(len(ledger.runs), 'finished run')} taken over")
     # Clip by clip, since damage that leaves the truth as it is shares what is measured of it.
     tasks.sort(key=lambda task: (task[0][1], task[0][0]))
     frames = dict(zip(plan.clips, plan.frames, strict=True))

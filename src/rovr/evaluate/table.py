@@ -3,6 +3,7 @@
 from typing import Any
 
 from rovr.evaluate.summary import FEWEST
+from rovr.types import counted
 
 ACROSS = 4
 """Metrics side by side, so that lines stay short enough for a terminal."""
@@ -16,7 +17,7 @@ def tables(report: dict[str, Any]) -> str:
     what = f"mean; fewer than {FEWEST} clips give no interval" if few else "mean and 95 % interval"
     for corruption in report["protocol"]["corruptions"]:
         rows = [row for row in report["summary"] if row["corruption"] == corruption]
-        blocks.append(f"{corruption}, {rows[0]['count']} runs a method: {what}")
+        blocks.append(f"{corruption}, {counted(rows[0]['count'], 'run')} a method: {what}")
         for first in range(0, len(keys), ACROSS):
             some = keys[first : first + ACROSS]
             lines = [["method", *(_head(report["metrics"][key]) for key in some)]]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rovr.errors import UserError
 from rovr.masking.write import Mask, check_sensitivity, shown
+from rovr.types import counted
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.source import count_decoded, count_frames, open_source
 
@@ -65,9 +66,8 @@ def find_logo(
 def logo_in(frames: NDArray[np.uint8], sensitivity: float = 1.0) -> Mask:
     """The same for frames (T, H, W) in memory."""
     if len(frames) < 5:
-        raise UserError(
-            f"A logo is told by what moves behind it, and {len(frames)} frames are too few; give 5 or more."
-        )
+        held = f"{counted(len(frames), 'frame')} {'is' if len(frames) == 1 else 'are'}"
+        raise UserError(f"A logo is told by what moves behind it, and {held} too few; give 5 or more.")
     slopes, usual = _lasting(frames, EDGE / sensitivity, STEADY / sensitivity)
     still = slopes.any(-1).sum() / max(usual, 1.0)
     if still > STILL:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from rovr.errors import UserError
 from rovr.masking.write import Mask, Masker, Shown
+from rovr.types import counted
 from rovr.video.masks import Box
 
 OnLost = Callable[[int, float], None]
@@ -65,7 +66,7 @@ def tracking(
             width, height = frame.info.shown_size
             yield track.mask() if track is not None and here else np.zeros((height, width), bool)
         if track is None:
-            raise UserError(f"--from {start}: the video has only {count} frames, counted from 0.")
+            raise UserError(f"--from {start}: the video has only {counted(count, 'frame')}, counted from 0.")
 
     return follow
 

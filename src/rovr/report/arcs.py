@@ -15,7 +15,8 @@ from rovr.report.media import Scene
 from rovr.report.plate import Plate, Table, slug
 from rovr.report.reach import distance, reach
 from rovr.report.style import GRID, INK, MUTED, ORDER, WHITE, Palette, canvas
-from rovr.report.words import counted, listed, seen, show
+from rovr.report.words import listed, seen, show
+from rovr.types import counted
 
 WIDTH, ROW = 9.4, 0.95
 """Inches of the figure, and of a method's row."""

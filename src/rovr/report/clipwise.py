@@ -5,7 +5,8 @@ from rovr.report.focus import Focus
 from rovr.report.plate import Plate, Table, slug
 from rovr.report.stats import ClipDifference, difference, paired
 from rovr.report.style import INK, MUTED, Palette, canvas
-from rovr.report.words import compared, counted, fitted, headed, show, spread
+from rovr.report.words import compared, fitted, headed, show, spread
+from rovr.types import counted
 
 NAMED = 45
 """Clips up to which each gets its name; more are drawn closer together."""

@@ -13,7 +13,8 @@ from rovr.report.focus import Focus
 from rovr.report.media import Footage, Scene
 from rovr.report.plate import Plate, Table, slug
 from rovr.report.style import WHITE, Palette, canvas
-from rovr.report.words import counted, seen, show
+from rovr.report.words import seen, show
+from rovr.types import counted
 
 DECIBELS = Metric("hole-PSNR", "dB")
 ROWS = 3

@@ -9,7 +9,7 @@ from rovr.evaluate.freeform import KINDS as FREEFORM
 from rovr.evaluate.summary import FEWEST
 from rovr.report.evaluation import Evaluation, Metric
 from rovr.report.focus import Focus
-from rovr.report.words import counted
+from rovr.types import counted
 
 TERMS = {
     "Hole": "The part of a frame that is missing.",

@@ -7,7 +7,7 @@ from pathlib import Path
 from rovr.errors import UserError
 from rovr.report.evaluation import Evaluation, Method
 from rovr.report.reading import read_evaluation
-from rovr.report.words import counted
+from rovr.types import counted
 
 
 def read_evaluations(paths: Sequence[Path]) -> Evaluation:

@@ -4,7 +4,8 @@ from rovr.report.evaluation import Evaluation, Interval, Metric
 from rovr.report.focus import Focus
 from rovr.report.plate import Plate, Table
 from rovr.report.style import Palette, canvas
-from rovr.report.words import counted, headed, show, spread
+from rovr.report.words import headed, show, spread
+from rovr.types import counted
 
 OVERLAP = (
     "Clips differ more than methods do, so intervals overlap although one method may be better on nearly every clip: "

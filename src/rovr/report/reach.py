@@ -12,7 +12,8 @@ from rovr.report.overview import means
 from rovr.report.plate import Plate, Table
 from rovr.report.stats import clips
 from rovr.report.style import Palette, canvas, legend
-from rovr.report.words import counted, show
+from rovr.report.words import show
+from rovr.types import counted
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from rovr.report.stats import clips, paired
 from rovr.report.style import Palette
 from rovr.report.trade import cost_plate
 from rovr.report.training import training_plate
-from rovr.report.words import counted, listed, show
+from rovr.report.words import listed, show
+from rovr.types import counted
 
 MEDIA_HINT = "rovr evaluate --media writes them"
 

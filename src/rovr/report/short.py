@@ -7,7 +7,8 @@ from rovr.report.focus import Focus
 from rovr.report.overview import means
 from rovr.report.stats import difference, paired
 from rovr.report.trade import cost, costs
-from rovr.report.words import compared, counted, listed, short, show, spread
+from rovr.report.words import compared, listed, short, show, spread
+from rovr.types import counted
 
 Part = tuple[str, list[str]]
 """A heading and sentences."""

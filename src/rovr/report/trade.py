@@ -11,7 +11,8 @@ from rovr.report.focus import Focus
 from rovr.report.overview import means
 from rovr.report.plate import Plate, Table
 from rovr.report.style import MUTED, Mark, Palette, canvas, legend, logarithmic
-from rovr.report.words import counted, headed, listed, short, show, spread
+from rovr.report.words import headed, listed, short, show, spread
+from rovr.types import counted
 
 
 def seconds_a_repair(run: Run) -> float | None:

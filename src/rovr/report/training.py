@@ -8,7 +8,8 @@ from rovr.errors import UserError
 from rovr.report.curves import Curve, Logs, curve
 from rovr.report.plate import Plate, Table
 from rovr.report.style import Palette, canvas, legend, logarithmic
-from rovr.report.words import counted, listed, short
+from rovr.report.words import listed, short
+from rovr.types import counted
 
 
 @dataclass(frozen=True)

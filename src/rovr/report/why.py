@@ -11,7 +11,8 @@ from rovr.report.media import Scene
 from rovr.report.overview import means
 from rovr.report.reach import Reach, known_runs, reach
 from rovr.report.stats import difference
-from rovr.report.words import counted, show, verdict
+from rovr.report.words import show, verdict
+from rovr.types import counted
 
 MORE = 0.01
 """Of the hole, by which contexts must see more for that to count."""

@@ -81,11 +81,6 @@ def compared(name: str, other: str, difference: Interval, metric: Metric, role: 
     return f"{name} is {found} than {other} {numbers}; the interval does not hold zero."
 
 
-def counted(number: int, thing: str) -> str:
-    """1 clip, 2 clips."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
 def fitted(name: str, most: int = 44) -> str:
     """A name for an axis, without its middle where it would leave no room for the plot."""
     half = (most - 1) // 2

@@ -29,6 +29,7 @@ from rovr.train.practice import Practice, PracticeConfig
 from rovr.train.rooms import DRILL, WHOLE, build_encoder, build_env, build_rooms, describe_reward, flow_to_be_had
 from rovr.train.shards import Crew, Player, ShardedEnv
 from rovr.train.trainer import AgentTrainer, Stage
+from rovr.types import counted
 
 VALIDATION_SEED = 1000
 
@@ -85,7 +86,7 @@ def _train(config: AgentTrainConfig, settled: Settled, draw: CaseDraw, crew: Cre
         "flow": settled.flow,
         "perceptual": Path(settled.perceptual).name,
     }
-    say(f"training agents by {config.algorithm}, {settled.episodes} clips side by side, into {config.out}")
+    say(f"training agents by {config.algorithm}, {counted(settled.episodes, 'clip')} side by side, into {config.out}")
     tracker = open_tracker(config.wandb, config.out, asdict(config))
     pace = (config.save_minutes, validate, config.validate_every)
     trainer = AgentTrainer(config.out, agent, stages, card, *pace, tracker, build_encoder(config, settled))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rovr.errors import UserError
+from rovr.types import counted
 from rovr.video.folder import is_image, list_images, read_image
 from rovr.video.narrow import NarrowHoles
 from rovr.video.source import Say, VideoInfo, count_decoded, count_frames, open_source
@@ -197,7 +198,10 @@ def widened(mask: Mask, by: int) -> Mask:
 
 def length_error(frames: int, masks: int) -> UserError:
     """What to say where masks and frames do not pair up."""
-    return UserError(f"The video has {frames} frames, but there are {masks} masks; give one mask per frame.")
+    are = "is" if masks == 1 else "are"
+    return UserError(
+        f"The video has {counted(frames, 'frame')}, but there {are} {counted(masks, 'mask')}; give one mask per frame."
+    )
 
 
 def open_masks(

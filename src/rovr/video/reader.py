@@ -12,6 +12,7 @@ import av
 from av.error import FFmpegError
 
 from rovr.errors import UserError
+from rovr.types import counted
 from rovr.video import frames, pixels
 from rovr.video.colour import Colour, Frame
 from rovr.video.encoding import has_alpha
@@ -218,7 +219,7 @@ class FileSource(Source):
                 count += 1
                 yield frame
         if damaged:
-            self.say(f"{damaged} frames are damaged in the file: taken as the decoder patched them.")
+            self.say(f"{counted(damaged, 'frame')} damaged in the file: taken as the decoder patched what it could.")
         if count and self._whole:
             self._check_end(count, read, end)
 
@@ -239,14 +240,16 @@ class FileSource(Source):
             cut = announced - end > announced / 10
             self.say(f"The header announces {announced:.2f} s of video, but it ends at {end:.2f} s.")
         if cut:
-            raise UserError(f"{self.path} is cut short: it ends after {count} frames; fetch or export it again.")
+            raise UserError(
+                f"{self.path} is cut short: it ends after {counted(count, 'frame')}; fetch or export it again."
+            )
         if promised and count < promised:
             if promised - count > max(2, promised // 10) and count < read:
                 raise UserError(
-                    f"{self.path} is damaged: only {count} of {promised} frames can be decoded; "
+                    f"{self.path} is damaged: only {count} of {counted(promised, 'frame')} can be decoded; "
                     "fetch or export it again."
                 )
-            self.say(f"The header announces {promised} frames, but {count} could be decoded.")
+            self.say(f"The header announces {counted(promised, 'frame')}, but {count} could be decoded.")
 
     def __iter__(self) -> Iterator[Frame]:
         index, last = 0, None

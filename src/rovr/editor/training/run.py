@@ -20,7 +20,7 @@ from rovr.mdp.state import RepairState
 from rovr.metrics import psnr
 from rovr.repair import Repairer
 from rovr.select import load_selector
-from rovr.types import check_range, check_seed
+from rovr.types import check_range, check_seed, counted
 
 VALIDATION_SEED = 1000
 
@@ -59,7 +59,7 @@ def _train(config: TrainConfig, ranks: Ranks, say: Callable[[str], None]) -> Pat
         raise UserError(f"--batch {config.batch} cannot be shared by {ranks.count} processes")
     draw = ClipDraw.open(config.data, config.length, config.size)
     what = f"the {config.part} of '{config.editor}'"
-    say(f"training {what} on {draw.sequences} sequences, on {config.device}, into {config.out}")
+    say(f"training {what} on {counted(draw.sequences, 'sequence')}, on {config.device}, into {config.out}")
     if config.part == "repair" and config.perceptual == "none":
         say("without the perceptual loss (λ = 0): give VGG-16 weights with --perceptual to have it")
 
