@@ -40,6 +40,47 @@ def test_a_camera_that_stands_still_is_told():
         logo_in(blended(still, make_logo(), 255))
 
 
+def standing_crowd(count):
+    """A camera that stands before things which move; every edge of the ground is seen more often than not."""
+    rng = np.random.default_rng(3)
+    ground = cv2.GaussianBlur(rng.integers(0, 256, (HEIGHT, WIDTH), np.uint8), (0, 0), 2)
+    ground = cv2.normalize(ground, None, 0, 255, cv2.NORM_MINMAX)
+    frames = np.repeat(ground[None], count, 0)
+    for frame in frames:
+        for _ in range(26):
+            x, y = rng.integers(0, WIDTH), rng.integers(0, HEIGHT)
+            thing = np.asarray(rng.integers(0, 256, (24, 24)), np.uint8)
+            part = frame[y : y + 24, x : x + 24]
+            part[:] = thing[: part.shape[0], : part.shape[1]]
+    return frames
+
+
+def test_a_camera_that_stands_still_before_what_moves_is_told():
+    with pytest.raises(UserError, match="spread over"):
+        logo_in(blended(standing_crowd(30), make_logo(), 255))
+
+
+def test_a_camera_that_hardly_moves_is_told():
+    moved = pan(8, 2)[[0, 0, 0, 1, 1, 1, 2, 2]]
+    with pytest.raises(UserError, match="of 8 frames looked at, only"):
+        logo_in(blended(moved, make_logo(), 255))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_a_shot_that_stands_still_counts_once(share):
+    moving, logo = pan(40), make_logo()
+    rng = np.random.default_rng(0)
+    still = round(40 * share)
+    frames = moving.copy()
+    frames[-still:] = np.clip(moving[:1] + rng.normal(0, 3, (still, HEIGHT, WIDTH)), 0, 255)
+    found = logo_in(blended(frames, logo, 255))
+    area = cv2.morphologyEx(logo.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)) > 0
+    assert precision_recall(found, area, 2)[0] > 0.9
+    assert (found & logo).sum() / logo.sum() > 0.9
+    with pytest.raises(UserError, match="No logo"):
+        logo_in(frames)
+
+
 def test_the_edge_of_a_letterbox_is_no_logo():
     frames = pan(30)
     frames[:, :12] = frames[:, -12:] = 0

@@ -4,8 +4,9 @@ The median over time of each pixel's gradient keeps the edges of what stands sti
 Dekel et al. (CVPR 2017) use it to find watermarks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -23,8 +24,18 @@ SAMPLES = 40
 FloatArray = NDArray[np.float32]
 # Grey levels a pixel of an edge that counts, at sensitivity 1.
 EDGE = 10.0
-# Share of the usual edges that may stand still before the camera must be taken to do so, too.
-STILL = 0.4
+# Correlation of their gradients from which two frames show the same: a still shot counts once, however long it is.
+SAME = 0.5
+# Fewest frames that differ.
+FEWEST = 5
+# The picture is cut into so many cells each way. Where in more than this share of them more than this share of the
+# edges stands still, without the largest area found, the camera must be taken to do so, too: a scene stands everywhere.
+CELLS, SPREAD, STANDS = 8, 0.2, 0.05
+# Mean square of the gradient that makes a cell tell pictures apart, of gradients that are more than noise.
+TEXTURE, NOISE = 25.0, 4.0
+# Grey levels by which a logo's edges may change more than what is around it. A logo hides the picture; edges of the
+# scene that come to rest here and there change more than their surroundings.
+RESTLESS = 2.0
 # How much stronger an edge must be than it usually strays from its median, at sensitivity 1.
 STEADY = 2.0
 # Greatest share of the picture that one area of a logo takes, least share of it that is edges, and least strength of
@@ -33,7 +44,7 @@ LARGEST, SPARSE, ROUND = 0.15, 0.1, 0.15
 # Grey levels up to which a pixel is black, and least share of a bar's row or column that is: a logo may lie in it.
 BLACK, BAR = 24, 0.6
 # Rows worked on at a time.
-_STRIP = 64
+_STRIP = 32
 _TINY = 12
 
 
@@ -65,20 +76,31 @@ def find_logo(
 
 def logo_in(frames: NDArray[np.uint8], sensitivity: float = 1.0) -> Mask:
     """The same for frames (T, H, W) in memory."""
-    if len(frames) < 5:
+    if len(frames) < FEWEST:
         held = f"{counted(len(frames), 'frame')} {'is' if len(frames) == 1 else 'are'}"
-        raise UserError(f"A logo is told by what moves behind it, and {held} too few; give 5 or more.")
-    slopes, usual = _lasting(frames, EDGE / sensitivity, STEADY / sensitivity)
-    still = slopes.any(-1).sum() / max(usual, 1.0)
-    if still > STILL:
-        raise UserError(
-            f"{min(still, 1.0):.0%} of the picture's edges never move: the camera stands still, so a logo cannot be "
-            "told from the scene. Give its place with rovr mask draw, or rovr restore --box."
-        )
-    mask = _areas(slopes)
+        raise UserError(f"A logo is told by what moves behind it, and {held} too few; give {FEWEST} or more.")
+    different = _different(frames)
+    if len(different) < FEWEST:
+        raise _still(f"of {counted(len(frames), 'frame')} looked at, only {len(different)} differ")
+    frames = frames[different]
+    # Whether the camera stands still is no question of sensitivity.
+    slopes, usual, change = _lasting(frames, EDGE, STEADY)
+    mask, largest = _areas(slopes, change)
+    spread = _spread(slopes.any(-1) & ~largest, usual)
+    if spread > SPREAD:
+        raise _still(f"edges that never move are spread over {spread:.0%} of the picture")
+    if sensitivity != 1:
+        mask, _ = _areas(_lasting(frames, EDGE / sensitivity, STEADY / sensitivity)[0], change)
     if not mask.any():
         raise UserError("No logo was found; raise --sensitivity, or give its place with rovr mask draw.")
     return mask
+
+
+def _still(why: str) -> UserError:
+    return UserError(
+        f"The camera stands still or hardly moves: {why}, so a logo cannot be told from the scene. Give its place with "
+        "rovr mask draw, or rovr restore --box."
+    )
 
 
 def _sample(video: Path, rate: Fraction | None, on_frame: Callable[[], None], max_pixels: int) -> NDArray[np.uint8]:
@@ -94,11 +116,35 @@ def _sample(video: Path, rate: Fraction | None, on_frame: Callable[[], None], ma
     return np.stack(kept)
 
 
-def _lasting(frames: NDArray[np.uint8], edge: float, steady: float) -> tuple[FloatArray, float]:
-    """Gradients (H, W, 2) that stay, 0 elsewhere, and how many pixels of edges a frame has on average."""
-    _, height, width = frames.shape
-    lasting = np.zeros((height, width, 2), np.float32)
-    usual = 0.0
+def _different(frames: NDArray[np.uint8]) -> list[int]:
+    """Indices of the frames that show something else than those before, by the median over the picture's cells.
+
+    The median leaves out a logo, which is in few cells, and what moves before a scene that stands.
+    """
+    count, _, width = frames.shape
+    ends = np.linspace(0, width, CELLS + 1).astype(int)
+    cells = []
+    for _, slopes in _strips(frames):
+        slopes[np.linalg.norm(slopes, axis=-1) < NOISE] = 0
+        for left, right in pairwise(ends):
+            cell = slopes[:, :, left:right].reshape(count, -1)
+            product = cell @ cell.T
+            power = np.diag(product)
+            if np.median(power) > TEXTURE * cell.shape[1] / 2:
+                cells.append(product / np.maximum(np.sqrt(np.outer(power, power)), 1e-6))
+    if not cells:
+        return list(range(count))
+    alike = np.median(cells, 0)
+    kept: list[int] = []
+    for index in range(count):
+        if all(alike[index, other] < SAME for other in kept):
+            kept.append(index)
+    return kept
+
+
+def _strips(frames: NDArray[np.uint8]) -> Iterator[tuple[slice, FloatArray]]:
+    """Rows and the gradients (T, rows, W, 2) in them, strip by strip; 0 along the edges of black bars."""
+    height = frames.shape[1]
     rows, columns = _bar_edges(frames)
     for top in range(0, height, _STRIP):
         # A row more on either side, so that strips meet without a seam.
@@ -108,13 +154,33 @@ def _lasting(frames: NDArray[np.uint8], edge: float, steady: float) -> tuple[Flo
         # What crosses the edge of a bar may be a logo that lies on it; the edge itself is none.
         slopes[:, rows[top : top + _STRIP], :, 1] = 0
         slopes[:, :, columns, 0] = 0
+        yield slice(top, top + _STRIP), slopes
+
+
+def _lasting(frames: NDArray[np.uint8], edge: float, steady: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Gradients (H, W, 2) that stay, 0 elsewhere; share of the frames with an edge and usual change in grey (H, W)."""
+    _, height, width = frames.shape
+    lasting = np.zeros((height, width, 2), np.float32)
+    usual, change = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
+    for rows, slopes in _strips(frames):
         middle = np.median(slopes, 0)
         stray = np.median(np.linalg.norm(slopes - middle, axis=-1), 0)
         strength = np.linalg.norm(middle, axis=-1)
         stays = (strength > edge) & (strength > steady * stray)
-        lasting[top : top + _STRIP] = middle * stays[..., None]
-        usual += float((np.linalg.norm(slopes, axis=-1) > edge).sum()) / len(frames)
-    return lasting, usual
+        lasting[rows] = middle * stays[..., None]
+        usual[rows] = (np.linalg.norm(slopes, axis=-1) > EDGE).mean(0)
+        change[rows] = np.median(np.abs(frames[:, rows] - np.median(frames[:, rows], 0)), 0)
+    return lasting, usual, change
+
+
+def _spread(stays: Mask, usual: FloatArray) -> float:
+    """Share of the cells with edges in which some stay, by where edges stay and how often there are any, (H, W)."""
+    stay, all_edges = (
+        cv2.resize(np.asarray(each, np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+        for each in (stays, usual)
+    )
+    edged = all_edges > 0.01
+    return float((stay > STANDS * all_edges)[edged].mean()) if edged.any() else 0.0
 
 
 def _bar_edges(frames: NDArray[np.uint8]) -> tuple[Mask, Mask]:
@@ -142,21 +208,28 @@ def _slope(grey: NDArray[np.uint8]) -> FloatArray:
     return np.stack(sides, -1)
 
 
-def _areas(slopes: FloatArray) -> Mask:
-    """The areas (H, W) that lasting gradients (H, W, 2) outline."""
-    height, width = slopes.shape[:2]
+def _areas(slopes: FloatArray, change: FloatArray) -> tuple[Mask, Mask]:
+    """Areas (H, W) that lasting gradients (H, W, 2) outline and that change little, and that with the most of them."""
+    height, width = change.shape
     reach = 2 * max(2, round(min(height, width) / 40)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     lasting: NDArray[np.uint8] = np.asarray(slopes.any(-1), np.uint8)
     padded = cv2.copyMakeBorder(lasting, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0)
     closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, kernel)[reach:-reach, reach:-reach]
     outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    mask = np.zeros((height, width), np.uint8)
+    mask, largest, most = np.zeros((height, width), bool), np.zeros((height, width), bool), 0
     for outline in outlines:
-        area = cv2.drawContours(np.zeros_like(mask), [outline], -1, 1, cv2.FILLED) > 0
-        if area.mean() < LARGEST and _is_drawn(slopes[area]):
-            mask[area] = 1
-    return np.asarray(mask > 0)
+        area = cv2.drawContours(np.zeros((height, width), np.uint8), [outline], -1, 1, cv2.FILLED)
+        here = area > 0
+        if here.mean() >= LARGEST or not _is_drawn(slopes[here]):
+            continue
+        around = cv2.dilate(area, kernel, iterations=2) > cv2.dilate(area, kernel)
+        held = here & (lasting > 0)
+        if np.median(change[held]) <= np.median(change[around]) + RESTLESS:
+            mask |= here
+            if held.sum() > most:
+                largest, most = here, int(held.sum())
+    return mask, largest
 
 
 def _is_drawn(slopes: FloatArray) -> bool:
