@@ -1,10 +1,13 @@
 """The folder of a training run: full, taken, not to be written to, or of another run."""
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from test_training import TINY, draw, losses
@@ -50,6 +53,18 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
         Trainer(config, draw).run()
     other.release()
     Trainer(config, draw).run()
+
+
+def killed(chance: np.random.Generator) -> torch.Tensor:
+    """What the system does to a process that takes too much memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+@pytest.mark.timeout(120)
+def test_a_process_that_is_killed_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="was killed"):
+        Trainer(replace(TINY, out=tmp_path, workers=2), killed).run()
 
 
 def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:

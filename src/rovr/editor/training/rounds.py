@@ -4,6 +4,7 @@ import hashlib
 import json
 import multiprocessing
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from rovr.editor.loading import build_editor, read_weights
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.courses import course_of
 from rovr.editor.training.samples import SampleStore
+from rovr.errors import UserError
+
+LOOK = 2.0
+"""Seconds between looks at whether all processes are still there."""
 
 Draw = Callable[[np.random.Generator], Tensor]
 """Draws an undamaged clip, (T, 3, H, W) uint8; must survive pickling where there are several workers."""
@@ -32,6 +37,9 @@ def open_round(config: TrainConfig, index: int, weights: Path, draw: Draw) -> Sa
         index: which round.
         weights: the editor that rolls out.
         draw: source of clips of ``config.length`` frames, ``config.size`` square.
+
+    Raises:
+        UserError: a process was killed.
     """
     folder = config.out / "samples"
     size = config.round_samples
@@ -49,11 +57,7 @@ def open_round(config: TrainConfig, index: int, weights: Path, draw: Draw) -> Sa
         for task in tasks:
             _fill(draw, task)
     else:
-        # Not fork: a process that has computed in several threads leaves a child without them, waiting forever.
-        context = multiprocessing.get_context("spawn")
-        with context.Pool(config.workers, _start, (draw,)) as pool:
-            for _ in pool.imap_unordered(_fill_shared, tasks):
-                pass
+        _fill_in_processes(draw, tasks, config.workers)
     for array in store.arrays.values():
         array.flush()  # type: ignore[attr-defined]
     done.write_text(json.dumps(stamp))
@@ -77,6 +81,29 @@ def _stamp(config: TrainConfig, index: int, weights: Path) -> dict[str, str]:
 Task = tuple[TrainConfig, int, Path, int, int]
 
 PARTS = 16
+
+
+def _fill_in_processes(draw: Draw, tasks: list[Task], workers: int) -> None:
+    """Do tasks side by side. A pool puts another process in the place of one that was killed, and waits on its task."""
+    before = _children()
+    # Not fork: a process that has computed in several threads leaves a child without them, waiting forever.
+    with multiprocessing.get_context("spawn").Pool(workers, _start, (draw,)) as pool:
+        ours, results = _children() - before, pool.imap_unordered(_fill_shared, tasks)
+        left = len(tasks)
+        while left:
+            with suppress(multiprocessing.TimeoutError):
+                results.next(LOOK)
+                left -= 1
+            if not ours <= _children():
+                raise UserError(
+                    "a process that rolled out clips was killed, perhaps for want of memory; the same command goes on, "
+                    "with fewer --workers if this happens again"
+                )
+
+
+def _children() -> set[int | None]:
+    return {child.pid for child in multiprocessing.active_children()}
+
 
 _shared: dict[str, Draw] = {}
 
