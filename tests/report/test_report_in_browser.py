@@ -22,7 +22,7 @@ def written(tmp_path_factory) -> Path:
     report = json.loads(path.read_text())
     path.write_text(path.read_text().replace('"alps"', f'"{LONG}"'))
     (folder / report["media"] / "alps").rename(folder / report["media"] / LONG)
-    return write_report(ReportOptions((path,), folder / "out"), say=lambda line: None)
+    return write_report(ReportOptions((path,), folder / "out", clips=(LONG,)), say=lambda line: None)
 
 
 @pytest.fixture
