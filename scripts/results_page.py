@@ -26,11 +26,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rovr.evaluate.summary import FEWEST
+
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"(<!-- begin:(?P<name>[\w-]+)(?P<options>[^>]*?) -->)(?P<body>.*?)(<!-- end:(?P=name) -->)", re.S)
 MISSING = "not measured yet"
-FEWEST = 5
-"""Clips of an evaluation below which no interval stands beside its means, as in `rovr evaluate` and `rovr report`."""
 
 
 def show(value: Any) -> str:

@@ -22,11 +22,14 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
         write: given the open file.
     """
     partial = path.with_name(f"{path.name}.new")
-    with partial.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 

@@ -20,7 +20,7 @@ from rovr.restorer import Restorer, RestoreResult
 from rovr.resume import Journal, describe_job, job_options
 from rovr.select.base import Selector
 from rovr.summary import Job, Notes, Summary
-from rovr.types import check_seed, frame_rate
+from rovr.types import check_crf, check_seed, frame_rate
 from rovr.video.colour import Frame
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.masks import Box, MaskSource, length_error, open_masks
@@ -100,8 +100,7 @@ def restore_video(
     """
     began = time.perf_counter()
     notes = Notes(on_note)
-    if not 0 <= crf <= 51:
-        raise UserError(f"--crf {crf}: H.264 takes 0 (best) to 51.")
+    check_crf(crf)
     check_seed(seed)
     rate = frame_rate(rate)
     given = str(out)

@@ -44,6 +44,16 @@ def check_seed(seed: int) -> None:
         raise UserError(f"--seed {seed}: give 0 or more, a whole number below 2^63.")
 
 
+def check_crf(crf: int, name: str = "--crf") -> None:
+    """See that H.264 has a constant rate factor.
+
+    Raises:
+        UserError: it has not; says it by this name.
+    """
+    if not 0 <= crf <= 51:
+        raise UserError(f"{name} {crf}: H.264 takes 0 (best) to 51.")
+
+
 def is_count(number: object) -> bool:
     """Whether something is a whole number from 1 on that fits into 32 bits, as counts of frames and of passes are."""
     return isinstance(number, Integral) and not isinstance(number, bool) and 1 <= int(number) < 1 << 31

@@ -33,6 +33,13 @@ def left_behind(folder):
     return [p.name for p in folder.iterdir() if "partial" in p.name]
 
 
+def assert_copied_exactly(path, out):
+    assert copy(path, out, lossless=True) == []
+    for old, new in zip(native_planes(path), native_planes(out), strict=True):
+        for a, b in zip(old, new, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("size", [(48, 64), (47, 63)])
 @pytest.mark.parametrize(
     "pix_fmt",
@@ -43,20 +50,14 @@ def left_behind(folder):
 )  # fmt: skip
 def test_lossless_keeps_every_sample(tmp_path, pix_fmt, size):
     path = write_video(tmp_path / "in.mkv", moving_texture(5, *size), codec="ffv1", pix_fmt=pix_fmt)
-    assert copy(path, tmp_path / "out.mkv", lossless=True) == []
-    for old, new in zip(native_planes(path), native_planes(tmp_path / "out.mkv"), strict=True):
-        for a, b in zip(old, new, strict=True):
-            np.testing.assert_array_equal(a, b)
+    assert_copied_exactly(path, tmp_path / "out.mkv")
 
 
 @pytest.mark.parametrize("size", [(37, 21), (22, 38)])
 @pytest.mark.parametrize("pix_fmt", ["yuv410p", "yuv411p"])
 def test_lossless_keeps_a_quarter_of_the_chroma(tmp_path, pix_fmt, size):
     path = write_video(tmp_path / "in.avi", moving_texture(5, *size), codec="rawvideo", pix_fmt=pix_fmt)
-    assert copy(path, tmp_path / "out.mkv", lossless=True) == []
-    for old, new in zip(native_planes(path), native_planes(tmp_path / "out.mkv"), strict=True):
-        for a, b in zip(old, new, strict=True):
-            np.testing.assert_array_equal(a, b)
+    assert_copied_exactly(path, tmp_path / "out.mkv")
 
 
 @pytest.mark.parametrize(

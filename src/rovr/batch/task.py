@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rovr.device import pick_device
 from rovr.errors import UserError
 from rovr.files import stamp
-from rovr.types import SEEDS
+from rovr.types import SEEDS, check_crf
 from rovr.video.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -172,8 +172,7 @@ def check_options(options: Options) -> None:
     Raises:
         UserError: naming it.
     """
-    if not 0 <= options.crf <= 51:
-        raise UserError(f"crf {options.crf}: H.264 takes 0 (best) to 51.")
+    check_crf(options.crf, "crf")
     if options.dilate < 0:
         raise UserError(f"dilate {options.dilate}: the holes can only be widened; give 0 or more.")
     if not 0 <= options.seed < SEEDS:

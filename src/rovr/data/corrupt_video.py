@@ -14,7 +14,7 @@ from rovr.data.corrupt import FILLS, damage, iter_masks
 from rovr.data.photometric import Photometric, split_kind
 from rovr.errors import UserError
 from rovr.outputs import apart, prepared, writing
-from rovr.types import check_seed
+from rovr.types import check_crf, check_seed
 from rovr.video.colour import Frame
 from rovr.video.folder import list_images
 from rovr.video.limits import MAX_PIXELS
@@ -80,8 +80,7 @@ def corrupt_video(
     if fill not in FILLS:
         raise UserError(f"no fill is called '{fill}'; choose from {', '.join(FILLS)}")
     check_seed(seed)
-    if not 0 <= crf <= 51:
-        raise UserError(f"--crf {crf}: H.264 takes 0 (best) to 51.")
+    check_crf(crf)
     given = {"size": size, "speed": speed, "shapes": shapes, "count": count}
     options = {name: value for name, value in given.items() if value is not None}
     with writing(out), ExitStack() as stack:

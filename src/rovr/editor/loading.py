@@ -1,9 +1,8 @@
 """Editors by name, and their weights as safetensors with their settings in the header."""
 
+import io
 import json
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import resources
 from inspect import signature
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from rovr import plugs
@@ -22,6 +21,7 @@ from rovr.editor.concat import ConcatEditor
 from rovr.editor.learned import LearnedEditor
 from rovr.editor.onnx import OnnxEditor
 from rovr.errors import UserError
+from rovr.files import write_whole
 from rovr.video.limits import MAX_WEIGHTS, check_bytes
 
 LEARNED: dict[str, Callable[..., LearnedEditor]] = {"aligned": AlignedEditor, "concat": ConcatEditor}
@@ -103,8 +103,8 @@ def read_card(path: Path) -> dict[str, Any]:
 def write_weights(path: Path, state: dict[str, Tensor], card: dict[str, Any], half: bool = False) -> None:
     """Write weights and what is to be said of them; the file appears whole or not at all."""
     tensors = {name: (t.half() if half else t.float()).contiguous().cpu() for name, t in state.items()}
-    with _whole(path) as partial:
-        save_file(tensors, partial, metadata={"rovr": json.dumps(card)})
+    data = save(tensors, metadata={"rovr": json.dumps(card)})
+    write_whole(path, lambda file: file.write(data))
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -113,26 +113,10 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    with _whole(path) as partial:
-        torch.save(state, partial)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A name to write to, which becomes the path if all goes well; errors are those of the system."""
-    partial = path.with_suffix(".partial")
-    try:
-        yield partial
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except (RuntimeError, SafetensorError):
-        # PyTorch and safetensors do not say why nothing could be written. The system does, asked again.
-        with partial.open("ab") as file:
-            file.write(bytes(1 << 20))
-        raise
-    finally:
-        partial.unlink(missing_ok=True)
+    # By way of memory: what PyTorch writes to a file by itself fails without the system's reason.
+    data = io.BytesIO()
+    torch.save(state, data)
+    write_whole(path, lambda file: file.write(data.getbuffer()))
 
 
 def read_checkpoint(path: Path, device: torch.device | str) -> dict[str, Any]:
