@@ -16,8 +16,8 @@ from rovr.errors import UserError
 from rovr.metrics.pooled import check, unit
 from rovr.vgg import TAPS, Pool, Vgg16
 
-ROOM = 1 << 29
-"""Bytes that features of a true clip may take, which are kept while repairs of it are compared."""
+ROOM = 1 << 30
+"""Bytes that features of a true clip may take, which are kept while repairs of it are compared: 25 frames of 256×256."""
 
 Features = list[Tensor]
 """A frame's features, one tensor a layer."""
