@@ -17,7 +17,7 @@ from rovr.metrics.pooled import check, unit
 from rovr.vgg import TAPS, Pool, Vgg16
 
 ROOM = 1 << 30
-"""Bytes that features of a true clip may take, which are kept while repairs of it are compared: 25 frames of 256×256."""
+"""Bytes that features of a true clip may take, kept while repairs of it are compared: 25 frames of 256×256 fit."""
 
 Features = list[Tensor]
 """A frame's features, one tensor a layer."""
