@@ -73,9 +73,10 @@ def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
         Trainer(replace(TINY, out=tmp_path / "file"), draw)
 
 
-def test_a_checkpoint_of_another_editor_or_part_is_told(tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_settings_is_told(tmp_path: Path) -> None:
     config = replace(TINY, out=tmp_path, steps=1)
     Trainer(config, draw).run()
-    for other in ({"editor": "concat"}, {"part": "motion"}):
-        with pytest.raises(UserError, match="is of a run with other settings"):
-            Trainer(replace(config, **other), draw).run()  # type: ignore[arg-type]
+    for name, other in (("editor", "concat"), ("part", "motion"), ("lr", 0.5), ("batch", 1), ("seed", 9)):
+        with pytest.raises(UserError, match=rf"is of a run with other settings \({name} was .*, now {other}\)"):
+            Trainer(replace(config, out=tmp_path, **{name: other}), draw).run()  # type: ignore[arg-type]
+    Trainer(replace(config, steps=2, threads=1), draw).run()  # longer, and with other means, is as well

@@ -90,3 +90,10 @@ def test_one_folder_may_be_given_by_its_name(tmp_path: Path) -> None:
     # Its letters are no folders; the first would be the root of the file system, searched for hours.
     with pytest.raises(UserError, match=f"{tmp_path} holds no videos"):
         gymnasium.make(ID, **SMALL, data=str(tmp_path))
+
+
+@pytest.mark.parametrize("damage", ["shift", ["shift", "shift+photometric"]])
+def test_kinds_of_damage_are_given_by_name(damage: str | list[str]) -> None:
+    assert gymnasium.make(ID, **SMALL, damage=damage).reset(seed=4)[0]["pending"].all()
+    with pytest.raises(UserError, match="rust"):
+        gymnasium.make(ID, **SMALL, damage="rust")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from rovr.serve.guard import COOKIE, Guard, is_loopback
+from rovr.serve.guard import Guard, is_loopback
 
 
 async def _app(scope, receive, send):
@@ -94,7 +94,7 @@ def test_without_the_token_nothing_is_served():
     assert ask(OPEN, path="/")[0] == 403
     assert ask(OPEN, path="/", query="token=wrong")[0] == 403
     assert ask(OPEN, authorization="Bearer wrong")[0] == 403
-    assert ask(OPEN, cookie=f"{COOKIE}=wrong")[0] == 403
+    assert ask(OPEN, cookie=f"{OPEN.cookie}=wrong")[0] == 403
     # A token in the address of anything but the page itself does not count: addresses end up in logs.
     assert ask(OPEN, query="token=secret")[0] == 403
 
@@ -104,8 +104,16 @@ def test_with_the_token_the_page_is():
     assert (status, headers["location"]) == (303, "/")
     assert "httponly" in headers["set-cookie"].lower()
     assert "samesite=strict" in headers["set-cookie"].lower()
-    assert ask(OPEN, cookie=f"{COOKIE}=secret")[0] == 200
+    assert ask(OPEN, cookie=f"{OPEN.cookie}=secret")[0] == 200
     assert ask(OPEN, authorization="Bearer secret", host="192.168.1.5:8765")[0] == 200
+
+
+def test_two_servers_of_one_machine_leave_each_others_cookies_alone():
+    other = Guard(_app, "0.0.0.0", "another secret")
+    given = [ask(guard, path="/", query=f"token={guard.token}")[1]["set-cookie"] for guard in (OPEN, other)]
+    jar = dict(cookie.split(";")[0].split("=", 1) for cookie in given)  # as a browser's: one of each name
+    for guard in (OPEN, other):
+        assert ask(guard, cookie="; ".join(f"{name}={value}" for name, value in jar.items()))[0] == 200
 
 
 def test_a_name_that_anyone_could_own_is_refused_on_the_network_too():

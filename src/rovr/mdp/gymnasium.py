@@ -22,7 +22,7 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from rovr.data.cases import CaseDraw, ClipDraw
+from rovr.data.cases import CaseDraw, ClipDraw, check_kinds
 from rovr.editor.aligned import AlignedEditor
 from rovr.editor.loading import load_editor
 from rovr.errors import UserError
@@ -47,7 +47,7 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
         length: frames of a clip, n.
         size: side of its frames, in pixels; even.
         contexts: K.
-        damage: kinds of damage, as :class:`rovr.data.cases.CaseDraw` takes them.
+        damage: kind or kinds of damage, as :class:`rovr.data.cases.CaseDraw` takes them.
         editor: Γ; by default the ``aligned`` editor with the weights that ship.
         reward: judges repairs; by default the error inside the hole alone.
         device: where the editor runs.
@@ -64,7 +64,7 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
         length: int = 25,
         size: int = 256,
         contexts: int = 2,
-        damage: tuple[str, ...] = ("shift",),
+        damage: str | Sequence[str] = ("shift",),
         editor: AlignedEditor | None = None,
         reward: Reward | None = None,
         device: str = "cpu",
@@ -80,7 +80,9 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
             loaded = load_editor("aligned", device)
             assert isinstance(loaded, AlignedEditor)
             editor = loaded
-        draw = CaseDraw(ClipDraw.open(folders, length, size), damage)
+        kinds = (damage,) if isinstance(damage, str) else tuple(damage)
+        check_kinds(kinds)
+        draw = CaseDraw(ClipDraw.open(folders, length, size), kinds)
         self.inner = RepairEnv(editor, load_encoder("editor"), draw, reward or Reward(), 1, contexts)
         self.render_mode = render_mode
         # For learners that pick what they must not and never come to an end.

@@ -5,6 +5,7 @@ its own address in ``origin`` and ``sec-fetch-site``; and a name that was bound 
 (DNS rebinding) shows in ``host``.
 """
 
+import hashlib
 import hmac
 import ipaddress
 from http.cookies import CookieError, SimpleCookie
@@ -15,6 +16,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "rovr_token"
+"""Begins the name of the cookie that holds the token."""
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SAFE = ("GET", "HEAD")
 HEADERS = {
@@ -50,6 +53,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp, host: str, token: str | None) -> None:
         self.app, self.host, self.token = app, host, token
+        # Browsers send one server's cookies to another port of its host too, where those of one name would be replaced.
+        self.cookie = f"{COOKIE}_{hashlib.sha256((token or '').encode()).hexdigest()[:8]}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse a request."""
@@ -105,7 +110,7 @@ class Guard:
         assert self.token is not None
         given = headers.get("authorization", "").removeprefix("Bearer ")
         try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+            cookie = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
         except CookieError:
             cookie = None
         return any(_same(text, self.token) for text in (given, cookie.value if cookie else ""))
@@ -116,7 +121,7 @@ class Guard:
         query = parse_qs(scope["query_string"].decode("latin-1"))
         if scope["path"] == "/" and scope["method"] == "GET" and _same(query.get("token", [""])[0], self.token):
             response = RedirectResponse("/", 303, HEADERS)
-            response.set_cookie(COOKIE, self.token, httponly=True, samesite="strict", path="/")
+            response.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
             await response(scope, receive, send)
             return
         text = "This page asks for its token: open the whole address that rovr serve printed, with ?token=… at its end."

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,13 +15,12 @@ from rovr.agents import Agent, AgentConfig
 from rovr.batch.cluster import connected
 from rovr.data.cases import Case, CaseDraw, ClipDraw, check_kinds, first_clips, make_case
 from rovr.device import pick_device
-from rovr.editor.loading import read_card
 from rovr.editor.training.run import warn_of_shared
 from rovr.editor.training.tracker import open_tracker
 from rovr.errors import UserError
 from rovr.mdp.environment import RepairEnv
 from rovr.metrics import psnr
-from rovr.rl import PartneredEnv, load_learner
+from rovr.rl import LEARNERS, PartneredEnv, load_learner
 from rovr.rl.env import Expert
 from rovr.rl.rollout import Act, Rollout, collect, greedy
 from rovr.train.config import AgentTrainConfig, Settled, settle
@@ -48,7 +48,6 @@ def train_agents(config: AgentTrainConfig, say: Callable[[str], None] = print) -
     torch.set_num_threads(config.threads)
     config = replace(anywhere(config), device=str(pick_device(config.device)))
     settled = flow_to_be_had(config, settled, say)
-    check_same_flow(config.out / "agent.safetensors", settled.flow)
     draw = CaseDraw(ClipDraw.open(config.data, settled.length, settled.size), config.damage)
     say(describe_reward(settled))
     with crew_of(config, settled, draw, say) as crew:
@@ -89,23 +88,10 @@ def _train(config: AgentTrainConfig, settled: Settled, draw: CaseDraw, crew: Cre
     say(f"training agents by {config.algorithm}, {counted(settled.episodes, 'clip')} side by side, into {config.out}")
     tracker = open_tracker(config.wandb, config.out, asdict(config))
     pace = (config.save_minutes, validate, config.validate_every)
-    trainer = AgentTrainer(config.out, agent, stages, card, *pace, tracker, build_encoder(config, settled))
+    encoder = build_encoder(config, settled)
+    trainer = AgentTrainer(config.out, agent, stages, card, *pace, tracker, encoder, decisive(config, settled))
     trainer.run()
     return trainer.weights
-
-
-def check_same_flow(weights: Path, flow: str) -> None:
-    """See that a run goes on with the flow that it began with: what can be had may have changed meanwhile.
-
-    Raises:
-        UserError: it would not, or the file that says so is damaged.
-    """
-    try:
-        before = read_card(weights).get("flow", flow) if weights.exists() else flow
-    except UserError as error:
-        raise UserError(f"{weights} is damaged; remove it, and the run goes on from its checkpoint") from error
-    if before != flow:
-        raise UserError(f"{weights.parent} began with --flow {before} and would go on with {flow}; say --flow {before}")
 
 
 def anywhere(config: AgentTrainConfig) -> AgentTrainConfig:
@@ -116,6 +102,18 @@ def anywhere(config: AgentTrainConfig) -> AgentTrainConfig:
     files = {name: getattr(config, name) for name in ("editor", "encoder_weights", "flow_weights")}
     found = {name: path.absolute() for name, path in files.items() if path is not None}
     return replace(config, data=tuple(path.absolute() for path in config.data), perceptual=perceptual, **found)
+
+
+def decisive(config: AgentTrainConfig, settled: Settled) -> dict[str, Any]:
+    """Settings that a run must go on with, as a checkpoint holds them: files by their names.
+
+    How many iterations the last stage has is not among them, so that a run can be made longer.
+    """
+    names = ("algorithm", "contexts", "damage", "shared", "turns", "flow_weight")
+    own = {name: getattr(config, name) for name in names}
+    given = asdict(settled) | {"perceptual": Path(settled.perceptual).name}
+    options = asdict(LEARNERS[config.algorithm].Config(**settled.options))
+    return own | {name: given[name] for name in given if name not in ("iterations", "options")} | options
 
 
 @contextmanager

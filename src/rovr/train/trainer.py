@@ -6,14 +6,14 @@ moment goes on as if it had not been.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from rovr.agents import Agent
 from rovr.editor.loading import read_checkpoint, write_checkpoint
-from rovr.editor.training.folder import fitting, held, made
+from rovr.editor.training.folder import check_same, fitting, held, made
 from rovr.editor.training.log import TrainLog
 from rovr.mdp.encoder import Encoder
 from rovr.rl import BatchEnv, Learner
@@ -59,6 +59,7 @@ class AgentTrainer:
         validate_every: iterations between validations.
         tracker: is told all figures, see :class:`TrainLog`.
         encoder: φ, whose weights go into the agent's file.
+        settings: that the run must go on with.
     """
 
     def __init__(
@@ -72,8 +73,10 @@ class AgentTrainer:
         validate_every: int = 25,
         tracker: Callable[[int, dict[str, float]], None] | None = None,
         encoder: Encoder | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.out, self.agent, self.stages, self.card, self.encoder = out, agent, stages, card, encoder
+        self.settings = dict(settings or {})
         self.save_minutes, self.validate, self.validate_every = save_minutes, validate, validate_every
         self.iteration, self.tracker = 0, tracker
         made(out)
@@ -102,6 +105,7 @@ class AgentTrainer:
         if checkpoint.exists():
             state = read_checkpoint(checkpoint, next(iter(self.agent.parameters())).device)
             with fitting(checkpoint):
+                check_same(checkpoint, state.get("settings", {}), self.settings)
                 self._load(state)
         end = min(self.total, stop_at or self.total)
         with closing(TrainLog(self.out, self.iteration, SAID, self.tracker)) as log:
@@ -132,7 +136,8 @@ class AgentTrainer:
 
     def _save(self, path: Path) -> None:
         """Write checkpoint and agent; each appears whole or not at all."""
-        state = {"iteration": self.iteration, **{s.name: s.learner.state_dict() for s in self.stages}}
+        learners = {stage.name: stage.learner.state_dict() for stage in self.stages}
+        state = {"settings": self.settings, "iteration": self.iteration, **learners}
         write_checkpoint(path, state)
         self.agent.save(self.weights, {**self.card, "iterations": self.iteration}, encoder=self.encoder)
 

@@ -1,11 +1,18 @@
 """Settings of the editor's training; the field docstrings are the command line's help."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+DECISIVE = (
+    "editor part batch lr round_samples reuse window length size contexts sampler damage perceptual perceptual_final "
+    "flow_weight consensus_weight ema seed"
+)
+"""Settings that a run must go on with. Another number of steps makes it longer or shorter; files may lie elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,13 @@ class TrainConfig:
     def draw_damage(self, chance: "np.random.Generator") -> str:
         """One of the kinds of masks."""
         return self.damage[int(chance.integers(len(self.damage)))]
+
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """:data:`DECISIVE`, as a checkpoint holds them: files by their names."""
+        given = asdict(self)
+        named = {name: Path(given[name]).name for name in ("sampler", "perceptual")}
+        return {name: given[name] for name in DECISIVE.split()} | named
 
     @property
     def round_steps(self) -> int:

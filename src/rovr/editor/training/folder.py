@@ -1,8 +1,9 @@
 """The folder of a training run: made, held by one run at a time, and no place for another kind of run to go on in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rovr.errors import UserError
 from rovr.files import Lock
@@ -54,7 +55,27 @@ def fitting(checkpoint: Path) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise UserError(
-            f"{checkpoint} is of a run with other settings, and does not go on with these; "
-            "give those of then, or another --out"
-        ) from error
+        raise _other(checkpoint) from error
+
+
+def check_same(checkpoint: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """See that a run goes on with the settings that it began with.
+
+    Args:
+        checkpoint: that it goes on from.
+        then: settings that decide what is learned, of those who began; what is not told there may be anything.
+        now: of those who go on.
+
+    Raises:
+        UserError: one is another.
+    """
+    changed = [f"{name} was {then[name]}, now {value}" for name, value in now.items() if then.get(name, value) != value]
+    if changed:
+        raise _other(checkpoint, f" ({'; '.join(changed)})")
+
+
+def _other(checkpoint: Path, which: str = "") -> UserError:
+    return UserError(
+        f"{checkpoint} is of a run with other settings{which}, and does not go on with these; "
+        "give those of then, or another --out"
+    )

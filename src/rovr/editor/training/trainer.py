@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from rovr.editor.loading import build_editor, read_checkpoint, read_weights, write_checkpoint, write_weights
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.courses import course_of
-from rovr.editor.training.folder import fitting, held, made
+from rovr.editor.training.folder import check_same, fitting, held, made
 from rovr.editor.training.log import TrainLog
 from rovr.editor.training.losses import perceptual_weight
 from rovr.editor.training.ranks import ALONE, Ranks
@@ -186,6 +186,7 @@ class Trainer:
         """Write the averaged weights and the checkpoint; each appears whole or not at all."""
         self._write_weights()
         state = {
+            "settings": self.config.decisive,
             "step": self.step,
             "net": self.net.state_dict(),
             "average": self.average,
@@ -201,6 +202,7 @@ class Trainer:
         """Continue from the checkpoint."""
         state = read_checkpoint(self.checkpoint, self.device)
         with fitting(self.checkpoint):
+            check_same(self.checkpoint, state.get("settings", {}), self.config.decisive)
             self.net.load_state_dict(state["net"])
             self.average = state["average"]
             self.optimiser.load_state_dict(state["optimiser"])
