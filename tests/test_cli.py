@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import moving_texture, rgb_frames, write_video
+from forked import Forked
 
 import rovr
 from rovr.cli import main
@@ -238,12 +239,11 @@ def test_our_own_faults_are_told_apart(video, hole, tmp_path, capsys, monkeypatc
         main([*args, "--debug"])
 
 
-def start(folder, *args, count=240, **options):
+def start(folder, *args, count=240, file_size=None):
     """The command in a process of its own, on a job that takes a while."""
     noise = np.random.default_rng(0).integers(0, 256, (count, 96, 128, 3), dtype=np.uint8)
     path = write_video(folder / "long.mp4", noise, options={"preset": "ultrafast"})
-    command = [sys.executable, "-m", "rovr", "restore", str(path), "--box", "10,10,100,70", *FAST, *args]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
+    return Forked("restore", str(path), "--box", "10,10,100,70", *FAST, *args, file_size=file_size)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -263,10 +263,7 @@ def test_interrupted(tmp_path, number, code, out):
 
 def test_full_disk(tmp_path):
     # A limit on the size of files stands in for a disk that fills up.
-    process = start(
-        tmp_path, "-o", str(tmp_path / "out.mp4"), count=20,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
-    )  # fmt: skip
+    process = start(tmp_path, "-o", str(tmp_path / "out.mp4"), count=20, file_size=60_000)
     told = process.communicate(timeout=60)[1]
     assert process.returncode == 2, told
     assert "disk ran full" in told.splitlines()[-1]

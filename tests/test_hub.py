@@ -3,9 +3,9 @@
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 from conftest import moving_texture
+from forked import Forked
 
-import rovr
 from rovr import hub
 from rovr.agents import Agent, AgentConfig
 from rovr.cli import main
@@ -271,27 +271,25 @@ def endpoint(model):
     server.server_close()
 
 
+def locate(name: str, files: Sequence[str]) -> int:
+    """Say where it is, or why it cannot be had."""
+    try:
+        print(hub.locate(name, files=files))
+    except UserError as error:
+        print(f"rovr: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
 def locate_in_a_process(
-    name: str, home: Path, endpoint: str, files: str = "FILES", **more: str
-) -> "subprocess.CompletedProcess[str]":
+    name: str, home: Path, endpoint: str, files: Sequence[str] = hub.FILES, **more: str
+) -> SimpleNamespace:
     """The Hub's address is read when the library is loaded."""
-    code = f"""
-import sys
-from rovr.errors import UserError
-from rovr.hub import FILES, locate
-try:
-    print(locate({name!r}, files={files}))
-except UserError as error:
-    print(f"rovr: {{error}}", file=sys.stderr)
-    sys.exit(2)
-"""
-    keep = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
-    path = str(Path(rovr.__file__).parents[1])
-    env = {**keep, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "PYTHONPATH": path, "HF_HUB_DISABLE_XET": "1"}
-    env["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**env, **more}
-    )
+    none = {key: "" for key in os.environ if "proxy" in key.lower()}
+    env = {**none, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+    process = Forked(name, files, call=locate, env={**env, "HF_HUB_DISABLE_PROGRESS_BARS": "1", **more})
+    out, err = process.communicate()
+    return SimpleNamespace(returncode=process.returncode, stdout=out, stderr=err)
 
 
 def test_a_repository_is_fetched_and_kept(endpoint, model, tmp_path):
@@ -308,7 +306,7 @@ def test_a_repository_is_fetched_and_kept(endpoint, model, tmp_path):
 def test_other_files_are_fetched_where_they_are_named(endpoint, model, tmp_path):
     pytest.importorskip("huggingface_hub")
     (model / "model.bin").write_bytes(b"a pickle")
-    files = "('*config.json', 's*.safetensors')"
+    files = ("*config.json", "s*.safetensors")
     done = locate_in_a_process("owner/films", tmp_path / "home", endpoint, files=files)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in Path(done.stdout.strip()).iterdir()} == {"config.json", "surplus.safetensors"}

@@ -2,16 +2,17 @@
 
 import json
 import logging
-import os
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from forked import Forked
 
-import rovr
 from rovr import plugs
+from rovr.cli import main
 from rovr.data.corrupt import KINDS, find_kind, iter_masks
 from rovr.editor.loading import EDITORS, load_editor
 from rovr.errors import UserError
@@ -110,10 +111,16 @@ def site(tmp_path_factory):
     return folder
 
 
-def call(site: Path, *args: object) -> "subprocess.CompletedProcess[str]":
-    path = os.pathsep.join([str(Path(rovr.__file__).parents[1]), str(site)])
-    command = [sys.executable, "-m", "rovr", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}, check=False)
+def with_site(site: str, *args: str) -> int:
+    sys.path.append(site)
+    return main(args)
+
+
+def call(site: Path, *args: object) -> SimpleNamespace:
+    """``rovr`` where a folder of packages is installed beside the others."""
+    process = Forked(str(site), *map(str, args), call=with_site)
+    out, err = process.communicate()
+    return SimpleNamespace(returncode=process.returncode, stdout=out, stderr=err)
 
 
 def test_the_example_is_installed_and_used(site, video, tmp_path):

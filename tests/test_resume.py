@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import moving_texture, rgb_frames, write_video
+from forked import Forked
 
 from rovr.cli import main
 from rovr.editor.base import Editor, Prepared, Repair, paste
@@ -344,8 +345,8 @@ def test_half_a_file_never_bears_the_name(tmp_path):
 
 
 def start(folder, out, resume=True):
-    command = [sys.executable, "-m", "rovr", "restore", str(folder / "long.mp4"), "--box", "8,8,48,40", "-o", str(out)]
-    return subprocess.Popen([*command, *FAST, *["--resume"] * resume], stderr=subprocess.PIPE, text=True)
+    more = [*FAST, *["--resume"] * resume]
+    return Forked("restore", str(folder / "long.mp4"), "--box", "8,8,48,40", "-o", str(out), *more)
 
 
 @pytest.fixture

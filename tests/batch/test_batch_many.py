@@ -7,13 +7,13 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from conftest import moving_texture, write_video
+from forked import Forked
 
 import rovr
 from rovr.batch.local import ProcessEngine
@@ -267,9 +267,7 @@ def test_command_line(folder, capsys):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_interrupted_runs_go_on(folder, number):
     write_long(folder / "in" / "b.mp4")
-    command = [sys.executable, "-m", "rovr", "restore-many", str(folder / "in"), "-o", str(folder / "out")]
-    command += ["--box", BOX, *FAST]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = Forked("restore-many", str(folder / "in"), "-o", str(folder / "out"), "--box", BOX, *FAST)
     journal = folder / "out" / ".b.mp4.journal"
     while process.poll() is None and not list(journal.glob("*.npz")):
         time.sleep(0.005)
