@@ -73,7 +73,7 @@ class Plate:
         The last digits of where axes come to lie differ from run to run, and ids within the drawing are made from them.
         """
         self.figure.draw_without_rendering()
-        self.figure.set_layout_engine("none")
+        self.figure.set_layout_engine(None)
         for axes in self.figure.axes:
             left, bottom, width, height = (round(share, 5) for share in axes.get_position().bounds)
             axes.set_position((left, bottom, width, height))
