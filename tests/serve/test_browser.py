@@ -361,7 +361,7 @@ def test_what_cannot_be_done_is_said(tab, small):
     tab.wait_for_selector("#back:not([hidden])")
 
 
-@pytest.mark.parametrize(("tab", "theme"), [(1440, "light"), (768, "dark"), (390, "light")], indirect=["tab"])
+@pytest.mark.parametrize(("tab", "theme"), [(1440, "light"), (768, "dark"), (320, "light")], indirect=["tab"])
 def test_everyone_can_use_it(tab, site, small, theme):
     axe_module = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
     tab.emulate_media(color_scheme=theme, reduced_motion="reduce")
