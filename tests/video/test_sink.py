@@ -129,6 +129,22 @@ def test_colours_and_their_tags_are_kept(video, tmp_path, colour, ending):
     assert np.abs(shift).max() < 1
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+@pytest.mark.parametrize(
+    ("primaries", "transfer", "becomes"),
+    [(9, 16, (9, 9, 16, 1)), (12, 13, (1, 12, 13, 1)), (2, 2, (1, 1, 1, 1))],
+)
+def test_what_rgb_says_of_its_colours_is_kept(video, tmp_path, primaries, transfer, becomes, ending):
+    path = video("in.mkv", codec="ffv1", pix_fmt="gbrp10le", colour=(0, primaries, transfer, 2))
+    out = tmp_path / f"out.{ending}"
+    copy(path, out)
+    with open_source(out) as source:
+        info = source.info
+    assert (info.colorspace, info.color_primaries, info.color_trc, info.color_range) == becomes
+    shift = (rgb_frames(path).astype(float) - rgb_frames(out)).mean((0, 1, 2))
+    assert np.abs(shift).max() < 1
+
+
 @pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_rotation_is_kept(video, tmp_path, rotation, ending):

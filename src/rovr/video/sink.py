@@ -23,6 +23,8 @@ from rovr.video.source import Say, VideoInfo
 
 _INTERLACED_DCT = 1 << 18
 _FRAME_DURATION = 1 << 8
+# Numbers of FFmpeg for primaries, transfer and matrix alike; reserved and unspecified.
+_BT709, _BT2020, _UNSAID = 1, 9, (0, 2, 3)
 # What 16-bit PNGs hold as it is.
 _DEEP = "rgb48le"
 
@@ -228,8 +230,11 @@ class FileSink(Sink):
         # A last picture may stand for seconds; without this it would end as soon as any other.
         context.flags |= _FRAME_DURATION
         if self._rgb_to_yuv():
-            self.colour = Colour(1, False)
-            tags = (1, 1, 1, 1)
+            # RGB that says nothing of its colours is taken as BT.709; wide-gamut video goes by its own matrix.
+            matrix = _BT2020 if info.color_primaries == _BT2020 else _BT709
+            said = (value if value not in _UNSAID else _BT709 for value in (info.color_primaries, info.color_trc))
+            self.colour = Colour(matrix, False)
+            tags = (matrix, *said, 1)
         else:
             # Grey is taken as full range whatever its tag, here as by FFmpeg.
             full = info.pix_fmt.startswith(("yuvj", "gray")) or info.color_range == 2
