@@ -12,6 +12,7 @@ from conftest import moving_texture, native_planes, packets, rgb_frames, write_v
 from rovr.errors import UserError
 from rovr.video import open_sink, open_source
 from rovr.video.encoding import choose_encoding
+from rovr.video.mask_sink import mask_frame, open_mask_sink
 from rovr.video.outfile import full_disk
 
 
@@ -282,6 +283,27 @@ def test_broadcast_recordings_start_near_zero_and_in_sync(video, tmp_path):
     assert min(old) > 0.05
     assert min(new) == 0
     assert abs((old[0] - old[1]) - (new[0] - new[1])) < 0.001
+
+
+@pytest.mark.parametrize("name", ["mask.mp4", "mask.mkv"])
+def test_masks_of_a_broadcast_recording_start_where_its_repair_does(video, tmp_path, name):
+    """What is recorded starts at any hour, and nobody waits so long for the first mask."""
+
+    def later(packet):
+        packet.pts, packet.dts = packet.pts + 40_000 * 90_000, packet.dts + 40_000 * 90_000
+        return packet
+
+    path = odd_files.remux(video("plain.ts", count=6), tmp_path / "in.ts", later, options={"mpegts_copyts": "1"})
+    copy(path, tmp_path / "out.mkv")
+    with open_source(path) as source:
+        sink = open_mask_sink(tmp_path / name, source.info)
+        for frame in source:
+            sink.write(mask_frame(np.zeros((48, 64), bool), frame.native))
+        sink.commit()
+    with av.open(str(path)) as a, av.open(str(tmp_path / "out.mkv")) as b, av.open(str(tmp_path / name)) as c:
+        given, repaired, mask = (next(container.decode(video=0)).time for container in (a, b, c))
+    assert given > 40_000
+    assert abs(mask - repaired) < 0.002
 
 
 def test_folder_of_pngs(video, tmp_path):

@@ -147,6 +147,7 @@ class FileSource(Source):
         if rate > 1000 and rate * stream.time_base >= 1:
             # FFmpeg takes every tick of a DV tape for a frame.
             rate = min(rate, stream.guessed_rate or rate)
+        broadcast = "mpegts" in self.container.format.name or self.container.format.name == "mpeg"
         # The container's word counts before the codec's, as in players.
         aspect = stream.sample_aspect_ratio or frames.pixel_shape(first)
         return VideoInfo(
@@ -158,6 +159,7 @@ class FileSource(Source):
             frames=self._promised(),
             rate=Fraction(rate),
             time_base=Fraction(stream.time_base),
+            start=(self.container.start_time or 0) / av.time_base if broadcast else 0.0,
             pix_fmt=pix_fmt,
             bits=first.format.components[0].bits,
             orientation=orientation,

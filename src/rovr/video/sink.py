@@ -204,7 +204,7 @@ class FileSink(Sink):
         try:
             self.stream = self._add_video()
             if info.kind == "video":
-                self.copier = StreamCopier(info.path, self.container, say, info.max_pixels)
+                self.copier = StreamCopier(info, self.container, say)
                 self.stream.metadata.update(self.copier.video_metadata)
             if pending.path.suffix.lower() != ".mkv":
                 self.container.container_options["movflags"] = mov_flags(self.container.metadata)
@@ -287,15 +287,13 @@ class FileSink(Sink):
 
     def _mux(self, packets: list[Any]) -> None:
         for packet in packets:
-            if self.copier is None:
-                self.container.mux(packet)
-                continue
             # Half a second ahead, so that neither waits for the other in the muxer.
             due = float(packet.dts * packet.time_base) + 0.5
-            offset = round(self.copier.shift / packet.time_base)
+            offset = round(self.info.start / packet.time_base)
             packet.pts, packet.dts = packet.pts - offset, packet.dts - offset
             self.container.mux(packet)
-            self.copier.advance(due)
+            if self.copier:
+                self.copier.advance(due)
 
     def finish(self) -> None:
         """Flush the encoder, copy the rest of the sound, write the index."""

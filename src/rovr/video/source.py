@@ -31,6 +31,7 @@ class VideoInfo:
         frames: count, None if only reading through would tell.
         rate: frames per second on average.
         time_base: seconds per tick of the time stamps.
+        start: seconds that outputs take off all time stamps: recordings of a broadcast start anywhere.
         pix_fmt: the format of the frames handed out, which is the file's unless it had to be converted.
         bits: per sample.
         orientation: how a player turns the picture.
@@ -56,6 +57,7 @@ class VideoInfo:
     time_base: Fraction
     pix_fmt: str
     bits: int
+    start: float = 0.0
     orientation: Orientation = field(default_factory=Orientation)
     sample_aspect_ratio: Fraction | None = None
     color_range: int = 0

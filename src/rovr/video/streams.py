@@ -2,7 +2,6 @@
 
 import io
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import av
@@ -10,7 +9,7 @@ from av.error import FFmpegError
 from av.stream import Discard
 
 from rovr.video.reader import STARTS_OVER, open_input, video_stream
-from rovr.video.source import Say
+from rovr.video.source import Say, VideoInfo
 
 RUN_UP = 0.1
 """Seconds of hidden sound that stay: decoders need some packets to get going."""
@@ -80,19 +79,16 @@ class StreamCopier:
     It reads the input through a handle of its own, so that frames may be held back while sound goes on.
 
     Args:
-        path: the input.
+        info: of the input.
         output: the container to write to, its video stream already added.
         say: told which streams cannot be carried.
-        max_pixels: that a frame of the input may have.
-
-    Attributes:
-        shift: seconds to take off all time stamps: recordings of a broadcast start anywhere.
     """
 
-    def __init__(self, path: Path, output: Any, say: Say, max_pixels: int) -> None:
+    def __init__(self, info: VideoInfo, output: Any, say: Say) -> None:
         self.output = output
-        self.container = open_input(path, max_pixels)
-        video = video_stream(self.container, path)
+        self.start = info.start
+        self.container = open_input(info.path, info.max_pixels)
+        video = video_stream(self.container, info.path)
         self.video_metadata = lasting(video.metadata)
         self.targets: dict[int, Any] = {}
         for stream in self.container.streams:
@@ -102,8 +98,6 @@ class StreamCopier:
         output.metadata.update(lasting(self.container.metadata))
         if self.container.chapters():
             output.set_chapters(self.container.chapters())
-        discontinuous = "mpegts" in self.container.format.name or self.container.format.name == "mpeg"
-        self.shift = (self.container.start_time or 0) / av.time_base if discontinuous else 0.0
         streams = [self.container.streams[index] for index in self.targets]
         self._packets = self.container.demux(*streams) if streams else iter(())
         self._say = say
@@ -167,7 +161,7 @@ class StreamCopier:
             if self._matroska and packet.is_discard and _before_start(packet):
                 # Cut away by an edit list, which Matroska has not: it would be heard, before the first picture.
                 continue
-            offset = round(self.shift / packet.time_base)
+            offset = round(self.start / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts - offset
             packet.dts -= offset
             self._rise(packet)
