@@ -50,12 +50,12 @@ def fields(path: Path) -> list[str]:
     return kinds
 
 
-def interlaced(path: Path, order: str) -> Path:
+def interlaced(path: Path, order: str, codec: str = "libx264", pix_fmt: str = "yuv420p", height: int = 64) -> Path:
     with av.open(str(path), "w") as output:
-        stream = output.add_stream("libx264", rate=25, options={"flags": "+ildct+ilme"})
-        stream.width = stream.height = 64
-        for index, rgb in enumerate(moving_texture(COUNT, 64, 64)):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24").reformat(format="yuv420p")
+        stream = output.add_stream(codec, rate=25, options={"flags": "+ildct+ilme"})
+        stream.width, stream.height, stream.pix_fmt = 64, height, pix_fmt
+        for index, rgb in enumerate(moving_texture(COUNT, height, 64)):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24").reformat(format=pix_fmt)
             frame.pts, frame.time_base = index, Fraction(1, 25)
             output.mux(stream.encode(frames.filtered(frame, "setfield", order)))
         output.mux(stream.encode(None))
@@ -71,8 +71,23 @@ def test_the_order_of_fields_is_kept(tmp_path, order, kind, chosen, out):
     assert fields(path) == fields(tmp_path / out) == [kind] * COUNT
 
 
-def captioned(path: Path) -> Path:
-    """A raw stream of H.264 with closed captions, different ones in each frame."""
+@pytest.mark.parametrize("out", OUTPUTS)
+@pytest.mark.parametrize(
+    ("pix_fmt", "height", "fits"),
+    [("yuv420p", 52, True), ("yuv420p", 54, False), ("yuv422p10le", 54, True), ("yuv422p", 53, False),
+     ("yuv444p", 54, True), ("gray", 54, True)],
+)  # fmt: skip
+def test_fields_of_any_height_are_kept_or_dropped_aloud(tmp_path, pix_fmt, height, fits, out):
+    """Digital tapes of NTSC have 486 lines, which four does not divide."""
+    path = interlaced(tmp_path / "in.mkv", "bff", "ffv1", pix_fmt, height)
+    said = repaired(path, tmp_path / out, {1})
+    kept = fits or out == "lossless.mkv"
+    assert fields(tmp_path / out) == ["BOTTOMFIRST" if kept else "PROGRESSIVE"] * COUNT
+    assert any("not interlaced" in note for note in said) == (not kept)
+
+
+def captioned(path: Path, first: int = 0) -> Path:
+    """A raw stream of H.264 with closed captions, different ones in each frame from the first that has some on."""
     plain = write_video(path.with_name("plain.h264"), moving_texture(COUNT), options={"preset": "ultrafast"})
     pieces, count = [], 0
     for unit in plain.read_bytes().replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")[1:]:

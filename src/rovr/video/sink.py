@@ -191,6 +191,7 @@ class FileSink(Sink):
 
         self.pending = pending
         self.info = info
+        self.say = say
         self.encoding = choose_encoding(
             info.pix_fmt, info.width, info.height, lossless, crf, hdr_params(info.side_data)
         )
@@ -244,8 +245,16 @@ class FileSink(Sink):
         self.tags = tags
         if info.sample_aspect_ratio:
             context.sample_aspect_ratio = info.sample_aspect_ratio
-        if info.interlaced and encoding.codec == "libx264" and info.height % 4 == 0:
-            context.flags |= _INTERLACED_DCT
+        if info.interlaced and encoding.codec == "libx264":
+            # Each field needs a whole number of chroma samples down.
+            rows = 2 << pixels.chroma_steps(encoding.pix_fmt)[1]
+            if info.height % rows == 0:
+                context.flags |= _INTERLACED_DCT
+            else:
+                self.say(
+                    f"H.264 in {encoding.pix_fmt} takes fields only where {rows} divides the height: marked as not "
+                    "interlaced; --lossless keeps the fields."
+                )
         if info.orientation.matrix:
             stream.set_display_matrix(info.orientation.matrix)
         return stream
