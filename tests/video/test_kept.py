@@ -93,7 +93,8 @@ def captioned(path: Path, first: int = 0) -> Path:
     for unit in plain.read_bytes().replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")[1:]:
         if unit[0] & 31 in (1, 5):
             data = b"\xb5\x00\x31GA94\x03\x42\xff" + bytes([0xFC, 0x80 + count, 0x41, 0xFD, 0x42, 0x43]) + b"\xff"
-            pieces.append(b"\x06\x04" + bytes([len(data)]) + data + b"\x80")
+            if count >= first:
+                pieces.append(b"\x06\x04" + bytes([len(data)]) + data + b"\x80")
             count += 1
         pieces.append(unit)
     path.write_bytes(b"".join(b"\0\0\0\1" + piece for piece in pieces))
@@ -113,6 +114,16 @@ def test_closed_captions_are_kept(tmp_path, out):
     assert len(set(captions(path))) == COUNT
     repaired(path, tmp_path / out, {1, 2})
     assert captions(tmp_path / out) == captions(path)
+
+
+@pytest.mark.parametrize("out", ["out.mp4", "lossless.mkv", "folder"])
+def test_captions_that_begin_late_are_kept_or_dropped_aloud(tmp_path, out):
+    path = captioned(tmp_path / "in.h264", first=2)
+    assert len(captions(path)) == COUNT - 2
+    said = repaired(path, tmp_path / out, {2})
+    assert said == ["Closed captions are not carried over."] * (out != "out.mp4")
+    if out == "out.mp4":
+        assert captions(tmp_path / out) == captions(path)
 
 
 @pytest.mark.parametrize("out", OUTPUTS)

@@ -1,7 +1,7 @@
 """What frames carry beside their samples, and what becomes of it in an output."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,6 +39,27 @@ def lost(found: Mapping[str, bytes], codec: str) -> list[str]:
     """
     gone = (what for what, names, writers in _KINDS if names & found.keys() and codec not in writers)
     return [f"{what} not carried over." for what in gone]
+
+
+class Losses:
+    """Says once of each kind that the encoder does not write down; captions, say, hardly begin with the first frame.
+
+    Args:
+        codec: FFmpeg's name of the encoder.
+        say: told of it.
+    """
+
+    def __init__(self, codec: str, say: Callable[[str], None]) -> None:
+        self.codec = codec
+        self.say = say
+        self._said: set[str] = set()
+
+    def look(self, found: Mapping[str, bytes]) -> None:
+        """Take what the next frame carries, by :func:`side_data`."""
+        for note in lost(found, self.codec):
+            if note not in self._said:
+                self._said.add(note)
+                self.say(note)
 
 
 def fits(profile: bytes, grey: bool) -> bool:

@@ -18,7 +18,7 @@ from rovr.video.dpx import HEADER, is_kept, layout_of, with_samples
 from rovr.video.encoding import check_suffix, choose_encoding, has_alpha
 from rovr.video.folder import list_images
 from rovr.video.outfile import PendingOutput, is_folder_output
-from rovr.video.side_data import fits, hdr_params, lost
+from rovr.video.side_data import Losses, fits, hdr_params, side_data
 from rovr.video.source import Say, VideoInfo
 
 _INTERLACED_DCT = 1 << 18
@@ -121,8 +121,8 @@ class FolderSink(Sink):
         self.names = names if len({name.lower() for name in names}) == len(names) else []
         if info.audio or info.subtitles:
             say("A folder of pictures holds no sound or subtitles: dropped.")
-        for note in lost(info.side_data, "png"):
-            say(note)
+        self.losses = Losses("png", say)
+        self.losses.look(info.side_data)
         if has_alpha(info.pix_fmt):
             say("The PNGs are written without transparency.")
         if info.bits > 8 and info.pix_fmt != _DEEP:
@@ -134,6 +134,7 @@ class FolderSink(Sink):
 
     def write(self, frame: Frame) -> None:
         """Write one picture."""
+        self.losses.look(side_data(frame.native))
         name = self.names[self.count] if self.count < len(self.names) else f"{self.count:05d}"
         if self.scans:
             suffix, data = ".dpx", self._scan(frame)
@@ -195,8 +196,10 @@ class FileSink(Sink):
         self.encoding = choose_encoding(
             info.pix_fmt, info.width, info.height, lossless, crf, hdr_params(info.side_data)
         )
-        for note in filter(None, (self.encoding.note, *lost(info.side_data, self.encoding.codec))):
-            say(note)
+        if self.encoding.note:
+            say(self.encoding.note)
+        self.losses = Losses(self.encoding.codec, say)
+        self.losses.look(info.side_data)
         if lossless and info.sample_aspect_ratio:
             shape = str(info.sample_aspect_ratio).replace("/", ":")
             say(f"The pixel shape {shape} stands in the pictures and not in Matroska's header: some players miss it.")
@@ -274,6 +277,7 @@ class FileSink(Sink):
 
     def write(self, frame: Frame) -> None:
         """Encode one frame."""
+        self.losses.look(side_data(frame.native))
         native = self._fit(frame.native)
         if native is not frame.native:
             native.colorspace, native.color_primaries, native.color_trc, native.color_range = self.tags
