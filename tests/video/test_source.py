@@ -56,6 +56,35 @@ def test_folder_colours_are_rgb(tmp_path):
         assert next(iter(source)).rgb[0, 0].tolist() == [0, 0, 255]
 
 
+def test_bits_that_the_first_picture_has_not_are_dropped_aloud(tmp_path):
+    deep = np.random.default_rng(0).integers(0, 1 << 16, (4, 5, 3), dtype=np.uint16)
+    shallow = np.round(deep / 257).astype(np.uint8)
+    for name, picture in (("a.png", shallow), ("b.png", deep), ("c.tif", deep)):
+        cv2.imwrite(str(tmp_path / name), picture)
+    said = []
+    with open_source(tmp_path, said.append) as source:
+        assert said == []
+        pictures = [frame.rgb for frame in source]
+    for picture in pictures:
+        np.testing.assert_array_equal(picture[..., ::-1], shallow)
+    assert len(set(said)) == 1
+    assert "a.png" in said[0]
+
+
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("kind", [np.float32, np.int32, np.int16])
+def test_pictures_of_other_samples_are_refused(tmp_path, kind, bits, at):
+    """Values of scenes have no white, so that none can be taken for it."""
+    pictures = [np.zeros((4, 5, 3), f"u{bits // 8}") for _ in range(3)]
+    pictures[at] = pictures[at].astype(kind)
+    for index, picture in enumerate(pictures):
+        cv2.imwrite(str(tmp_path / f"{index}.tif"), picture)
+    says = rf"{at}\.tif has samples of {np.dtype(kind)}; convert"
+    with pytest.raises(UserError, match=says), open_source(tmp_path) as source:
+        list(source)
+
+
 def test_folder_of_differing_sizes(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((4, 4, 3), np.uint8))
     cv2.imwrite(str(tmp_path / "b.png"), np.zeros((4, 5, 3), np.uint8))

@@ -90,11 +90,16 @@ def tiff_profile(data: bytes) -> bytes:
     return b""
 
 
+def _check_samples(file: Path, image: NDArray[Any]) -> None:
+    if image.dtype not in (np.uint8, np.uint16):
+        raise UserError(f"{file} has samples of {image.dtype}; convert the pictures to 8 or 16 bits, without sign.")
+
+
 class FolderSource(Source):
     """A folder of frames, all of one size, in natural order of their names.
 
     They have 8 bits a sample, or 16 where the first of them does, and are handed out as RGB; each remembers whether it
-    is grey, and its colour profile.
+    is grey, and its colour profile. What bits later ones have more are dropped aloud.
 
     Args:
         path: the folder.
@@ -108,10 +113,10 @@ class FolderSource(Source):
         if not self.files:
             kinds = ", ".join(sorted(SUFFIXES))
             raise UserError(f"{path} holds no pictures; a folder of frames needs files ending in {kinds}.")
+        self.say = say
         first = read_image(self.files[0], cv2.IMREAD_UNCHANGED, max_pixels)
+        _check_samples(self.files[0], first)
         self.deep = first.dtype == np.uint16
-        if first.dtype not in (np.uint8, np.uint16):
-            say(f"The pictures have {first.dtype.itemsize * 8} bits a sample: reduced to 8.")
         if first.ndim == 3 and first.shape[2] == 4:
             say("The pictures have an alpha channel: it is dropped.")
         image, profile = read_profiled(self.files[0], cv2.IMREAD_ANYCOLOR, max_pixels)
@@ -142,8 +147,8 @@ class FolderSource(Source):
         from av import VideoFrame
 
         for index, file in enumerate(self.files):
-            depth = cv2.IMREAD_ANYDEPTH if self.deep else 0
-            image, profile = read_profiled(file, cv2.IMREAD_ANYCOLOR | depth, self.info.max_pixels)
+            image, profile = read_profiled(file, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH, self.info.max_pixels)
+            _check_samples(file, image)
             height, width = image.shape[:2]
             if (width, height) != (self.info.width, self.info.height):
                 raise UserError(
@@ -154,6 +159,9 @@ class FolderSource(Source):
             rgb: Any = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB if grey else cv2.COLOR_BGR2RGB)
             if self.deep and rgb.dtype == np.uint8:
                 rgb = rgb.astype(np.uint16) * 257
+            elif not self.deep and rgb.dtype == np.uint16:
+                self.say(f"Some pictures have 16 bits a sample and the first, {self.files[0].name}, 8: all become 8.")
+                rgb = ((rgb.astype(np.uint32) + 128) // 257).astype(np.uint8)
             native = VideoFrame.from_ndarray(rgb, self.info.pix_fmt)
             native.pts, native.time_base, native.duration = index, self.info.time_base, 1
             yield Frame(native, self.colour, grey, profile)
