@@ -50,14 +50,16 @@ def fields(path: Path) -> list[str]:
     return kinds
 
 
-def interlaced(path: Path, order: str, codec: str = "libx264", pix_fmt: str = "yuv420p", height: int = 64) -> Path:
+def interlaced(
+    path: Path, order: str, codec: str = "libx264", pix_fmt: str = "yuv420p", height: int = 64, first: int = 0
+) -> Path:
     with av.open(str(path), "w") as output:
         stream = output.add_stream(codec, rate=25, options={"flags": "+ildct+ilme"})
         stream.width, stream.height, stream.pix_fmt = 64, height, pix_fmt
         for index, rgb in enumerate(moving_texture(COUNT, height, 64)):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24").reformat(format=pix_fmt)
             frame.pts, frame.time_base = index, Fraction(1, 25)
-            output.mux(stream.encode(frames.filtered(frame, "setfield", order)))
+            output.mux(stream.encode(frames.filtered(frame, "setfield", order if index >= first else "prog")))
         output.mux(stream.encode(None))
     return path
 
@@ -84,6 +86,17 @@ def test_fields_of_any_height_are_kept_or_dropped_aloud(tmp_path, pix_fmt, heigh
     kept = fits or out == "lossless.mkv"
     assert fields(tmp_path / out) == ["BOTTOMFIRST" if kept else "PROGRESSIVE"] * COUNT
     assert any("not interlaced" in note for note in said) == (not kept)
+
+
+@pytest.mark.parametrize("out", OUTPUTS)
+def test_fields_that_begin_late_are_kept_or_dropped_aloud(tmp_path, out):
+    path = interlaced(tmp_path / "in.mkv", "tff", "ffv1", first=2)
+    kinds = fields(path)
+    assert kinds == ["PROGRESSIVE", "PROGRESSIVE", "TOPFIRST", "TOPFIRST"]
+    said = repaired(path, tmp_path / out, {2})
+    assert said.pop(0).startswith("The video is interlaced")
+    assert fields(tmp_path / out) == (kinds if out == "lossless.mkv" else ["PROGRESSIVE"] * COUNT)
+    assert ["not interlaced" in note for note in said] == [True] * (out != "lossless.mkv")
 
 
 def captioned(path: Path, first: int = 0) -> Path:

@@ -25,6 +25,8 @@ from rovr.video.source import Say, Source, VideoInfo
 # FFmpeg's own remarks repeat what we say in one line, or do not concern the user.
 logging.getLogger("libav").setLevel(logging.CRITICAL)
 
+_INTERLACED = "The video is interlaced: both fields of a frame are repaired as one picture."
+
 STARTS_OVER = Fraction(1, 5)
 """Seconds by which time stamps jump back where a recording begins anew, and not one stamp is wrong."""
 
@@ -142,7 +144,7 @@ class FileSource(Source):
         if not orientation.exact:
             self.say("The display matrix is not made of quarter turns: masks are taken as the frames are stored.")
         if first.interlaced_frame:
-            self.say("The video is interlaced: both fields of a frame are repaired as one picture.")
+            self.say(_INTERLACED)
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         if rate > 1000 and rate * stream.time_base >= 1:
             # FFmpeg takes every tick of a DV tape for a frame.
@@ -258,7 +260,11 @@ class FileSource(Source):
         frame = self._first
         self._first = None
         info = self.info
+        told = info.interlaced
         while frame is not None:
+            if frame.interlaced_frame and not told:
+                told = True
+                self.say(_INTERLACED)
             if (frame.width, frame.height) != (info.width, info.height):
                 raise UserError(
                     f"{self.path}: frame {index} is {frame.width}×{frame.height}, the ones before "

@@ -193,6 +193,7 @@ class FileSink(Sink):
         self.pending = pending
         self.info = info
         self.say = say
+        self._fields_told = info.interlaced
         self.encoding = choose_encoding(
             info.pix_fmt, info.width, info.height, lossless, crf, hdr_params(info.side_data)
         )
@@ -278,6 +279,12 @@ class FileSink(Sink):
     def write(self, frame: Frame) -> None:
         """Encode one frame."""
         self.losses.look(side_data(frame.native))
+        if frame.native.interlaced_frame and not self._fields_told and self.encoding.codec == "libx264":
+            self._fields_told = True
+            self.say(
+                "H.264 is told of fields when it begins, and the first frame has none: marked as not interlaced; "
+                "--lossless keeps the fields."
+            )
         native = self._fit(frame.native)
         if native is not frame.native:
             native.colorspace, native.color_primaries, native.color_trc, native.color_range = self.tags
