@@ -153,6 +153,22 @@ def test_the_shape_of_pixels_is_kept(tmp_path, name, codec, pix_fmt, shape, out)
     assert any("pixel shape" in note for note in said) == (out == "lossless.mkv")
 
 
+@pytest.mark.parametrize(
+    ("aspect", "colour", "says"),
+    [
+        (None, (1, 1, 1, 1), []),
+        (Fraction(16, 11), (1, 1, 1, 1), ["16:11"]),
+        (None, (9, 9, 16, 1), ["wide-gamut"]),
+        (None, (1, 12, 1, 1), ["wide-gamut"]),
+    ],
+)
+def test_what_pngs_do_not_say_of_a_video_is_said(tmp_path, aspect, colour, says):
+    path = write_video(tmp_path / "in.mp4", moving_texture(COUNT), aspect=aspect, colour=colour)
+    said = repaired(path, tmp_path / "folder", {1})
+    assert len(said) == len(says)
+    assert all(word in note for word, note in zip(says, said, strict=True))
+
+
 def test_no_output_claims_a_transparency_that_it_has_not(tmp_path):
     path = odd_files.transparent_webm(tmp_path)
     said = repaired(path, tmp_path / "out.mkv", set())

@@ -4,6 +4,7 @@ import contextlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ _INTERLACED_DCT = 1 << 18
 _FRAME_DURATION = 1 << 8
 # Numbers of FFmpeg for primaries, transfer and matrix alike; reserved and unspecified.
 _BT709, _BT2020, _UNSAID = 1, 9, (0, 2, 3)
+# BT.2020 and both P3 among primaries, PQ and HLG among transfers.
+_WIDE, _HDR = (9, 11, 12), (16, 18)
 # What 16-bit PNGs hold as it is.
 _DEEP = "rgb48le"
 
@@ -123,6 +126,10 @@ class FolderSink(Sink):
             say("A folder of pictures holds no sound or subtitles: dropped.")
         self.losses = Losses("png", say)
         self.losses.look(info.side_data)
+        if info.sample_aspect_ratio:
+            say(f"The PNGs do not say that pixels are {_ratio(info.sample_aspect_ratio)}: they look stretched.")
+        if info.color_primaries in _WIDE or info.color_trc in _HDR:
+            say("The PNGs do not say that their colours are wide-gamut or HDR: they look pale.")
         if has_alpha(info.pix_fmt):
             say("The PNGs are written without transparency.")
         if info.bits > 8 and info.pix_fmt != _DEEP:
@@ -173,6 +180,10 @@ class FolderSink(Sink):
         """Nothing is held open."""
 
 
+def _ratio(shape: Fraction) -> str:
+    return f"{shape.numerator}:{shape.denominator}"
+
+
 def _are_kept(scans: Sequence[Path]) -> bool:
     """Whether all of some DPX are laid out alike, in a way that is written."""
     layouts = set()
@@ -202,7 +213,7 @@ class FileSink(Sink):
         self.losses = Losses(self.encoding.codec, say)
         self.losses.look(info.side_data)
         if lossless and info.sample_aspect_ratio:
-            shape = str(info.sample_aspect_ratio).replace("/", ":")
+            shape = _ratio(info.sample_aspect_ratio)
             say(f"The pixel shape {shape} stands in the pictures and not in Matroska's header: some players miss it.")
         self.copier: StreamCopier | None = None
         self.container: Any = av.open(str(pending.partial.absolute()), "w")
