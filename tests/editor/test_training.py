@@ -13,7 +13,7 @@ from torch import Tensor
 from rovr.cli import main
 from rovr.data.cases import make_case
 from rovr.editor.aligned import AlignedEditor
-from rovr.editor.loading import read_weights
+from rovr.editor.loading import read_weights, shipped
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.course import Course
 from rovr.editor.training.log import TrainLog
@@ -22,6 +22,7 @@ from rovr.editor.training.repairing import Repairing, choices, draw_contexts
 from rovr.editor.training.samples import VECTORS, Arrays, SampleStore
 from rovr.editor.training.trainer import Trainer
 from rovr.editor.views import Views
+from rovr.errors import UserError
 from rovr.mdp.state import RepairState
 
 TINY = TrainConfig(
@@ -267,6 +268,12 @@ def test_settings_that_cannot_work_are_told_in_one_line(
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
     assert said in lines[0]
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_of_another_editor_to_start_from_are_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"aligned\.safetensors do not fit the editor 'concat'"):
+        Trainer(replace(TINY, out=tmp_path / "run", editor="concat", init=shipped("aligned")), draw)
     assert not (tmp_path / "run").exists()
 
 

@@ -33,9 +33,26 @@ EDITORS: dict[str, Callable[..., Editor]] = {
 }
 
 
-def build_editor(name: str, device: torch.device | str = "cpu") -> LearnedEditor:
-    """Make a learned editor without weights."""
-    return LEARNED[name](device=device)
+def build_editor(name: str, device: torch.device | str = "cpu", weights: Path | None = None) -> LearnedEditor:
+    """Make a learned editor, untrained unless weights are given.
+
+    Args:
+        name: a key of ``LEARNED``.
+        device: where its network runs.
+        weights: safetensors file.
+
+    Raises:
+        UserError: weights that are missing, damaged or of another editor.
+    """
+    editor = LEARNED[name](device=device)
+    if weights is not None:
+        state = read_weights(weights)
+        try:
+            editor.net.load_state_dict(state)
+        except RuntimeError as error:
+            told = f"the weights in {weights} do not fit the editor '{name}'; were they trained for it?"
+            raise UserError(told) from error
+    return editor
 
 
 def load_editor(name: str = "aligned", device: torch.device | str = "cpu", weights: Path | str | None = None) -> Editor:
@@ -57,14 +74,7 @@ def load_editor(name: str = "aligned", device: torch.device | str = "cpu", weigh
         if weights is not None and "weights" not in taken:
             raise UserError(f"editor '{name}' has no weights to load; leave --weights out")
         return make(**taken)
-    editor = build_editor(name, device)
-    path = Path(weights) if weights is not None else shipped(name)
-    state = read_weights(path)
-    try:
-        editor.net.load_state_dict(state)
-    except RuntimeError as error:
-        raise UserError(f"the weights in {path} do not fit the editor '{name}'; were they trained for it?") from error
-    return editor
+    return build_editor(name, device, Path(weights) if weights is not None else shipped(name))
 
 
 def shipped(name: str) -> Path:

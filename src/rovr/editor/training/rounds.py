@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rovr.editor.loading import build_editor, read_weights
+from rovr.editor.loading import build_editor
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.courses import course_of
 from rovr.editor.training.samples import SampleStore
@@ -122,8 +122,7 @@ def _fill_shared(task: Task) -> None:
 def _fill(draw: Draw, task: Task) -> None:
     """Fill samples first … last − 1; each part draws from its own chance."""
     config, index, weights, first, last = task
-    editor = build_editor(config.editor)
-    editor.net.load_state_dict(read_weights(weights))
+    editor = build_editor(config.editor, weights=weights)
     course = course_of(config)
     store = SampleStore(config.out / "samples", course.fields(config), config.round_samples)
     chance = np.random.default_rng([config.seed, index, first])

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rovr.editor.loading import build_editor, read_checkpoint, read_weights, write_checkpoint, write_weights
+from rovr.editor.loading import build_editor, read_checkpoint, write_checkpoint, write_weights
 from rovr.editor.training.config import TrainConfig
 from rovr.editor.training.courses import course_of
 from rovr.editor.training.folder import check_same, fitting, held, made
@@ -48,6 +48,9 @@ class Trainer:
         draw: source of undamaged clips.
         validate: given a weights file, figures to log under ``val/``; called after each round.
         ranks: which of several processes this is, all of which run the same.
+
+    Raises:
+        UserError: weights that are missing, damaged or of another network, or a folder that cannot be made.
     """
 
     def __init__(self, config: TrainConfig, draw: Draw, validate: Validate | None = None, ranks: Ranks = ALONE) -> None:
@@ -55,9 +58,7 @@ class Trainer:
         self.course = course_of(config)
         torch.manual_seed(config.seed)
         self.device = torch.device(config.device)
-        self.net = build_editor(config.editor, self.device).net.train()
-        if config.init is not None:
-            self.net.load_state_dict(read_weights(config.init))
+        self.net = build_editor(config.editor, self.device, config.init).net.train()
         self.average = {name: tensor.detach().clone() for name, tensor in self.net.state_dict().items()}
         self.taught = self.course.taught(self.net)
         self.optimiser = torch.optim.AdamW(self.taught.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=1e-4)
