@@ -46,7 +46,7 @@ def open_round(config: TrainConfig, index: int, weights: Path, draw: Draw) -> Sa
     done = folder / "round.json"
     fields = course_of(config).fields(config)
     stamp = _stamp(config, index, weights)
-    if done.exists() and json.loads(done.read_text()) == stamp:
+    if done.exists() and done.read_bytes() == stamp:
         return SampleStore(folder, fields, size)
     done.unlink(missing_ok=True)
     store = SampleStore(folder, fields, size, create=True)
@@ -60,7 +60,7 @@ def open_round(config: TrainConfig, index: int, weights: Path, draw: Draw) -> Sa
         _fill_in_processes(draw, tasks, config.workers)
     for array in store.arrays.values():
         array.flush()  # type: ignore[attr-defined]
-    done.write_text(json.dumps(stamp))
+    done.write_bytes(stamp)
     return store
 
 
@@ -71,11 +71,11 @@ DECIDE = (
 """Settings that a round depends on, beside the weights."""
 
 
-def _stamp(config: TrainConfig, index: int, weights: Path) -> dict[str, str]:
-    """All that decides what a round holds."""
+def _stamp(config: TrainConfig, index: int, weights: Path) -> bytes:
+    """All that decides what a round holds; half of it, left by a kill, is that of no round."""
     digest = hashlib.blake2b(weights.read_bytes(), digest_size=16).hexdigest()
     settings = {name: str(getattr(config, name)) for name in DECIDE}
-    return {"round": str(index), "weights": digest, **settings}
+    return json.dumps({"round": str(index), "weights": digest, **settings}).encode()
 
 
 Task = tuple[TrainConfig, int, Path, int, int]
