@@ -21,6 +21,9 @@ from rovr.serve.store import Clip
 QUICK, LONG = "quick", "long"
 ENDED = ("done", "failed", "cancelled")
 
+LINE = 16 << 20
+"""Bytes of a worker's longest answer: a film of many cuts names the first frame of each scene."""
+
 
 @dataclass
 class Job:
@@ -59,8 +62,6 @@ class Job:
     error: str = ""
     result: dict[str, Any] = field(default_factory=dict)
     indices: dict[Path, Index] = field(default_factory=dict)
-    began: float = 0.0
-    ended: float = 0.0
     created: float = field(default_factory=time.time)
     phase_began: float = 0.0
     phase_from: int = 0
@@ -172,13 +173,14 @@ class Lane:
                 self._wake.clear()
                 await self._wake.wait()
             job = self.running = self.waiting.popleft()
-            job.state, job.began = "running", time.monotonic()
+            job.state = "running"
             try:
                 await self._do(job)
             except (OSError, ValueError) as error:
                 if not job.over:
                     job.state, job.error = "failed", f"The worker could not be reached ({error})."
-            job.ended = time.monotonic()
+                # What it still says would be taken for an answer of the next job.
+                await self._end()
             self.running = None
             if job.state != "done":
                 shutil.rmtree(job.folder, ignore_errors=True)
@@ -217,6 +219,7 @@ class Lane:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=environment,
+            limit=LINE,
             # The terminal's interrupt is for the server, which then ends its workers.
             start_new_session=True,
         )
