@@ -10,8 +10,10 @@ import pytest
 from conftest import moving_texture, packets, rgb_frames, write_video
 from served import serving
 
+from rovr.errors import UserError
 from rovr.restorer import Restorer
 from rovr.serve import tasks
+from rovr.serve.frames import Reader
 from rovr.serve.limits import Limits
 from rovr.serve.playable import make_playable, plays
 
@@ -127,6 +129,20 @@ def test_looking_ahead_in_a_long_video_is_told(monkeypatch, video, tmp_path):
             lambda event, **more: told.append((more.get("phase", event), more.get("done"), more.get("total"))),
         )
         assert [one for one in told if one[0] == "ahead"][:1] == expected
+
+
+def test_a_preview_lets_go_of_its_files(monkeypatch, video, tmp_path):
+    opened, closed = [], []
+    make, close = Reader.__init__, Reader.close
+    monkeypatch.setattr(Reader, "__init__", lambda self, index: (opened.append(self), make(self, index))[1])
+    monkeypatch.setattr(Reader, "close", lambda self: (closed.append(self), close(self))[1])
+    mask = write_video(tmp_path / "mask.mkv", np.zeros((12, 48, 64, 3), np.uint8), codec="ffv1", pix_fmt="gray")
+    marks = [{"type": "found", "layer": "a"}]
+    task = {"source": str(video()), "frame": 2, "marks": marks, "layers": {"a": str(mask)}, "folder": str(tmp_path)}
+    with pytest.raises(UserError, match="Nothing is marked in this frame"):
+        tasks.preview({**task, "device": "cpu", "selector": "nearest"}, lambda *event, **values: None)
+    assert len(opened) == 2
+    assert set(opened) == set(closed)
 
 
 def test_a_video_is_deleted_when_nobody_looks_for_long(video):

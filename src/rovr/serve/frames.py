@@ -28,9 +28,7 @@ class Reader:
 
     def __init__(self, index: Index) -> None:
         self.index = index
-        self.container = open_safely(index.path)
-        self.stream = video_stream(self.container, index.path)
-        self.stream.thread_type = "AUTO"
+        self._open()
         self._decoder: Iterator[Any] | None = None
         self._place = -1
         self._recent: OrderedDict[int, Any] = OrderedDict()
@@ -56,6 +54,11 @@ class Reader:
             self._rule = Colour.of(frame), Orientation.of(frame)
         colour, orientation = self._rule
         return np.asarray(orientation.to_shown(colour.rgb(frame)), np.uint8)
+
+    def _open(self) -> None:
+        self.container = open_safely(self.index.path)
+        self.stream = video_stream(self.container, self.index.path)
+        self.stream.thread_type = "AUTO"
 
     def close(self) -> None:
         """Let go of the file."""
@@ -114,9 +117,7 @@ class Reader:
         else:
             # From the very start: some files begin before their time 0.
             self.container.close()
-            self.container = open_safely(self.index.path)
-            self.stream = video_stream(self.container, self.index.path)
-            self.stream.thread_type = "AUTO"
+            self._open()
         self._decoder = self._shown()
         return 2 * max(back, 1) if at > 0 else 0
 

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -26,7 +27,7 @@ from rovr.serve.pictures import clear_png, jpeg, smaller
 from rovr.serve.playable import make_playable
 from rovr.types import Edit
 from rovr.video import open_masks, open_source
-from rovr.video.masks import length_error
+from rovr.video.masks import length_error, widened
 
 Tell = Callable[..., None]
 """Passes an event on to the server: a name and values for JSON."""
@@ -128,15 +129,19 @@ def preview(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     drawing = _drawing(task)
     margin = min(_AROUND, block_size(index.width * index.height, restorer.window, restorer.margin)[1])
     around = range(max(0, number - margin), min(index.frames, number + margin + 1))
-    readers = {name: Reader(_examined(path)) for name, path in drawing.layers.items()}
-    reader = Reader(index)
     items = []
-    for place, k in enumerate(around):
-        mask = drawing.paint(k, size, lambda name, k=k: readers[name].rgb(k)[..., 0])  # type: ignore[misc]
-        mask = _widened(mask, task)
-        pixels = torch.from_numpy(reader.rgb(k)).permute(2, 0, 1).contiguous()
-        items.append(Item(pixels, torch.from_numpy(mask)[None], None, k == number))
-        tell("step", phase="read", done=place + 1, total=len(around))
+    with ExitStack() as stack:
+        # A reader holds its file and some frames until it is told to let go.
+        reader, *masks = (
+            stack.enter_context(closing(Reader(_examined(path)))) for path in (index.path, *drawing.layers.values())
+        )
+        readers = dict(zip(drawing.layers, masks, strict=True))
+        for place, k in enumerate(around):
+            mask = drawing.paint(k, size, lambda name, k=k: readers[name].rgb(k)[..., 0])  # type: ignore[misc]
+            mask = widened(mask, task.get("widen", 0))
+            pixels = torch.from_numpy(reader.rgb(k)).permute(2, 0, 1).contiguous()
+            items.append(Item(pixels, torch.from_numpy(mask)[None], None, k == number))
+            tell("step", phase="read", done=place + 1, total=len(around))
     if not items[number - around[0]].mask.any():
         raise UserError("Nothing is marked in this frame; mark it, or go to a frame that is.")
     if all(bool(item.mask.all()) for item in items):
@@ -293,12 +298,6 @@ def _examined(path: Path) -> Index:
 def _drawing(task: dict[str, Any]) -> Drawing:
     layers = {name: Path(path) for name, path in task["layers"].items()}
     return Drawing(msgspec.convert(task["marks"], Marks), layers)
-
-
-def _widened(mask: Mask, task: dict[str, Any]) -> Mask:
-    from rovr.video.masks import widened
-
-    return widened(mask, task.get("widen", 0))
 
 
 def _array(frame: Tensor) -> Any:
