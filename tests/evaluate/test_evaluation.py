@@ -1,5 +1,6 @@
 """``rovr evaluate`` on tiny clips, from the command line to the file."""
 
+import errno
 import json
 import math
 import shutil
@@ -455,6 +456,25 @@ def test_an_interruption_says_how_to_go_on(clips, tmp_path, capsys, monkeypatch)
         main(call(clips, tmp_path / "x.json"))
     assert leaving.value.code == 130
     assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_told_in_one_line_and_holds_nobody_up(clips, tmp_path, capsys, monkeypatch):
+    class Full:
+        def write(self, text=""):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        # What could not be written is tried once more.
+        close = write
+
+    def add(self, run, commit):
+        self._file = Full()
+        self._file.write()
+
+    monkeypatch.setattr(Ledger, "add", add)
+    assert main(call(clips, tmp_path / "x.json")) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line == f"rovr: The disk ran full while writing {tmp_path / 'x.json'}; free some space and run again."
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json.partial"]
 
 
 def test_mistakes_leave_with_2_and_one_line(clips, tmp_path, capsys):

@@ -128,8 +128,10 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the file, which stays."""
-        self._file.close()
-        self._let_go()
+        try:
+            self._file.close()
+        finally:
+            self._let_go()
 
     def _let_go(self) -> None:
         """Let another evaluation have the file."""

@@ -18,7 +18,8 @@ from rovr.evaluate.origin import commit, machine
 from rovr.evaluate.plan import Plan, digest, make_plan
 from rovr.evaluate.spread import Task, run_tasks
 from rovr.evaluate.summary import AGAINST, compare, summarize, ways_to_bound
-from rovr.files import lay_out
+from rovr.files import lay_out, write_whole
+from rovr.outputs import writing
 from rovr.types import counted
 
 Report = dict[str, Any]
@@ -62,7 +63,7 @@ def evaluate(
         _make_media(plan.media)
     whole = config.out if config.extend and config.out.exists() else None
     ledger = Ledger(config.out.with_name(config.out.name + ".partial"), plan.marks(), whole, plan.keys)
-    with closing(ledger):
+    with writing(config.out), closing(ledger):
         _run(bench, ledger, config.workers or os.cpu_count() or 1, on_start, on_run, on_note)
         report = assemble(plan, bench.gauge, ledger, settled.caveat, config.out)
         _write(config.out, report)
@@ -187,6 +188,4 @@ def _figures(plan: Plan, runs: list[Report], better: dict[str, str]) -> Report:
 
 
 def _write(path: Path, report: Report) -> None:
-    partial = path.with_name(f".{path.name}.new")
-    partial.write_text(lay_out(report) + "\n")
-    partial.replace(path)
+    write_whole(path, lambda file: file.write(f"{lay_out(report)}\n".encode()))
