@@ -1,4 +1,4 @@
-"""What ROVR raises when the user, not the program, has to change something."""
+"""What ROVR raises when the user, not the program, has to change something; and any error in a line."""
 
 
 class UserError(Exception):
@@ -7,3 +7,9 @@ class UserError(Exception):
     The message is one line that says what is wrong and how to mend it. The command line prints it without
     a traceback and leaves with exit code 2.
     """
+
+
+def in_a_line(error: BaseException) -> str:
+    """The kind of an error and the first line of what it says."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

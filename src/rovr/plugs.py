@@ -16,7 +16,7 @@ from functools import cache, wraps
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
-from rovr.errors import UserError
+from rovr.errors import UserError, in_a_line
 
 GROUPS = {"selector": "rovr.selectors", "editor": "rovr.editors", "kind of damage": "rovr.corruptions"}
 """What can be brought → its group of entry points."""
@@ -49,7 +49,7 @@ class Plug:
         try:
             return self.entry.load()
         except Exception as error:  # whatever a stranger's module does when it is imported
-            raise self.broken(_said(error)) from error
+            raise self.broken(in_a_line(error)) from error
 
     def broken(self, why: str) -> UserError:
         """One line that says whose fault it is."""
@@ -72,17 +72,12 @@ class Plug:
             except UserError:
                 raise
             except Exception as error:
-                raise self.broken(_said(error)) from error
+                raise self.broken(in_a_line(error)) from error
             if not isinstance(thing, kind):
                 raise self.broken(f"it makes a {type(thing).__name__}, no {kind.__name__}")
             return thing
 
         return guarded
-
-
-def _said(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 @cache

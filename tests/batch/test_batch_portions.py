@@ -148,3 +148,20 @@ def test_a_worker_that_sees_other_things_refuses(path, tmp_path):
 
     summary = restore_video(path, None, out, boxes=[BOX], restorer=TOOLS.load(), seed=5, resume=True, on_start=start)
     assert summary.resumed == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "fault", "reason"),
+    [
+        (RuntimeError("sorry\n  at great length"), "ours", "internal error, RuntimeError: sorry"),
+        (OSError("gone\nfor a while"), "passing", "OSError: gone"),
+        (MemoryError(), "passing", "MemoryError"),
+    ],
+)
+def test_what_goes_wrong_in_a_portion_is_told_in_one_line(path, tmp_path, monkeypatch, error, fault, reason):
+    def fail(*given):
+        raise error
+
+    monkeypatch.setattr("rovr.batch.portions._repair", fail)
+    outcome = repair_portion(Shot(path, None, tmp_path / "out.mp4"), (), TOOLS, lambda share: None)
+    assert (outcome.fault, outcome.reason) == (fault, reason)

@@ -6,7 +6,6 @@ for whatever reason, is repaired again, so the output is that of one machine.
 """
 
 import json
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -17,6 +16,7 @@ import torch
 
 from rovr.anchors import Anchors
 from rovr.batch.task import Outcome
+from rovr.batch.work import failure
 from rovr.blocks import BlockRepairer, Item, chance_of
 from rovr.errors import UserError
 from rovr.outputs import writing
@@ -120,12 +120,8 @@ def repair_portion(shot: Shot, portion: Portion, restorer: "Restorer", on_share:
         with writing(shot.output):
             _repair(shot, portion, restorer, on_share)
         return Outcome()
-    except UserError as error:
-        return Outcome("user", str(error))
-    except (OSError, MemoryError, torch.OutOfMemoryError) as error:
-        return Outcome("passing", f"{type(error).__name__}: {error}")
     except Exception as error:
-        return Outcome("ours", f"internal error, {type(error).__name__}: {error}", traceback.format_exc())
+        return failure(error)
 
 
 def _repair(shot: Shot, portion: Portion, restorer: "Restorer", on_share: Callable[[float], None]) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from rovr.batch.manifest import weigh
 from rovr.batch.task import Outcome, Task
-from rovr.errors import UserError
+from rovr.errors import UserError, in_a_line
 from rovr.outputs import followed, writing
 from rovr.restore import restore_video
 from rovr.restorer import Restorer
@@ -44,15 +44,20 @@ def repair_one(task: Task, restorer: Restorer, replace: bool, on_share: Callable
                 shutil.rmtree(journal_folder(Path(followed(task.output))))
                 summary = _restore(task, restorer, replace, on_share)
         return Outcome(report=_report(task.output, summary))
-    except BusyError as error:
+    except Exception as error:
+        return failure(error)
+
+
+def failure(error: Exception) -> Outcome:
+    """What became of work that ended with an exception, which is being handled."""
+    if isinstance(error, BusyError):
         # Perhaps a worker whose end has been noticed here, and not yet there.
         return Outcome("passing", str(error))
-    except UserError as error:
+    if isinstance(error, UserError):
         return Outcome("user", str(error))
-    except _PASSING as error:
-        return Outcome("passing", _line(error))
-    except Exception as error:
-        return Outcome("ours", f"internal error, {_line(error)}", traceback.format_exc())
+    if isinstance(error, _PASSING):
+        return Outcome("passing", in_a_line(error))
+    return Outcome("ours", f"internal error, {in_a_line(error)}", traceback.format_exc())
 
 
 def _restore(task: Task, restorer: Restorer, replace: bool, on_share: Callable[[float], None]) -> Summary:
@@ -105,8 +110,3 @@ def _report(output: Path, summary: Summary) -> dict[str, Any]:
         "sha256": digest.hexdigest(),
         "notes": summary.notes,
     }
-
-
-def _line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
