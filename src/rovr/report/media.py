@@ -1,6 +1,5 @@
 """The small videos that an evaluation leaves of each clip, and what can be measured on them."""
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from rovr.errors import UserError
+from rovr.evaluate.media import file_name
 from rovr.evaluate.sight import Sight, sights
 from rovr.metrics import psnr
 from rovr.report.evaluation import Evaluation, Repairs, Run
@@ -123,11 +123,6 @@ def open_scene(evaluation: Evaluation, clip: str, corruption: str, holes: Holes 
             if kept is None or not kept.psnr:
                 runs[name] = replace(runs[name], repairs=footage.repairs(runs[name]))
     return scene
-
-
-def file_name(name: str) -> str:
-    """A method's name as its video has it."""
-    return re.sub(r"[/\s]", "_", name)
 
 
 def _folder(media: Path, clip: str, corruption: str) -> Path | None:
