@@ -16,6 +16,9 @@ import numpy as np
 import pytest
 from conftest import moving_texture, write_video
 
+from rovr.serve.limits import Limits
+from rovr.serve.store import Store
+
 pytest_plugins = ["page_fixtures"]
 
 WAYS_UP = [
@@ -253,3 +256,16 @@ def test_nothing_is_left_when_the_server_ends(tmp_path, video, kill):
         process.terminate()
         process.wait(60)
     assert not list(place.glob("rovr-serve-*"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tells the state of a process on Linux alone")
+def test_what_a_dead_server_left_goes_although_nobody_has_asked_how_it_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead = subprocess.Popen(["true"])
+    while Path(f"/proc/{dead.pid}/stat").read_text().split()[2] != "Z":
+        time.sleep(0.01)
+    (tmp_path / f"rovr-serve-{dead.pid}-abc").mkdir()
+    store = Store(Limits())
+    assert list(tmp_path.iterdir()) == [store.root]
+    store.close()
+    dead.wait()

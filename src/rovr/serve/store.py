@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rovr.errors import UserError
+from rovr.files import is_alive
 from rovr.serve.index import Index, examine
 from rovr.serve.limits import Limits, Refused, megabytes, plain_words
 
@@ -194,7 +195,8 @@ def _sweep_crashed() -> None:
         try:
             if found is None or folder.is_symlink() or folder.stat().st_uid != _own_id():
                 continue
-            if not _alive(int(found[1])):
+            # Where that cannot be asked harmlessly, the folder is left alone.
+            if os.name == "posix" and not is_alive(int(found[1])):
                 shutil.rmtree(folder, ignore_errors=True)
         except OSError:
             continue
@@ -202,16 +204,3 @@ def _sweep_crashed() -> None:
 
 def _own_id() -> int:
     return os.getuid() if hasattr(os, "getuid") else 0
-
-
-def _alive(process: int) -> bool:
-    if os.name == "nt":
-        # Signal 0 would end it there: leave the folder alone.
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
