@@ -7,7 +7,7 @@ import torch
 from rovr.errors import UserError
 from rovr.mdp.state import RepairState
 from rovr.select.base import Selector
-from rovr.select.rules import first_pending, neighbours
+from rovr.select.rules import due, first_pending, neighbours
 from rovr.types import Edit
 
 
@@ -121,13 +121,6 @@ class Midpoint(Selector):
         beyond = sorted([*before[1:], *after[1:]], key=distance)
         filled = dict.fromkeys((*either, *beyond, *neighbours(i, state.length, 2 * k)))
         return Edit(i, tuple(filled)[:k])
-
-
-def due(order: list[int], state: RepairState) -> int:
-    """The last frame of a list that is still to be repaired; those behind it are dropped."""
-    while not state.pending[order[-1]]:
-        order.pop()
-    return order[-1]
 
 
 def bisecting(length: int) -> list[int]:

@@ -12,6 +12,13 @@ def first_pending(state: RepairState) -> int:
     return int(state.pending.byte().argmax())
 
 
+def due(order: list[int], state: RepairState) -> int:
+    """The last frame of a list that is still to be repaired; those behind it are dropped."""
+    while not state.pending[order[-1]]:
+        order.pop()
+    return order[-1]
+
+
 def neighbours(frame: int, length: int, count: int) -> tuple[int, ...]:
     """The frames of a clip that lie nearest in time, ``count`` or all of them; on ties the past one first."""
     near = range(max(0, frame - count), min(length, frame + count + 1))
@@ -59,9 +66,7 @@ class Random(Selector):
 
     def select(self, state: RepairState) -> Edit:
         """Take the next pending frame of the shuffled ones and draw K other frames."""
-        while not state.pending[self._order[-1]]:
-            self._order.pop()
-        i = self._order[-1]
+        i = due(self._order, state)
         chosen: list[int] = []
         # Floyd's sampling without replacement: K draws, however long the clip. Indices skip the target.
         for last in range(state.length - 1 - self.contexts, state.length - 1):
