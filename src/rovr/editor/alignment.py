@@ -55,7 +55,7 @@ class Aligner:
         # Dense inverse search (Kroeger et al. 2016) down to the last pixel and without its variational smoothing,
         # which blurs the edges of motion. OpenCV's presets stop two scales short, and pictures copied along chains of
         # their flow are decibels worse (results/motion.json).
-        self.dis: Any = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # type: ignore[attr-defined]
+        self.dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self.dis.setFinestScale(0)
         self.dis.setVariationalRefinementIterations(0)
 

@@ -80,17 +80,17 @@ class Gauge:
     @property
     def metrics(self) -> dict[str, dict[str, str]]:
         """What the values mean, by key: label, unit, which way is better, and what computed it."""
-        dis = f"{self.flow.name} flow"
+        by_flow = f"{self.flow.name} flow"
         rows = [
             ("hole_psnr", "hole-PSNR", "dB", "higher", "errors pooled over a clip's holes"),
             ("hole_ssim", "hole-SSIM", "", "higher", "gaussian window of 11, σ = 1.5, inside the holes"),
             ("psnr", "PSNR", "dB", "higher", "errors pooled over a clip's whole frames"),
             ("ssim", "SSIM", "", "higher", "gaussian window of 11, σ = 1.5, whole frames"),
             ("frame_psnr", "frame PSNR", "dB", "higher", "whole frames, mean over frames"),
-            ("flow_error_damaged", "flow error before", "px", "lower", dis),
-            ("flow_error_repaired", "flow error after", "px", "lower", dis),
-            ("flow_recovery", "flow recovery", "", "higher", f"{dis}; pooled over runs in the summary"),
-            ("warp_error", "warping error", "", "lower", f"{dis} of the truth"),
+            ("flow_error_damaged", "flow error before", "px", "lower", by_flow),
+            ("flow_error_repaired", "flow error after", "px", "lower", by_flow),
+            ("flow_recovery", "flow recovery", "", "higher", f"{by_flow}; pooled over runs in the summary"),
+            ("warp_error", "warping error", "", "lower", f"{by_flow} of the truth"),
             (
                 "flicker",
                 "flicker",

@@ -1,1 +1,1 @@
-"""The decision process: its state, and in time its environment and reward."""
+"""The decision process: its state, its environment and its reward."""

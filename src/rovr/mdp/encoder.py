@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rovr._compat import import_torchvision
-from rovr.editor.learned import MADE_UP
+from rovr.editor.fullsize import MADE_UP
 from rovr.editor.sampling import push_pull
 from rovr.errors import UserError
 from rovr.pretrained import download, read_state
