@@ -24,14 +24,9 @@ class Evaluate(EvaluateConfig):
         from rovr.evaluate.table import tables
 
         with Display(self.quiet) as display:
-
-            def step(frames: int) -> None:
-                for _ in range(frames):
-                    display.step()
-
             kept = f"rovr: interrupted; finished runs are kept, and the same command goes on: {self.out}.partial"
             with going_on(display.line, kept):
-                report = evaluate(self, display.start, step, display.note)
+                report = evaluate(self, display.start, display.step, display.note)
         if self.json:
             print(json_module.dumps({name: report[name] for name in ("summary", "differences")}))
         elif not self.quiet:

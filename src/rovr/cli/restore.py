@@ -1,7 +1,7 @@
 """``rovr restore``: the main job on the command line."""
 
 import json
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,8 +48,6 @@ class Restore(Repairing):
 
     def run(self) -> None:
         """Do it."""
-        from contextlib import ExitStack
-
         from rovr.cli.progress import Display
 
         rate = frame_rate(self.rate)
@@ -119,9 +117,11 @@ class Restore(Repairing):
         )
 
     def _cluster(self, display: "Display") -> "Cluster | None":
+        if self.ray is None:
+            return None
         from rovr.cli.cluster import Cluster
 
-        return None if self.ray is None else Cluster(self, self.ray, display)
+        return Cluster(self, self.ray, display)
 
     def _kept(self, display: "Display") -> AbstractContextManager[None]:
         """Say that an interrupted job can go on."""

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -46,8 +47,6 @@ class RestoreMany(Repairing):
 
     def run(self) -> None:
         """Do it."""
-        from contextlib import nullcontext
-
         from rovr.batch.cluster import hushed
         from rovr.batch.run import restore_many
         from rovr.batch.task import Options
