@@ -20,7 +20,7 @@ from rovr.restorer import Restorer, RestoreResult
 from rovr.resume import Journal, describe_job, job_options
 from rovr.select.base import Selector
 from rovr.summary import Job, Notes, Summary
-from rovr.types import check_crf, check_seed, frame_rate
+from rovr.types import RATE_UNUSED, check_crf, check_seed, frame_rate
 from rovr.video.colour import Frame
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.masks import Box, MaskSource, length_error, open_masks
@@ -113,7 +113,7 @@ def restore_video(
     with writing(out), ExitStack() as stack:
         source = stack.enter_context(open_source(path, notes, rate, max_pixels))
         if rate is not None and source.info.kind != "folder":
-            notes("--rate counts for folders of frames: the video keeps its own.")
+            notes(RATE_UNUSED)
         masks = open_masks(source.info, mask, boxes, dilate, notes)
         journal = None
         if resume:

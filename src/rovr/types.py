@@ -64,6 +64,10 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
+RATE_UNUSED = "--rate counts for folders of frames: the video keeps its own."
+"""What to say where a rate is given for a video."""
+
+
 def frame_rate(rate: Fraction | float | None) -> Fraction | None:
     """A rate as FFmpeg has it; None for that of the input, or 25. 29.97 and its like mean 30000/1001.
 

@@ -18,6 +18,7 @@ from rovr._version import __version__
 from rovr.batch.cluster import watch
 from rovr.batch.task import Outcome, Tools
 from rovr.errors import UserError
+from rovr.types import counted
 
 if TYPE_CHECKING:
     from rovr.restorer import Restorer
@@ -89,6 +90,12 @@ def room_on(node: dict[str, Any], cores: int, gpus: int) -> int:
     return min(room, int(has.get("GPU", 0) // gpus)) if gpus else room
 
 
+def no_room(cores: int, gpus: int) -> UserError:
+    """What to say where :func:`room_on` is 0 for every node."""
+    needs = f"{counted(cores, 'core')}{' and a GPU' * bool(gpus)}"
+    return UserError(f"No node of the Ray cluster has {needs} for a worker; add one, or ask for less.")
+
+
 class Pool(Generic[K]):
     """Actors, begun when there is work and room.
 
@@ -118,8 +125,7 @@ class Pool(Generic[K]):
         self._asked: dict[Any, K] = {}
         self._looked = 0.0
         if not self.room():
-            needs = f"{cores} {'core' if cores == 1 else 'cores'}{' and a GPU' * self.gpus}"
-            raise UserError(f"No node of the Ray cluster has {needs} for a worker; add one, or ask for less.")
+            raise no_room(cores, self.gpus)
 
     def room(self) -> int:
         """How many actors the cluster holds, whoever else uses it."""

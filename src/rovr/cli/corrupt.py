@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from rovr.cli.repairing import RATE_UNUSED
-from rovr.types import counted, frame_rate
+from rovr.types import RATE_UNUSED, counted, frame_rate
 
 
 @dataclass(frozen=True)

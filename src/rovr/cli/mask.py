@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from rovr.cli.repairing import RATE_UNUSED
 from rovr.cli.signals import VIDEO, at_once
-from rovr.types import counted, frame_rate
+from rovr.types import RATE_UNUSED, counted, frame_rate
 
 if TYPE_CHECKING:
     from numpy import uint8

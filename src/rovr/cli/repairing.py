@@ -9,8 +9,6 @@ from tyro.conf import arg
 if TYPE_CHECKING:
     from rovr.batch.task import Tools
 
-RATE_UNUSED = "--rate counts for folders of frames: the video keeps its own."
-
 
 @dataclass(frozen=True, kw_only=True)
 class Repairing:

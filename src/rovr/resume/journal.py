@@ -16,6 +16,7 @@ from typing import Any, Self
 from rovr.errors import UserError
 from rovr.files import Lock, write_whole
 from rovr.resume.pages import Pages
+from rovr.types import counted
 from rovr.video.outfile import sweep
 
 PATIENCE = 3.0
@@ -80,7 +81,7 @@ class Journal(Pages):
             self._clear()
             self._write("job.json", job)
         elif (count := len(self._blocks())) and self.finished() is None:
-            self.say(f"Going on from {count} {'block' if count == 1 else 'blocks'} kept in {self.folder}.")
+            self.say(f"Going on from {counted(count, 'block')} kept in {self.folder}.")
 
     def seal(self, partial: Path, summary: dict[str, Any]) -> None:
         """Say that the output is complete and about to appear.

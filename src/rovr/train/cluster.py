@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rovr._version import __version__
 from rovr.batch.cluster import watch
-from rovr.batch.pool import BEAT, room_on
+from rovr.batch.pool import BEAT, no_room, room_on
 from rovr.errors import UserError
 from rovr.mdp.environment import RepairEnv
 from rovr.train.shards import Answer, Player, Start
@@ -88,8 +88,7 @@ class RayCrew:
         self.coming: dict[Any, Any] = {}
         self.holders: dict[int, Any] = {}
         if not self._room():
-            needs = f"{threads} {'core' if threads == 1 else 'cores'}{' and a GPU' * self.gpus}"
-            raise UserError(f"No node of the Ray cluster has {needs} for a worker; add one, or ask for less.")
+            raise no_room(threads, self.gpus)
 
     def __enter__(self) -> "RayCrew":
         return self
