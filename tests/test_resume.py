@@ -390,7 +390,7 @@ def test_interrupted(tmp_path, long, number, code):
     process.send_signal(number)
     told = process.communicate()[1]
     assert process.returncode == code, told
-    assert "the same command goes on" in told
+    assert "rovr: interrupted; the same command goes on" in told
     assert names(tmp_path) == [".out.mp4.journal", "long.mp4"]
     process = start(tmp_path, tmp_path / "out.mp4")
     assert "Going on from" in process.communicate()[1]

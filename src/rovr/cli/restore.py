@@ -127,4 +127,4 @@ class Restore(Repairing):
         """Say that an interrupted job can go on."""
         if not self.resume and self.ray is None:
             return nullcontext()
-        return going_on(display.line, "interrupted: the same command goes on from the last finished block.")
+        return going_on(display.line, "rovr: interrupted; the same command goes on from the last finished block.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rovr.cli.progress import Display
 
 
-_KEPT = "interrupted: what is done is done; the same command goes on with the rest."
+_KEPT = "rovr: interrupted; what is done is done, and the same command goes on with the rest."
 
 
 @dataclass(frozen=True)
