@@ -297,6 +297,21 @@ def test_settings_that_cannot_work_are_refused() -> None:
                 settle(replace(config, **{name: value}))  # type: ignore[arg-type]
 
 
+def test_clips_that_nothing_can_be_compared_with_are_refused() -> None:
+    """A drill of single copies would take its time and teach nothing."""
+    config = AgentTrainConfig((), Path(), preset="tiny", episodes=3)
+    with pytest.raises(UserError, match="--episodes 3 leaves --drill 2 no two copies"):
+        settle(config)
+    assert settle(replace(config, drill=0)).episodes == 3
+    assert settle(replace(config, algorithm="dqn")).episodes == 3  # which has no drill
+    assert settle(replace(config, episodes=6)).drill == 2
+    grpo = replace(config, algorithm="grpo", drill=0)
+    for options in ((), ("group=2",), ("group=1",)):
+        with pytest.raises(UserError, match="--episodes 3 cannot be split into groups of"):
+            settle(replace(grpo, options=options))
+    assert settle(replace(grpo, options=("group=3",))).options["group"] == 3
+
+
 def test_the_expert_sequential_looks_at_the_frames_before_and_at_the_start_at_those_after():
     """As the selector of that name does."""
     mask = torch.ones(3, 6, dtype=torch.bool)

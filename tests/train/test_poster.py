@@ -28,7 +28,8 @@ from rovr.train.run import settle, train_agents
 # Half a minute in all, and much longer on a busy machine.
 pytestmark = pytest.mark.timeout(600)
 
-SMALL: dict[str, Any] = {"iterations": 1, "group": 1, "episodes": 1, "shard": 1, "length": 4, "size": 48, "threads": 1}
+SMALL: dict[str, Any] = {"iterations": 1, "group": 1, "episodes": 1, "drill": 0, "shard": 1, "threads": 1}
+SMALL |= {"length": 4, "size": 48}
 
 
 @pytest.fixture(scope="module")

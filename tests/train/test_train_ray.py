@@ -20,7 +20,7 @@ pytest.importorskip("ray", reason="rovr[ray] is not installed")
 pytest_plugins = ["ray_nodes"]
 pytestmark = pytest.mark.timeout(300)
 
-SIZES = {"preset": "tiny", "length": LENGTH, "size": SIDE, "episodes": 3, "shard": 1, "threads": 1, "device": "cpu"}
+SIZES = {"preset": "tiny", "length": LENGTH, "size": SIDE, "episodes": 6, "shard": 2, "threads": 1, "device": "cpu"}
 
 
 @pytest.fixture(scope="module")

@@ -115,7 +115,8 @@ class AgentTrainConfig:
     relative: bool | None = None
     """Measure a repair against what the rule 'sight' makes of the frame, and not against the damaged one."""
     group: int | None = None
-    """How often each clip that is drawn is repaired, side by side; divides the episodes. GRPO has its own."""
+    """How often each clip that is drawn is repaired, side by side; divides the episodes. GRPO and the drill have their
+    own."""
     shard: int | None = None
     """Episodes that are repaired in one pass, and by one worker; large ones suit a GPU. They decide the last bits."""
     contexts: int = 2
@@ -203,6 +204,16 @@ def settle(config: AgentTrainConfig) -> Settled:
     check_range(settled, "size", 2)
     if settled.episodes % settled.group:
         raise UserError(f"--episodes {settled.episodes} cannot be split into groups of --group {settled.group}")
+    if config.algorithm == "grpo" and (options["group"] < 2 or settled.episodes % options["group"]):
+        raise UserError(
+            f"--episodes {settled.episodes} cannot be split into groups of {options['group']} that grpo could compare; "
+            "give an even number, and no group or one from 2 on that divides it"
+        )
+    if settled.drill and config.algorithm not in ("dqn", "imitation") and settled.episodes % 2:
+        raise UserError(
+            f"--episodes {settled.episodes} leaves --drill {settled.drill} no two copies of a clip to compare; "
+            "give an even number, or --drill 0"
+        )
     if config.flow_weights is not None and not settled.flow.startswith("raft"):
         raise UserError(f"--flow {settled.flow} has no weights; leave --flow-weights out, or take a RAFT")
     if config.encoder_weights is not None and settled.encoder != "resnet50":
