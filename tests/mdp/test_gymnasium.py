@@ -80,7 +80,7 @@ def test_whoever_picks_nothing_allowed_is_stopped_and_what_has_ended_stays_ended
     assert env.step(forbidden)[2]
 
 
-@pytest.mark.parametrize("wrong", [{"length": 2}, {"contexts": 0}, {"size": 47}])
+@pytest.mark.parametrize("wrong", [{"length": 2}, {"contexts": 0}, {"size": 47}, {"size": 290}])
 def test_what_cannot_be_played_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(UserError, match=f"{next(iter(wrong))}={next(iter(wrong.values()))}"):
         gymnasium.make(ID, **{**SMALL, **wrong})

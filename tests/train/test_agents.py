@@ -287,7 +287,8 @@ def test_settings_that_cannot_work_are_refused() -> None:
     config = AgentTrainConfig((), Path())
     assert settle(replace(config, size=64)).size == 64
     assert settle(config).length == 25
-    for wrong in ({"size": 63}, {"length": 2}, {"shared": True}, {"group": 3}):
+    assert settle(replace(config, size=288)).size == 288
+    for wrong in ({"size": 63}, {"size": 290}, {"length": 2}, {"shared": True}, {"group": 3}):
         with pytest.raises(UserError):
             settle(replace(config, **wrong))  # type: ignore[arg-type]
     least = {"episodes": 1, "group": 1, "contexts": 1, "threads": 1, "validate_every": 1, "iterations": 0, "turns": 0}

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from rovr.data.cases import CaseDraw, ClipDraw, check_kinds
 from rovr.editor.aligned import AlignedEditor
 from rovr.editor.loading import load_editor
+from rovr.editor.window import WORK_SIDE
 from rovr.errors import UserError
 from rovr.mdp.encoder import CELL, load_encoder
 from rovr.mdp.environment import RepairEnv
@@ -45,7 +46,7 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
     Args:
         data: folder or folders of clips; by default the clip that comes with the package, filmed anew for each episode.
         length: frames of a clip, n.
-        size: side of its frames, in pixels; even.
+        size: side of its frames, in pixels; even, and at most 288, the size at which frames are aligned.
         contexts: K.
         damage: kind or kinds of damage, as :class:`rovr.data.cases.CaseDraw` takes them.
         editor: Γ; by default the ``aligned`` editor with the weights that ship.
@@ -53,7 +54,7 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
         device: where the editor runs.
 
     Raises:
-        UserError: too few frames for the contexts, an odd size, or no clips.
+        UserError: too few frames for the contexts, an odd size or one too large, or no clips.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012  (as Gymnasium has it)
@@ -72,8 +73,8 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
     ) -> None:
         if not 1 <= contexts < length:
             raise UserError(f"contexts={contexts} of length={length} frames: give at least 1, and fewer than frames")
-        if size % 2:
-            raise UserError(f"size={size}: give an even one")
+        if size % 2 or size > WORK_SIDE:
+            raise UserError(f"size={size}: give an even one of at most {WORK_SIDE}, at which frames are aligned")
         given = [data] if isinstance(data, str | Path) else data
         folders = [Path(folder) for folder in given] if given else [Path(str(resources.files("rovr"))) / "assets"]
         if editor is None:

@@ -89,7 +89,7 @@ class AgentTrainConfig:
     length: int | None = None
     """Frames of a clip."""
     size: int | None = None
-    """Side of a clip's frames, in pixels; even."""
+    """Side of a clip's frames, in pixels; even, and at most 288, the size at which frames are aligned."""
     imitate: int | None = None
     """Iterations in which the agents first imitate the rule 'sight'; not for DQN, which has demonstrations."""
     drill: int | None = None
@@ -183,7 +183,9 @@ def settle(config: AgentTrainConfig) -> Settled:
     Raises:
         UserError: settings that cannot work.
     """
-    from rovr.train.options import read_options  # heavy, and the command's help needs none of it
+    # Heavy, and the command's help needs none of it.
+    from rovr.editor.window import WORK_SIDE
+    from rovr.train.options import read_options
 
     check_seed(config.seed)
     preset = {**COMMON, **PRESETS[config.preset]}
@@ -218,8 +220,8 @@ def settle(config: AgentTrainConfig) -> Settled:
         raise UserError(f"--flow {settled.flow} has no weights; leave --flow-weights out, or take a RAFT")
     if config.encoder_weights is not None and settled.encoder != "resnet50":
         raise UserError(f"--encoder {settled.encoder} has no weights; leave --encoder-weights out, or take resnet50")
-    if settled.size % 2:
-        raise UserError(f"--size {settled.size} must be even")
+    if settled.size % 2 or settled.size > WORK_SIDE:
+        raise UserError(f"--size {settled.size} must be even and at most {WORK_SIDE}, at which frames are aligned")
     if settled.length < config.contexts + 1:
         raise UserError(f"--length {settled.length} leaves no {config.contexts} contexts to choose from")
     if settled.partners and config.algorithm in ("dqn", "imitation"):
