@@ -111,7 +111,7 @@ def test_where_only_the_preset_asks_for_raft_dis_will_do(
     for wish in ({"flow": "raft_large"}, {"flow_weights": tmp_path / "none.pth"}):
         with pytest.raises(UserError, match=r"cannot be downloaded|does not exist"):
             train_agents(replace(config, out=tmp_path / "other", **wish), said.append)  # type: ignore[arg-type]
-    with pytest.raises(UserError, match="say --flow dis"):
+    with pytest.raises(UserError, match="flow was dis, now raft_large"):
         train_agents(replace(config, flow_weights=weights["raft"]), said.append)
 
 
