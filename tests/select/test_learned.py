@@ -17,7 +17,7 @@ from rovr.mdp.state import RepairState
 from rovr.repair import Repairer
 from rovr.rl.rollout import collect, greedy
 from rovr.select import load_selector
-from rovr.select.learned import BEHIND, WINDOW
+from rovr.select.learned import BEHIND, WINDOW, Learned
 from rovr.select.sight import what_is_seen
 
 
@@ -47,6 +47,29 @@ def test_it_chooses_as_the_agent_does_in_the_environment(tmp_path: Path) -> None
     Repairer(editor, load_selector(str(path))).run(state, torch.Generator())
     picked = [index for edit in state.edits for index in (edit.frame, *edit.contexts)]
     assert picked == rollout.actions[:, 0].tolist()
+
+
+@pytest.mark.parametrize("attended", [True, False])
+def test_what_lies_in_a_hole_has_no_say(tmp_path: Path, attended: bool) -> None:
+    """The frame to repair is shown as in training, where its hole is filled smoothly."""
+    torch.manual_seed(0)
+    path, clip, editor, shown = opinionated(tmp_path), case(5), AlignedEditor(), list[torch.Tensor]()
+    for fill in (128, 0, 255):
+        frames = torch.where(clip.masks, torch.full_like(clip.frames, fill), clip.frames)
+        state = RepairState.begin(frames, clip.masks)
+        selector = Learned(path)
+        policy = selector.agent.context_policy
+        glance = policy.glance
+        policy.glance = lambda seen, glance=glance: (shown.append(seen["frame"]), glance(seen))[1]  # type: ignore[method-assign]
+        selector.attend(editor.session(state, 9) if attended else None)
+        selector.reset(state, torch.Generator(), 2)
+        edit = selector.select(state)
+    assert torch.equal(shown[0], shown[1])
+    assert torch.equal(shown[0], shown[2])
+    env = RepairEnv(editor, EditorEncoder(), lambda chance: clip, Reward(), 1)
+    env.begin([clip])
+    trained = env.step(torch.tensor([edit.frame]))[0]["frame"]
+    assert torch.allclose(shown[0], trained, atol=1e-5 if attended else 0.15)
 
 
 def test_further_contexts_than_it_knows_are_picked_by_the_rule(tmp_path: Path) -> None:

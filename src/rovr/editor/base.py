@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from rovr.editor.sampling import shrunk_and_filled
 from rovr.editor.sight import GRID, nearby, share_known
 from rovr.editor.sources import Sources
 
@@ -125,6 +126,10 @@ class Session:
         """Look at a frame anew."""
         return self.editor.prepare(self.clip.frames[index] / 255, self.clip.doubt[index] / 255)
 
+    def picture(self, index: int, side: int) -> Tensor:
+        """A frame with its holes filled smoothly, (1, 3, side, side): for who is to choose, small at once."""
+        return picture(self.clip, index, side)
+
     def edit(self, frame: int, mask: Tensor, contexts: Sequence[int]) -> Repair:
         """Repair a frame; see :meth:`Editor.edit`."""
         return self.editor.edit(self.look(frame), mask, [self.look(c) for c in contexts])
@@ -151,6 +156,12 @@ class Session:
         """A frame has changed: look at it anew when next asked."""
         self.prepared.pop(index, None)
         self.shares.pop(index, None)
+
+
+def picture(clip: Clip, index: int, side: int) -> Tensor:
+    """See :meth:`Session.picture`."""
+    seen = (clip.doubt[index, None] < 255).float()
+    return shrunk_and_filled(clip.frames[index, None] / 255, seen, side)
 
 
 def paste(frame: Tensor, filled: Tensor, mask: Tensor) -> Tensor:

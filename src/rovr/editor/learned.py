@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from rovr.device import has_bf16
 from rovr.editor.alignment import Look
@@ -200,6 +201,10 @@ class LearnedSession(Session):
         """A frame has changed."""
         super().forget(index)
         self.works.pop(index, None)
+
+    def picture(self, index: int, side: int) -> Tensor:
+        """See :meth:`Session.picture`: the one that is repaired, and that agents are shown in training."""
+        return F.adaptive_avg_pool2d(self.look(index).cache.small[:, :3], side)
 
     def flows(self, frame: int, contexts: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Flows from a frame to its contexts; see :meth:`LearnedEditor.flows`."""

@@ -46,6 +46,21 @@ def push_pull(values: Tensor, weight: Tensor) -> Tensor:
     return filled
 
 
+def shrunk_and_filled(values: Tensor, seen: Tensor, side: int) -> Tensor:
+    """Bring what is seen to a square of few pixels, and fill the rest there: at full size that would take far longer.
+
+    Args:
+        values: (B, C, H, W); ignored where nothing is seen.
+        seen: (B, 1, H, W) of 0 and 1.
+        side: of the square.
+
+    Returns:
+        (B, C, side, side).
+    """
+    mean, share = (F.adaptive_avg_pool2d(x, side) for x in (values * seen, seen))
+    return mean if seen.all() else push_pull(mean / share.clamp(min=1e-6), share)
+
+
 def sample(image: Tensor, flow: Tensor, origin: Tensor | None = None, padding: str = "border") -> Tensor:
     """Fetch, for every pixel of a window, what ``image`` shows at the place the flow points to.
 

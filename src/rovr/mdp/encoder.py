@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from rovr._compat import import_torchvision
 from rovr.editor.fullsize import MADE_UP
-from rovr.editor.sampling import push_pull
+from rovr.editor.sampling import push_pull, shrunk_and_filled
 from rovr.errors import UserError
 from rovr.pretrained import download, read_state
 
@@ -79,8 +79,7 @@ class EditorEncoder(Encoder):
         seen = (doubt < MADE_UP).to(frames)
         red, green, blue = frames.split(1, 1)
         luminance = 0.299 * red + 0.587 * green + 0.114 * blue
-        mean, share = (F.adaptive_avg_pool2d(plane, GRID) for plane in (luminance * seen, seen))
-        filled = mean if seen.all() else push_pull(mean / share.clamp(min=1e-6), share)
+        filled = shrunk_and_filled(luminance, seen, GRID)
         edged = F.pad(filled, (0, 1, 0, 1), mode="replicate")
         across, down = edged[..., :-1, 1:] - filled, edged[..., 1:, :-1] - filled
         detail = F.avg_pool2d(across.square() + down.square(), GRID // CELL).sqrt()

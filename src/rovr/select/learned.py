@@ -8,11 +8,12 @@ from torch.nn import functional as F
 
 from rovr.agents import load_seeing
 from rovr.agents.networks import Glance
+from rovr.editor.base import picture
 from rovr.editor.loading import shipped
 from rovr.editor.sight import TIE, quality
 from rovr.mdp.encoder import CELL
 from rovr.mdp.mosaic import added_sight
-from rovr.mdp.observation import Past, View, look, observe
+from rovr.mdp.observation import FRAME_SIDE, Past, View, look, observe
 from rovr.mdp.state import RepairState
 from rovr.select.base import Selector
 from rovr.select.sight import recalled, what_is_seen
@@ -87,9 +88,8 @@ class Learned(Selector):
             action[:, role] = logits.masked_fill(~observation["mask"], -torch.inf).argmax(1)
             if role == 0:
                 i = first + int(action[0, 0])
-                shown = torch.cat([state.frames[i] / 255, state.masks[i].float()])
                 sight = what_is_seen(self.session, state, i, first, window.stop)
-                view = look(shown[None].to(self.device), sight[None].to(self.device))
+                view = look(self._shown(state, i), sight[None].to(self.device))
         worth = quality(sight[action[0, 1:].to(sight.device)]).cpu()
         frame, *contexts = (first + int(k) for k in action[0])
         return Edit(frame, recalled(self.session, state, frame, tuple(contexts), worth))
@@ -110,6 +110,13 @@ class Learned(Selector):
             history[0, : len(inside)] = torch.tensor(inside, device=self.device)
         count = torch.tensor([len(inside)], device=self.device)
         return Past(self.cells[None, window], self.cover[None, window], edited[None], pending[None], history, count)
+
+    def _shown(self, state: RepairState, frame: int) -> Tensor:
+        """The frame to repair and its hole, (1, 4, FRAME_SIDE, FRAME_SIDE); what lies in the hole means nothing."""
+        session = self.session
+        small = picture(state, frame, FRAME_SIDE) if session is None else session.picture(frame, FRAME_SIDE)
+        hole = F.adaptive_avg_pool2d(state.masks[frame, None].float(), FRAME_SIDE)
+        return torch.cat([small.to(self.device), hole.to(self.device)], 1)
 
     def _encode(self, state: RepairState, frames: Tensor) -> Tensor:
         pictures, doubt = (x[frames].to(self.device) / 255 for x in (state.frames, state.doubt))
