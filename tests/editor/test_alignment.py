@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pytest
@@ -65,3 +67,14 @@ def test_the_camera_is_found_among_things_that_move_otherwise() -> None:
 def test_plane_flow_of_a_translation() -> None:
     matrix = np.array([[1, 0, 5], [0, 1, -2], [0, 0, 1]], np.float32)
     assert np.allclose(plane_flow(matrix, 7, 9), [5, -2], atol=1e-5)
+
+
+def test_threads_measure_what_one_would_have() -> None:
+    pairs = [(seen(texture(k, 200 + 8 * k, 240)), seen(texture(k + 9, 200 + 8 * k, 240))) for k in range(4)]
+    expected = [Aligner().moves(*pair)[0].flow for pair in pairs]
+    aligner = Aligner()
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(4):
+            found = list(pool.map(lambda pair: aligner.moves(*pair)[0].flow, pairs))
+            for flow, wanted in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(flow, wanted)

@@ -4,6 +4,7 @@ Everything works on frames of half the editor's size: flow is smooth, and it cos
 """
 
 import functools
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +49,8 @@ class Move:
         return cls(flow, flow[..., 0], flow)
 
 
-class Aligner:
-    """Measures motion; keeps the flow estimator, which is not safe to share between threads."""
+class Aligner(threading.local):
+    """Measures motion. Each thread that uses one has a flow estimator of its own, since OpenCV's cannot be shared."""
 
     def __init__(self) -> None:
         # Dense inverse search (Kroeger et al. 2016) down to the last pixel and without its variational smoothing,
