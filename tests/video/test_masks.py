@@ -74,6 +74,27 @@ def test_other_sizes_are_resized_aloud_and_once(info, tmp_path):
     assert "resized to fit" in said[0]
 
 
+@pytest.mark.parametrize("times", [2, 3, 2.3])
+def test_scratches_in_larger_masks_are_not_lost(info, tmp_path, times):
+    height, width = round(48 * times), round(64 * times)
+    for place in range(20, 20 + int(3 * times)):
+        grey = np.zeros((height, width), np.uint8)
+        grey[:, place] = 255
+        mask = first(open_masks(info, save(tmp_path / "scratch.png", grey)))
+        columns = np.flatnonzero(mask.any(0))
+        assert mask[:, columns].all()
+        assert columns[0] == int(place * 64 / width)
+        assert columns[-1] == int(np.ceil((place + 1) * 64 / width)) - 1
+
+
+def test_masks_larger_one_way_and_smaller_the_other(info, tmp_path):
+    grey = np.zeros((24, 128), np.uint8)
+    grey[5, 41] = 255
+    mask = first(open_masks(info, save(tmp_path / "mask.png", grey)))
+    assert mask[10:12, 20].all()
+    assert mask.sum() == 2
+
+
 def test_masks_of_another_shape_are_stretched_with_a_warning(info, tmp_path):
     said, mask = [], np.zeros((50, 50), np.uint8)
     mask[10:30, 10:30] = 255

@@ -124,10 +124,10 @@ class MaskSource:
             if size == stored != shown:
                 self._once("The masks have the size of the frames as stored, not as played: taken as stored.")
                 mask = grey > _WHITE
+            elif size != shown:
+                self._once(_fitted(size, shown))
+                mask = turned(resized(grey > _WHITE, shown))
             else:
-                if size != shown:
-                    self._once(_fitted(size, shown))
-                    grey = np.asarray(cv2.resize(grey, shown, interpolation=cv2.INTER_NEAREST), np.uint8)
                 mask = turned(grey > _WHITE)
         if self._boxes is not None:
             mask = mask | turned(self._boxes)
@@ -183,6 +183,14 @@ class MaskSource:
                 f"The mask's brightest value is {self.brightest}, and missing means above {_WHITE}; "
                 "draw holes in white (255)."
             )
+
+
+def resized(mask: Mask, size: tuple[int, int]) -> Mask:
+    """A mask (H, W) at another size, width and height; a pixel is missing wherever a hole touches it."""
+    # Whoever took every other pixel would lose a scratch between them.
+    least = (min(mask.shape[1], size[0]), min(mask.shape[0], size[1]))
+    touched = cv2.resize(mask.astype(np.float32), least, interpolation=cv2.INTER_AREA) > 0
+    return np.asarray(cv2.resize(touched.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)
 
 
 def widened(mask: Mask, by: int) -> Mask:
