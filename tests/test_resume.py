@@ -150,6 +150,21 @@ def test_folders(path, tmp_path):
         repair(path, tmp_path / "out2", **given)
 
 
+def test_an_output_within_the_folder_that_is_read(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for index, frame in enumerate(moving_texture(31)):
+        cv2.imwrite(str(folder / f"{index:02}.png"), frame)
+    repair(folder, folder / "out.mkv", last=9)
+    (folder / "notes.txt").symlink_to("nowhere")
+    _, _, summary = repair(folder, folder / "out.mkv")
+    assert 0 < summary.resumed < 9
+    repair(folder, folder / "out2.mkv", last=9)
+    shutil.copy(folder / "00.png", folder / "30.png")
+    with pytest.raises(OtherJob, match="the input changed"):
+        repair(folder, folder / "out2.mkv")
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -63,14 +63,20 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def stamp(path: Path) -> list[Any]:
-    """Size and time of a file, or of all files of a folder: changes whenever the content was written to."""
+def stamp(path: Path, counts: Callable[[Path], bool] = lambda entry: True) -> list[Any]:
+    """Size and time of a file, or of the files of a folder: changes whenever the content was written to.
+
+    Args:
+        path: of the file or folder.
+        counts: whether an entry of the folder is content; by default all are.
+    """
     if not path.is_dir():
         status = path.stat()
         return [status.st_size, status.st_mtime_ns]
     digest = hashlib.blake2b(digest_size=16)
-    for entry in sorted(path.iterdir()):
-        status = entry.stat()
+    for entry in sorted(filter(counts, path.iterdir())):
+        # A link to nowhere is for whoever reads it to refuse.
+        status = entry.stat(follow_symlinks=entry.exists())
         digest.update(f"{entry.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     return [digest.hexdigest()]
 

@@ -8,6 +8,7 @@ from rovr.device import pick_device
 from rovr.errors import UserError
 from rovr.files import stamp
 from rovr.types import SEEDS, check_crf
+from rovr.video.folder import is_image
 from rovr.video.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -159,8 +160,8 @@ def settings_of(task: Task, tools: Tools) -> dict[str, Any]:
     if tools.weights is not None:
         made_with["weights"] = stamp(tools.weights) if tools.weights.exists() else str(tools.weights)
     return {
-        "input": stamp(task.input) if task.input.exists() else None,
-        "mask": stamp(task.mask) if task.mask is not None and task.mask.exists() else None,
+        "input": stamp(task.input, is_image) if task.input.exists() else None,
+        "mask": stamp(task.mask, is_image) if task.mask is not None and task.mask.exists() else None,
         "boxes": list(task.boxes),
         **made_with,
     }

@@ -12,6 +12,7 @@ from torch import nn
 from rovr._version import __version__
 from rovr.files import stamp
 from rovr.restorer import Restorer
+from rovr.video.folder import is_image
 from rovr.video.masks import Box
 from rovr.video.source import VideoInfo
 
@@ -50,8 +51,9 @@ def describe_job(
     """
     repairer, blocks = restorer.repairer, restorer.blocks(info.width, info.height)
     return {
-        "the input": stamp(info.path),
-        "the mask": None if mask is None else stamp(Path(mask)),
+        # The output and this journal may lie in the very folder that is read.
+        "the input": stamp(info.path, is_image),
+        "the mask": None if mask is None else stamp(Path(mask), is_image),
         "--box": [box if isinstance(box, str) else ",".join(map(str, box)) for box in boxes],
         **{f"--{name}": value for name, value in options.items()},
         "--editor": repairer.editor.name,
