@@ -37,6 +37,24 @@ def test_every_cut_is_found_and_nothing_else(damaged):
     assert found(frames, holes(len(frames)) if damaged else None) == [9, 11, 23]
 
 
+@pytest.mark.parametrize("lost", [[8], [9], [8, 9], [7, 8], [9, 10], [6, 9], [10], [0, 1, 8], [9, 16, 17]])
+def test_frames_missing_as_a_whole_do_not_hide_a_cut(lost):
+    frames = scene(0, 9) + scene(1, 9)
+    masks = holes(len(frames))
+    masks[lost] = True
+    # Those at the cut go with the scene before.
+    assert found(frames, masks) == [next(i for i in range(9, 18) if i not in lost)]
+
+
+@pytest.mark.parametrize("speed", [3, 12])
+@pytest.mark.parametrize("lost", [range(8, 9), range(8, 12), range(5, 15), range(9), range(11, 20), range(0, 20, 2)])
+def test_frames_missing_as_a_whole_are_no_cut(lost, speed):
+    frames = scene(0, 20, speed)
+    masks = holes(len(frames))
+    masks[list(lost)] = True
+    assert found(frames, masks) == []
+
+
 def test_flicker_is_no_cut():
     chance = np.random.default_rng(0)
     frames = [np.clip(f * chance.uniform(0.6, 1.4) + chance.normal(0, 6, f.shape), 0, 255) for f in scene(0, 20)]

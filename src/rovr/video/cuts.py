@@ -2,7 +2,8 @@
 
 A cut is where nothing of the two frames before looks like either of the two frames after, although those that belong
 together do. Small pictures are compared by correlation, which does not care about flicker, and only where both are
-known; comparing two frames on either side keeps a flash or a spoiled frame from being taken for a cut.
+known; comparing two frames on either side keeps a flash or a spoiled frame from being taken for a cut. Frames that are
+missing as a whole, as splices leave them, are passed over and go with the scene before.
 """
 
 from collections import deque
@@ -27,6 +28,12 @@ CONTRAST = 4.0
 
 NOISE = 2.0
 """Standard deviation, in grey levels, added to that of the pictures, so that empty ones are alike."""
+
+SEEN = 0.05
+"""Share of a picture that has to be known for it to be compared."""
+
+HELD = 2
+"""Frames missing as a whole, in a row, that are passed over; beyond more of them nobody looks for a cut."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ def likeness(a: Thumb, b: Thumb) -> float:
     """Correlation of two pictures where both are known, in [−1, 1]; 1 where nothing can be compared."""
     weight = (a.known * b.known)[..., None]
     total = float(weight.sum())
-    if total < 0.05 * weight.size:
+    if total < SEEN * weight.size:
         return 1.0
     left, right = (x.color - (weight * x.color).sum((0, 1)) / total for x in (a, b))
     spread = [float((weight * x * x).sum()) / (3 * total) for x in (left, right)]
@@ -75,18 +82,19 @@ def likeness(a: Thumb, b: Thumb) -> float:
     return (shared + floor) / float(np.sqrt((spread[0] + floor) * (spread[1] + floor)))
 
 
-def _is_cut(around: list[Thumb]) -> bool:
-    """Whether the third of up to four frames in a row begins a scene; the fourth is absent at the very end."""
+def _is_cut(around: list[Thumb], gap: int) -> bool:
+    """Whether the third of four frames in a row begins a scene, before which some were passed over."""
     before, after = around[:2], around[2:]
     across = max(likeness(a, b) for a in before for b in after)
     if across > UNLIKE:
         return False
-    within = [likeness(*before)] + ([likeness(*after)] if len(after) > 1 else [])
-    return 1 - across >= CONTRAST * (1 - sum(within) / len(within))
+    within = (likeness(*before) + likeness(*after)) / 2
+    # Within a scene, too, pictures grow unlike with the time between them.
+    return 1 - across >= CONTRAST * (gap + 1) * (1 - within)
 
 
 def with_cuts(items: Iterable[T], look: Callable[[T], Thumb]) -> Iterator[tuple[T, bool]]:
-    """Say of each item whether a new scene begins with it, one item late.
+    """Say of each item whether a new scene begins with it, one item late, or some where frames are passed over.
 
     A scene of a single frame is no scene: such a frame belongs to its neighbours.
 
@@ -95,14 +103,23 @@ def with_cuts(items: Iterable[T], look: Callable[[T], Thumb]) -> Iterator[tuple[
         look: an item's small picture.
     """
     thumbs: deque[Thumb] = deque(maxlen=4)
-    waiting: T | None = None
-    since = 0
+    # A frame that shows something, and those after it that do not.
+    waiting: list[T] = []
+    since = before = 0
     for item in items:
-        thumbs.append(look(item))
-        if waiting is not None:
-            cut = since >= 2 and len(thumbs) == 4 and _is_cut(list(thumbs))
-            yield waiting, cut
-            since = 1 if cut else since + 1
-        waiting = item
-    if waiting is not None:
-        yield waiting, False
+        small = look(item)
+        if small.known.sum() < SEEN * small.known.size:
+            waiting.append(item)
+            if len(waiting) > HELD + 1 or not thumbs:
+                yield from ((one, False) for one in waiting)
+                waiting, since = [], 0
+                thumbs.clear()
+            continue
+        thumbs.append(small)
+        if waiting:
+            cut = since >= 2 and len(thumbs) == 4 and _is_cut(list(thumbs), before)
+            yield waiting[0], cut
+            yield from ((one, False) for one in waiting[1:])
+            since, before = (1 if cut else since + 1), len(waiting) - 1
+        waiting = [item]
+    yield from ((one, False) for one in waiting)
