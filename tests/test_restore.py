@@ -135,10 +135,15 @@ def test_one_frame_has_no_contexts(restorer):
     assert result.edits == [Edit(0, ())]
 
 
-@pytest.mark.parametrize("seed", [-1, 2**63, 2**64, 1.5, None, "1"])
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**64, 1.5, None, "1", True])
 def test_a_seed_is_a_whole_number(restorer, clip, seed):
     with pytest.raises(UserError, match=f"--seed {seed}: give 0 or more"):
         restorer.restore(*clip, seed=seed)
+
+
+def test_seeds_of_numpy_are_taken(restorer, clip):
+    expected = restorer.restore(*clip, seed=3)
+    assert restorer.restore(*clip, seed=np.int64(3)).edits == expected.edits
 
 
 @pytest.mark.parametrize("number", [0, -1, 2.5, True, "2", 10**40])

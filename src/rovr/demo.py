@@ -52,7 +52,7 @@ def run_demo(
     Raises:
         UserError: the seed is none, or a file stands where the folder is to be.
     """
-    check_seed(seed)
+    seed = check_seed(seed)
     if output.exists() and not output.is_dir():
         raise UserError(f"{output} is a file; give a folder with -o")
     output.mkdir(parents=True, exist_ok=True)

@@ -101,7 +101,7 @@ def restore_video(
     began = time.perf_counter()
     notes = Notes(on_note)
     check_crf(crf)
-    check_seed(seed)
+    seed = check_seed(seed)
     rate = frame_rate(rate)
     given = str(out)
 

@@ -195,7 +195,7 @@ class Restorer:
         Raises:
             UserError: shapes, types or values that do not fit, naming them.
         """
-        check_seed(seed)
+        seed = check_seed(seed)
         clip = _clip(frames)
         holes = _holes(masks, clip)
         _check_range(frames, holes)

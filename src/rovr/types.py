@@ -34,14 +34,15 @@ SEEDS = 1 << 63
 """How many seeds there are, from 0: what every source of chance takes."""
 
 
-def check_seed(seed: int) -> None:
-    """See that a seed is one.
+def check_seed(seed: int) -> int:
+    """See that a seed is one, and give it back as Python's own kind, which NumPy's whole numbers are not.
 
     Raises:
         UserError: it is no whole number, below 0, or not below ``SEEDS``.
     """
-    if not isinstance(seed, Integral) or not 0 <= seed < SEEDS:
+    if not isinstance(seed, Integral) or isinstance(seed, bool) or not 0 <= seed < SEEDS:
         raise UserError(f"--seed {seed}: give 0 or more, a whole number below 2^63.")
+    return int(seed)
 
 
 def check_crf(crf: int, name: str = "--crf") -> None:

@@ -79,7 +79,7 @@ def corrupt_video(
     apart(out, mask_out)
     if fill not in FILLS:
         raise UserError(f"no fill is called '{fill}'; choose from {', '.join(FILLS)}")
-    check_seed(seed)
+    seed = check_seed(seed)
     check_crf(crf)
     given = {"size": size, "speed": speed, "shapes": shapes, "count": count}
     options = {name: value for name, value in given.items() if value is not None}
