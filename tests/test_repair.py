@@ -1,7 +1,9 @@
+import json
 import pickle
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import torch
 
 from rovr.editor.base import Editor, Prepared, Repair, paste
@@ -79,6 +81,11 @@ def test_a_second_pass_goes_back_through_time_and_looks_at_what_the_first_repair
     assert done.done
     assert not done.turned
     assert torch.equal(done.masks, state(4).masks)
+
+
+def test_counts_of_numpy_become_whole_numbers_of_python():
+    repairer = Repairer(Copying(), load_selector("sequential"), np.int64(3), np.int64(2))
+    assert json.dumps([repairer.contexts, repairer.passes]) == "[3, 2]"
 
 
 def test_three_passes_end_in_the_order_of_time():

@@ -48,8 +48,9 @@ class Repairer:
         check_counts(contexts, passes)
         self.editor = editor
         self.selector = selector
-        self.contexts = contexts
-        self.passes = passes
+        # NumPy's whole numbers cannot be written down as JSON.
+        self.contexts = int(contexts)
+        self.passes = int(passes)
         # A selector keeps the clip that it chooses for.
         self._lock = RLock()
 
