@@ -222,6 +222,26 @@ def test_the_box_grows_and_shrinks_with_the_object(rate, last):
     assert np.sqrt(found[-1].sum()) / 40 == pytest.approx(last, rel=0.1)
 
 
+@pytest.mark.parametrize(("large", "rise"), [(6, 0), (2, 88)])
+def test_an_object_that_outgrows_the_picture_or_its_edge_is_followed(large, rise):
+    rng = np.random.default_rng(0)
+    ground = cv2.GaussianBlur(rng.integers(0, 256, (480, 640, 3), np.uint8), (0, 0), 4)
+    thing = cv2.GaussianBlur(rng.integers(0, 256, (60, 80, 3), np.uint8), (0, 0), 3)
+    ground, thing = (cv2.normalize(part, None, 0, 255, cv2.NORM_MINMAX) for part in (ground, thing))
+    ground[210:270, 280:360] = thing
+    frames = []
+    for k in range(24):
+        zoom = large / 2 * 1.02**k
+        place = np.array([[zoom, 0, 160 - 320 * zoom], [0, zoom, 120 - rise - 240 * zoom]])
+        frames.append(cv2.warpAffine(ground, place, (320, 240), flags=cv2.INTER_AREA))
+    box = (160 - 20 * large, 120 - rise - 15 * large, 40 * large, 30 * large)
+    lost = []
+    found = list(following(box, on_lost=lambda *at: lost.append(at))(shown(np.stack(frames))))
+    assert not lost
+    width, height = (side * large * 1.02**23 for side in (40, 30))
+    assert found[-1].sum() == pytest.approx(min(width, 320) * min(120 - rise + height / 2, 240), rel=0.1)
+
+
 def test_a_lost_object_is_told_and_frames_without_it_have_no_hole():
     frames, _ = moving_object(12, vanish=7)
     lost = []

@@ -196,9 +196,17 @@ class _Track:
         return np.asarray(cv2.GaussianBlur(patch, (0, 0), 1), np.float32)
 
     def _renew(self, image: NDArray[np.uint8]) -> None:
-        """Where the object has outgrown the tracker, whose size is fixed, begin another at the size that it has now."""
+        """Where the object has outgrown the tracker, whose size is fixed, begin another at the size that it has now.
+
+        Not while it reaches out of the picture or fills it: a tracker can only begin within, with room around.
+        """
         scale = self._scale / self._grown
         if scale > 1 or 1 / _OUTGROWN < self._grown < _OUTGROWN:
+            return
+        if any(
+            at < 0 or at + own > side or (side - own) * scale + 2 * self._pad < _ROOM
+            for at, own, side in zip(self.box[:2], self.box[2:], image.shape[1::-1], strict=True)
+        ):
             return
         x, y = ((at - self._pad) / self._scale * scale + self._pad for at in self._centre)
         self._scale, self._grown, self._centre = scale, 1.0, (x, y)
