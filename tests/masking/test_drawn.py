@@ -75,9 +75,10 @@ def test_csv_says_the_same_as_json(tmp_path):
     assert not masks[3][:, 19:].any()
 
 
-def test_tables_of_some_countries_have_semicolons(tmp_path):
-    comma, semicolon = "shape,frame,x,y,w,h\na,0,1,2,3,4\n", "shape;frame;x;y;w;h\na;0;1;2;3;4\n"
-    one, other = (drawn(write(tmp_path, "s.csv", text)) for text in (comma, semicolon))
+@pytest.mark.parametrize(("name", "between"), [("s.csv", ";"), ("s.csv", "\t"), ("s.tsv", "\t")])
+def test_tables_have_semicolons_or_tabs_too(tmp_path, name, between):
+    comma = "shape,frame,x,y,w,h\na,0,1,2,3,4\n"
+    one, other = drawn(write(tmp_path, "c.csv", comma)), drawn(write(tmp_path, name, comma.replace(",", between)))
     assert one.any()
     assert np.array_equal(one, other)
 
@@ -97,7 +98,7 @@ def test_what_sticks_out_is_cut(tmp_path):
 @pytest.mark.parametrize(
     ("name", "held", "words"),
     [
-        ("s.txt", "", ".json or .csv"),
+        ("s.txt", "", ".json, .csv or .tsv"),
         ("s.json", "{", "no JSON"),
         ("s.json", {"shapes": 3}, "list of objects"),
         ("s.json", {"shapes": []}, "no shapes"),

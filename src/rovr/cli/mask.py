@@ -73,7 +73,7 @@ class MaskDraw(_Mask):
     """Draw boxes and polygons that a file lists, moved evenly from one key to the next."""
 
     shapes: Annotated[Path, arg(metavar="FILE")]
-    """What to draw: .json or .csv."""
+    """What to draw: .json, .csv or .tsv."""
 
     def run(self) -> None:
         """Do it."""

@@ -67,16 +67,16 @@ def read_shapes(path: str | Path) -> list[Shape]:
     """Read a file of shapes.
 
     Args:
-        path: ``.json`` or ``.csv``.
+        path: ``.json``, or a table: ``.csv`` or ``.tsv``.
 
     Raises:
         UserError: nothing there, or a line that says what is wrong with which shape.
     """
     path = Path(path)
-    if path.suffix.lower() not in (".json", ".csv"):
-        raise UserError(f"{path}: shapes are read from .json or .csv; give one of these.")
+    if path.suffix.lower() not in (".json", ".csv", ".tsv"):
+        raise UserError(f"{path}: shapes are read from .json, .csv or .tsv; give one of these.")
     text = read_text(path)
-    entries = _from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(path, text)
+    entries = _from_json(path, text) if path.suffix.lower() == ".json" else _from_table(path, text)
     if not entries:
         raise UserError(f"{path} holds no shapes; docs/masks.md shows what one looks like.")
     return [_shape(path, name, keys) for name, keys in entries]
@@ -110,7 +110,7 @@ def _from_json(path: Path, text: str) -> list[Entry]:
     return entries
 
 
-def _from_csv(path: Path, text: str) -> list[Entry]:
+def _from_table(path: Path, text: str) -> list[Entry]:
     entries: dict[str, list[dict[str, Any]]] = {}
     for _, given in read_table(path, text, _COLUMNS):
         key: dict[str, Any] = {unit: given[unit] for unit in ("frame", "time") if unit in given}
