@@ -108,6 +108,8 @@ def test_every_module_is_in_the_reference():
         "rovr.cli",
     }
     assert public == named, "docs/reference/ names each part of src/rovr once"
+    overview = (ROOT / "docs" / "reference.md").read_text()
+    assert {part for part in named if f"`{part}`" not in overview} == set(), "docs/reference.md says on which page"
     for part in named:
         if (ROOT / "src" / part.replace(".", "/")).is_dir():
             assert f"::: {part}\n    options:\n      show_submodules: true" in text, f"all of {part}"
