@@ -31,7 +31,7 @@ class Repairing:
     device: str = "auto"
     """Where to compute: auto, cpu, cuda or mps."""
     seed: int = 0
-    """Seed of selectors that sample."""
+    """Seed of selectors that sample, and of the grain of --grain."""
     crf: int = 18
     """Quality of H.264, 0 (best) to 51."""
     lossless: bool = False
