@@ -356,3 +356,22 @@ def test_large_frames_are_refused_unless_asked_for(video, tmp_path, capsys):
     args = ["restore", path, "--box", "1,1,9,9", "-o", out, *FAST]
     refuse(capsys, tmp_path, *args, "--max-pixels", "3071", says="--max-pixels 3072")
     assert main([*map(str, args), "--max-pixels", "3072"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (["restore", "a.mp4", "--box", "1,1,9,9", "--workers", "2"], "--workers: that is"),
+        (
+            ["restore", "a.mp4", "--box", "1,1,9,9", "--workers", "2", "--worker-cores", "2"],
+            "--workers and --worker-cores",
+        ),
+        (["restore-many", ".", "--worker-cores", "2"], "--worker-cores: that is"),
+    ],
+)
+def test_options_of_a_cluster_are_refused_without_one(line, told, tmp_path, capsys):
+    assert main([*line, "-o", str(tmp_path / "out.mp4")]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert "give --ray" in error
+    assert not list(tmp_path.iterdir())

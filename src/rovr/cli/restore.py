@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, UseAppendAction, arg
 
 from rovr.cli.cores import Cores
-from rovr.cli.repairing import Repairing
+from rovr.cli.repairing import Repairing, need_cluster
 from rovr.cli.signals import HEAVY, going_on
 from rovr.types import counted, frame_rate
 
@@ -118,6 +118,7 @@ class Restore(Repairing):
 
     def _cluster(self, display: "Display") -> "Cluster | None":
         if self.ray is None:
+            need_cluster({"--workers": self.workers is not None, "--worker-cores": self.worker_cores != 1})
             return None
         from rovr.cli.cluster import Cluster
 

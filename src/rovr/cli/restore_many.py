@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from rovr.cli.repairing import Repairing, check_workers
+from rovr.cli.repairing import Repairing, check_workers, need_cluster
 from rovr.cli.signals import HEAVY, going_on
 from rovr.types import counted, frame_rate
 
@@ -54,6 +54,8 @@ class RestoreMany(Repairing):
         from rovr.cli.progress import Display
 
         check_workers(self.workers, self.worker_cores)
+        if self.ray is None:
+            need_cluster({"--worker-cores": self.worker_cores != 1})
         frame_rate(self.rate)
         with (
             Display(self.quiet) as display,
