@@ -60,6 +60,15 @@ def test_a_mask_too_few_or_too_many_concerns_one_video(tmp_path):
     assert "more than one mask, c.mask.mp4 and c.mp4" in c.wrong
 
 
+def test_many_videos_take_one_look_at_their_folder(tmp_path, monkeypatch):
+    touch(tmp_path, *(f"{k}.mp4" for k in range(9)), *(f"{k}.mask.mp4" for k in range(9)), "masks/other.mp4")
+    looks, look = [], Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: looks.append(path) or look(path))
+    assert [task.mask.name for task in plan(tmp_path)] == [f"{k}.mask.mp4" for k in range(9)]
+    # The videos, the folder in it, what could be a mask beside them and in that folder.
+    assert len(looks) <= 4
+
+
 def test_one_mask_or_box_for_all(tmp_path):
     touch(tmp_path, "a.mp4", "b.mp4", "logo.png")
     assert [task.mask for task in plan(tmp_path, mask=tmp_path / "logo.png")] == [tmp_path / "logo.png"] * 2

@@ -17,6 +17,9 @@ VIDEOS = {
 _ENDINGS = (".mask", "_mask", "-mask")
 _FOLDERS = ("masks", "mask")
 
+Looked = dict[Path, dict[str, list[Path]]]
+"""Folders, and what could be a mask in each, by its name without extension."""
+
 
 def videos_in(folder: Path, outdir: Path) -> list[Path]:
     """Every video of a folder, and every folder of frames in it, but no masks.
@@ -51,17 +54,21 @@ def _stem(path: Path) -> str:
     return path.name if path.is_dir() else path.stem
 
 
-def find_mask(path: Path) -> Path:
+def find_mask(path: Path, looked: Looked | None = None) -> Path:
     """The mask that belongs to a video by its name.
+
+    Args:
+        path: of the video.
+        looked: folders that were looked at already, to which others are added, so that many videos take one look.
 
     Raises:
         UserError: there is none, or more than one.
     """
+    looked = {} if looked is None else looked
     name, parent = _stem(path), path.parent
-    beside = {f"{name}{ending}" for ending in _ENDINGS}
-    found = [entry for entry in _usable(parent) if _stem(entry) in beside]
+    found = sorted(entry for ending in _ENDINGS for entry in _usable(parent, looked).get(f"{name}{ending}", []))
     for folder in _FOLDERS:
-        found += [entry for entry in _usable(parent / folder) if _stem(entry) == name]
+        found += _usable(parent / folder, looked).get(name, [])
     if len(found) == 1:
         return found[0]
     if found:
@@ -71,9 +78,13 @@ def find_mask(path: Path) -> Path:
     )
 
 
-def _usable(folder: Path) -> list[Path]:
-    """What could be a mask."""
-    if not folder.is_dir():
-        return []
-    entries = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    return sorted(entry for entry in entries if entry.is_dir() or is_image(entry) or entry.suffix.lower() in VIDEOS)
+def _usable(folder: Path, looked: Looked) -> dict[str, list[Path]]:
+    """What could be a mask, by its name without extension."""
+    if folder not in looked:
+        named: dict[str, list[Path]] = {}
+        for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
+            usable = is_image(entry) or entry.suffix.lower() in VIDEOS or entry.is_dir()
+            if usable and not entry.name.startswith("."):
+                named.setdefault(_stem(entry), []).append(entry)
+        looked[folder] = named
+    return looked[folder]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rovr.batch.folder import find_mask, videos_in
+from rovr.batch.folder import Looked, find_mask, videos_in
 from rovr.batch.lists import Row, read_list
 from rovr.batch.task import Options, Task, check_options
 from rovr.errors import UserError
@@ -44,18 +44,19 @@ def make_plan(source: Path, outdir: Path, common: Common) -> list[Task]:
         rows = [Row(path, options=common.options) for path in videos_in(source, outdir)]
     else:
         rows = read_list(source, common.options)
-    tasks = [_task(row, outdir, common) for row in rows]
+    looked: Looked = {}
+    tasks = [_task(row, outdir, common, looked) for row in rows]
     _check_places(tasks)
     return tasks
 
 
-def _task(row: Row, outdir: Path, common: Common) -> Task:
+def _task(row: Row, outdir: Path, common: Common, looked: Looked) -> Task:
     mask, boxes, wrong = row.mask, row.boxes, ""
     if mask is None and not boxes:
         mask, boxes = common.mask, tuple(common.boxes)
     if mask is None and not boxes:
         try:
-            mask = find_mask(row.input)
+            mask = find_mask(row.input, looked)
         except UserError as error:
             wrong = str(error)
     output = outdir / (row.output or _name(row))
