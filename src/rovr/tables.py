@@ -43,6 +43,9 @@ def read_table(
     try:
         names = [(name or "").strip() for name in reader.fieldnames or ()]
         check_names(f"{path}, line 1", names, columns, "column", needed)
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise UserError(f"{path}, line 1: the column '{twice}' stands there twice; leave one.")
         for row in reader:
             if None in row:
                 raise UserError(

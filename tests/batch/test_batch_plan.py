@@ -149,6 +149,7 @@ def test_json_lines(tmp_path):
     ("name", "text", "says"),
     [
         ("l.csv", "video,mask\na.mp4,b.png\n", "line 1: there is no column 'video'"),
+        ("l.csv", "input,mask,mask\na.mp4,b.png,c.png\n", "line 1: the column 'mask' stands there twice"),
         ("l.csv", "mask\nb.png\n", "'input' is missing"),
         ("l.csv", "input,box\na.mp4,1,2,3,4\n", "line 2: more values than columns"),
         ("l.csv", "input,seed\na.mp4,x\n", "line 2: seed 'x': give a whole number"),
