@@ -13,3 +13,8 @@ def in_a_line(error: BaseException) -> str:
     """The kind of an error and the first line of what it says."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def refused(error: PermissionError) -> str:
+    """One line for a file that the system keeps from this user."""
+    return f"{error.filename} may not be read or written; check its permissions."

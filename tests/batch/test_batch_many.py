@@ -182,6 +182,18 @@ def test_a_drive_that_was_away_is_tried_again(folder, monkeypatch):
     assert summary.done == 3
 
 
+def test_a_file_that_may_not_be_used_is_the_users_matter(folder, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied", str(args[0]))
+
+    monkeypatch.setattr("rovr.batch.work.restore_video", refuse)
+    monkeypatch.setattr("rovr.batch.task.stamp", refuse)
+    summary = restore_many(folder / "in", folder / "out", boxes=[BOX], tools=TOOLS)
+    assert (summary.failed, summary.fault) == (3, "user")
+    assert "a.mp4 may not be read or written; check its permissions." in summary.files[0]["reason"]
+    assert summary.files[0]["attempts"] == 1
+
+
 def test_a_journal_of_other_settings_is_thrown_away(folder):
     journal = folder / "out" / ".a.mp4.journal"
     journal.mkdir(parents=True)

@@ -69,6 +69,20 @@ def test_many_videos_take_one_look_at_their_folder(tmp_path, monkeypatch):
     assert len(looks) <= 4
 
 
+def test_a_folder_that_may_not_be_looked_into_is_no_video(tmp_path, monkeypatch):
+    touch(tmp_path, "a.mp4")
+    (tmp_path / "lost+found").mkdir()
+    look = Path.iterdir
+
+    def locked(path):
+        if path.name == "lost+found":
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(Path, "iterdir", locked)
+    assert [task.input.name for task in plan(tmp_path, boxes=("1,1,2,2",))] == ["a.mp4"]
+
+
 def test_one_mask_or_box_for_all(tmp_path):
     touch(tmp_path, "a.mp4", "b.mp4", "logo.png")
     assert [task.mask for task in plan(tmp_path, mask=tmp_path / "logo.png")] == [tmp_path / "logo.png"] * 2

@@ -42,7 +42,11 @@ def videos_in(folder: Path, outdir: Path) -> list[Path]:
 
 def _is_video(path: Path) -> bool:
     if path.is_dir():
-        return any(is_image(entry) for entry in path.iterdir())
+        try:
+            return any(is_image(entry) for entry in path.iterdir())
+        except PermissionError:
+            # Such as lost+found at the root of a drive.
+            return False
     return path.suffix.lower() in VIDEOS
 
 

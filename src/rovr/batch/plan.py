@@ -1,5 +1,6 @@
 """From a list or a folder to tasks."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from rovr.batch.folder import Looked, find_mask, videos_in
 from rovr.batch.lists import Row, read_list
 from rovr.batch.task import Options, Task, check_options
-from rovr.errors import UserError
+from rovr.errors import UserError, refused
 from rovr.video.encoding import CONTAINERS
 
 
@@ -59,6 +60,8 @@ def _task(row: Row, outdir: Path, common: Common, looked: Looked) -> Task:
             mask = find_mask(row.input, looked)
         except UserError as error:
             wrong = str(error)
+        except PermissionError as error:
+            wrong = refused(error)
     output = outdir / (row.output or _name(row))
     return Task(row.input, output, mask, boxes, row.options, wrong)
 
@@ -66,7 +69,8 @@ def _task(row: Row, outdir: Path, common: Common, looked: Looked) -> Task:
 def _name(row: Row) -> str:
     """The input's name, with another extension where we cannot write its own."""
     path = row.input
-    if path.is_dir():
+    # Unlike the path's own method this is no error where one may not look.
+    if os.path.isdir(path):
         return path.name
     suffix = ".mkv" if row.options.lossless else path.suffix if path.suffix.lower() in CONTAINERS else ".mp4"
     return path.stem + suffix

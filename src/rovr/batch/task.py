@@ -160,11 +160,19 @@ def settings_of(task: Task, tools: Tools) -> dict[str, Any]:
     if tools.weights is not None:
         made_with["weights"] = stamp(tools.weights) if tools.weights.exists() else str(tools.weights)
     return {
-        "input": stamp(task.input, is_image) if task.input.exists() else None,
-        "mask": stamp(task.mask, is_image) if task.mask is not None and task.mask.exists() else None,
+        "input": _stamp(task.input),
+        "mask": None if task.mask is None else _stamp(task.mask),
         "boxes": list(task.boxes),
         **made_with,
     }
+
+
+def _stamp(path: Path) -> list[Any] | None:
+    # What is gone or may not be read, the repair itself has a word for.
+    try:
+        return stamp(path, is_image)
+    except OSError:
+        return None
 
 
 def check_options(options: Options) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from rovr.batch.manifest import weigh
 from rovr.batch.task import Outcome, Task
-from rovr.errors import UserError, in_a_line
+from rovr.errors import UserError, in_a_line, refused
 from rovr.outputs import followed, writing
 from rovr.restore import restore_video
 from rovr.restorer import Restorer
@@ -55,6 +55,8 @@ def failure(error: Exception) -> Outcome:
         return Outcome("passing", str(error))
     if isinstance(error, UserError):
         return Outcome("user", str(error))
+    if isinstance(error, PermissionError):
+        return Outcome("user", refused(error))
     if isinstance(error, _PASSING):
         return Outcome("passing", in_a_line(error))
     return Outcome("ours", f"internal error, {in_a_line(error)}", traceback.format_exc())

@@ -14,7 +14,7 @@ from typing import Any
 
 from rovr._version import __version__
 from rovr.cli.signals import HEAVY, Terminated, at_once, orderly, told
-from rovr.errors import UserError
+from rovr.errors import UserError, refused
 from rovr.threads import wait_briefly
 
 _ABOUT = "Repair the holes in a video. Also: --version, and --debug for a traceback where ROVR itself fails."
@@ -106,6 +106,9 @@ def answer(run: Callable[[], None], debug: bool = False) -> int:
     except BrokenPipeError:
         return 1
     except Exception as error:
+        if isinstance(error, PermissionError) and error.filename is not None:
+            _say(f"rovr: {refused(error)}")
+            return 2
         if debug:
             raise
         line = str(error).strip().splitlines()[0] if str(error).strip() else ""
