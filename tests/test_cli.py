@@ -59,6 +59,30 @@ def test_help_is_fast_and_light():
     assert time.perf_counter() - began < 5
 
 
+def told_by(folder, *args, out=subprocess.PIPE, **environment):
+    """Exit code, stdout and stderr of a process whose current folder holds a module that must not be loaded."""
+    (folder / "pickle.py").write_text("raise SystemExit(9)\n")
+    begin = f"import sys; sys.path = [path for path in {sys.path!r} if path]; from rovr.cli import main; "
+    code = f"{begin}sys.exit(main({[*map(str, args)]!r}))"
+    command = [sys.executable, "-c", code]
+    environment = os.environ | environment
+    done = subprocess.run(command, cwd=folder, env=environment, stdout=out, stderr=subprocess.PIPE, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_terminals_without_our_letters(video, tmp_path):
+    code, out, err = told_by(tmp_path, "info", video(), PYTHONIOENCODING="ascii")
+    assert (code, err) == (0, b"")
+    assert b"64\\xd748" in out
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_stdout_on_a_full_disk(tmp_path):
+    with open("/dev/full", "w") as full:
+        code, _, err = told_by(tmp_path, "--version", out=full, PYTHONUNBUFFERED="1")
+    assert (code, err) == (2, b"rovr: the disk is full; free some space and run again.\n")
+
+
 def test_main_job(video, hole, tmp_path, capsys):
     path, out = video(audio=0.4), tmp_path / "out.mp4"
     assert main(["restore", str(path), "--mask", str(hole), "-o", str(out), *FAST]) == 0

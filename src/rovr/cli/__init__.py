@@ -5,7 +5,9 @@ belong into ``run``, so that asking for help takes no time.
 """
 
 import contextlib
+import errno
 import importlib
+import io
 import os
 import signal
 import sys
@@ -68,14 +70,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminated.
     """
     args = list(sys.argv[1:] if argv is None else argv)
-    if args[:1] == ["--version"]:
-        print(f"rovr {__version__}")
-        return 0
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal has no letter for, or a name that is no text, is no reason to end.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
     wait_briefly()
     debug = "--debug" in args or bool(os.environ.get("ROVR_DEBUG"))
     args = [arg for arg in args if arg != "--debug"]
 
     def run() -> None:
+        if args[:1] == ["--version"]:
+            print(f"rovr {__version__}")
+            return
         from tyro.conf import FlagCreatePairsOff
 
         if "" in args:
@@ -108,6 +114,9 @@ def answer(run: Callable[[], None], debug: bool = False) -> int:
     except Exception as error:
         if isinstance(error, PermissionError) and error.filename is not None:
             _say(f"rovr: {refused(error)}")
+            return 2
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            _say("rovr: the disk is full; free some space and run again.")
             return 2
         if debug:
             raise
