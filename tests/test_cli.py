@@ -83,6 +83,13 @@ def test_stdout_on_a_full_disk(tmp_path):
     assert (code, err) == (2, b"rovr: the disk is full; free some space and run again.\n")
 
 
+def test_workers_load_nothing_from_the_current_folder(video, tmp_path):
+    (tmp_path / "in").mkdir()
+    os.link(video(), tmp_path / "in" / "a.mp4")
+    code, _, err = told_by(tmp_path, "restore-many", "in", "-o", "done", "--box", "8,8,20,20", *FAST)
+    assert code == 0, err
+
+
 def test_main_job(video, hole, tmp_path, capsys):
     path, out = video(audio=0.4), tmp_path / "out.mp4"
     assert main(["restore", str(path), "--mask", str(hole), "-o", str(out), *FAST]) == 0

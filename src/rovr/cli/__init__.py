@@ -75,6 +75,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
     wait_briefly()
+    # A current folder that was removed holds nothing to import.
+    with contextlib.suppress(OSError):
+        if not {"", os.getcwd()} & set(sys.path):
+            # Python lets further processes import what happens to lie in the current folder.
+            os.environ.setdefault("PYTHONSAFEPATH", "1")
     debug = "--debug" in args or bool(os.environ.get("ROVR_DEBUG"))
     args = [arg for arg in args if arg != "--debug"]
 
