@@ -216,7 +216,7 @@ def paired(source: Source, masks: MaskSource) -> Iterator[Item[Frame]]:
             raise length_error(count + 1 + sum(1 for _ in frames), count)
         count += 1
         seen = seen or not mask.all()
-        pixels = torch.from_numpy(frame.planar)
+        pixels = torch.from_numpy(frame.beside(mask))
         yield Item(pixels, torch.from_numpy(mask)[None], frame, bool(mask.any()))
     if not masks.static:
         surplus = sum(1 for _ in pairs)

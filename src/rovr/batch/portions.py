@@ -165,4 +165,4 @@ def _preview(shot: Shot, scene: Scene, blocks: BlockRepairer[None]) -> Anchors[I
 
 def _items(frames: Iterator[Frame], masks: MaskSource, first: int) -> Iterator[Item[None]]:
     for frame, mask in zip(frames, masks.begin_at(first), strict=False):
-        yield Item(torch.from_numpy(frame.planar), torch.from_numpy(mask)[None], None, bool(mask.any()))
+        yield Item(torch.from_numpy(frame.beside(mask)), torch.from_numpy(mask)[None], None, bool(mask.any()))

@@ -111,6 +111,8 @@ class Gauge:
         """Measure what does not depend on the repair."""
         # Seeds of a clip that does not flicker share their truth, and RAFT takes longer than most repairs do.
         if self._last is None or not torch.equal(self._last.frames, case.truth):
+            # First let go of the one before: features take as much room as all else.
+            self._last = None
             self._last = self._truth(case.truth)
         return Known(self._last, flow_error(self.flow.clip(case.frames), self._last.flow))
 

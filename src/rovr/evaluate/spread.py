@@ -40,6 +40,7 @@ def run_tasks(bench: Bench, tasks: Sequence[Task], workers: int) -> Generator[di
             with _one_thread():
                 run = bench.run(scene, name)
             yield run
+        del scene  # or it is kept until the next is there
 
 
 @contextmanager

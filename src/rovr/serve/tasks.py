@@ -139,9 +139,10 @@ def preview(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
         for place, k in enumerate(around):
             mask = drawing.paint(k, size, lambda name, k=k: readers[name].rgb(k)[..., 0])  # type: ignore[misc]
             mask = widened(mask, task.get("widen", 0))
-            pixels = torch.from_numpy(reader.rgb(k)).permute(2, 0, 1).contiguous()
+            pixels = torch.from_numpy(reader.rgb(k, mask)).permute(2, 0, 1).contiguous()
             items.append(Item(pixels, torch.from_numpy(mask)[None], None, k == number))
             tell("step", phase="read", done=place + 1, total=len(around))
+        before = reader.rgb(number)
     if not items[number - around[0]].mask.any():
         raise UserError("Nothing is marked in this frame; mark it, or go to a frame that is.")
     if all(bool(item.mask.all()) for item in items):
@@ -152,7 +153,8 @@ def preview(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     assert done.edit is not None
     assert done.doubt is not None
     folder = Path(task["folder"])
-    (folder / "picture.jpg").write_bytes(jpeg(_array(done.frame), 1920, 94))
+    picture = np.where(done.mask[0, ..., None].numpy(), _array(done.frame), before)
+    (folder / "picture.jpg").write_bytes(jpeg(picture, 1920, 94))
     (folder / "doubt.png").write_bytes(clear_png(done.doubt[0].numpy(), 960))
     return {
         "contexts": [around[c] for c in done.edit.contexts],

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rovr.video import frames, pixels
+from rovr.video.bleed import without_bleed
 
 if TYPE_CHECKING:
     import av
@@ -143,6 +144,10 @@ class Frame:
     def planar(self) -> NDArray[np.uint8]:
         """The same as (3, H, W) uint8, which takes less time."""
         return self.colour.planar(self.native)
+
+    def beside(self, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """As :attr:`planar`, for a repair of a hole, (H, W) bool, whose old colours do not show beside it."""
+        return self.colour.planar(without_bleed(self.native, mask))
 
     def pasted(self, rgb: NDArray[np.uint8], mask: NDArray[np.bool_]) -> "Frame":
         """A new frame with repaired pixels under the mask and every other native sample as it was.
