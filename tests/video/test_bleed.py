@@ -54,6 +54,12 @@ def test_a_mark_does_not_colour_what_is_beside_it(pix_fmt, size):
     assert all(np.array_equal(a, b) for a, b in zip(before, pixels.planes(frame.native), strict=True))
 
 
+def test_where_a_mask_reaches_beyond_its_mark_nothing_is_made_up():
+    frame, mask = framed(moving_texture(1, 96, 128)[0], "yuv420p"), np.zeros((96, 128), bool)
+    mask[31:58, 41:90] = True
+    assert without_bleed(frame.native, mask) is frame.native
+
+
 @pytest.mark.parametrize("pix_fmt", ["yuv444p", "gray", "gbrp", "rgb24"])
 def test_pixels_with_a_colour_of_their_own_are_taken_as_they_are(pix_fmt):
     frame, mask = framed(scene(32, 48), pix_fmt), np.zeros((32, 48), bool)

@@ -17,6 +17,11 @@ FAR = 4
 SPREAD = 2.0
 """Standard deviation of their weights, in samples."""
 
+STEP = 1.5
+"""Times that colours at the edge of a hole are farther from those outside than colours a sample farther out are from
+theirs, from which on they count as those of a mark. Masks that reach beyond their marks stay below 1.2, and magenta
+that fits to the pixel comes to 14."""
+
 
 def without_bleed(frame: "av.VideoFrame", mask: pixels.Array) -> "av.VideoFrame":
     """A frame in which no colour reaches out of a hole: to be looked at, not to be written.
@@ -24,31 +29,52 @@ def without_bleed(frame: "av.VideoFrame", mask: pixels.Array) -> "av.VideoFrame"
     The colour of a sample that reaches into the hole is that of the mark there in part, and pixels beside it are
     painted with it when the frame becomes RGB. Such samples get the colour of those around them that do not. Those next
     to them, which filters may have coloured a little, keep theirs: made up too, they would cost more than they gain.
+    Where the mask reaches beyond the mark nothing is wrong with any, and all keep theirs.
 
     Args:
         frame: of a plain format.
         mask: (H, W) bool, the hole.
 
     Returns:
-        A copy; the frame itself where each pixel has a colour of its own.
+        A copy, or the frame itself.
     """
     if not mask.any() or not max(pixels.chroma_steps(frame.format.name)):
         return frame
     new = duplicate(frame)
     top, bottom, left, right = pixels.around(mask)
+    made_up: list[tuple[pixels.Array, pixels.Array, pixels.Array]] = []
+    edge = beside = 0.0
     for plane, across, down, channels in pixels.shared_planes(new):
         # Whole samples, as the box around the hole has.
         beyond = FAR << down, FAR << across
         first = max(0, top - beyond[0]), max(0, left - beyond[1])
         hole = pixels.touched(mask[first[0] : bottom + beyond[0], first[1] : right + beyond[1]], across, down)
-        clean = (~hole).astype(np.float32)
-        near = _blurred(clean)
         for channel in channels:
             part = plane[first[0] >> down :, first[1] >> across :, channel][: hole.shape[0], : hole.shape[1]]
-            mean = _blurred(part * clean) / np.maximum(near, 1e-6)
+            found, near, off = _continued(part, hole)
             # Deep in the hole there is nobody near, and nothing that is looked at.
-            np.copyto(part, np.rint(mean).astype(part.dtype), where=hole & (near > 0))
+            made_up.append((part, found, hole & near))
+            edge += off
+            beside += _continued(part, _wider(hole))[2]
+    # The half is for pictures without any colour, where a rounding is a step.
+    if edge <= STEP * (beside + len(made_up) * 0.5):
+        return frame
+    for part, found, where in made_up:
+        np.copyto(part, np.rint(found).astype(part.dtype), where=where)
     return new
+
+
+def _continued(part: pixels.Array, hole: pixels.Array) -> tuple[pixels.Array, pixels.Array, float]:
+    """Colours around a hole (H, W) continued into it, where there are any, and how far those at its edge are off."""
+    clean = (~hole).astype(np.float32)
+    weight = _blurred(clean)
+    found = _blurred(part * clean) / np.maximum(weight, 1e-6)
+    edge = hole & _wider(~hole)
+    return found, weight > 0, float(np.abs(part - found)[edge].mean()) if edge.any() else 0.0
+
+
+def _wider(mask: pixels.Array) -> pixels.Array:
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
 
 
 def _blurred(values: pixels.Array) -> pixels.Array:
