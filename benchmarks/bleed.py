@@ -5,7 +5,7 @@
 The first frames of each clip at 256×256 get marks of one colour (masks ``shift``), are stored in 4:2:0 without loss,
 and are repaired from file to file: once with pixels beside a hole as they are decoded, once without the colour of the
 mark in them. The masks fit to the pixel, or reach four pixels beyond the mark. PSNR inside them, against the clip
-stored likewise without marks, and the gain with a 95 % interval over clips. Without ``--clips`` the folder ``val`` of
+stored likewise without marks, and the gain with a 95 % interval over clips. Without ``--clips`` the folder ``test`` of
 the variable ROVR_DATA is used.
 """
 
@@ -63,7 +63,7 @@ def level(repaired: Pictures, truth: Pictures, masks: NDArray[np.bool_]) -> floa
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=Path, default=footage("val"))
+    parser.add_argument("--clips", type=Path, default=footage("test"))
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "bleed.json")
     args = parser.parse_args()
