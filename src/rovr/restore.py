@@ -24,7 +24,8 @@ from rovr.types import RATE_UNUSED, check_crf, check_seed, frame_rate
 from rovr.video.colour import Frame
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.masks import Box, MaskSource, length_error, open_masks
-from rovr.video.sink import Sink, open_sink
+from rovr.video.outfile import Sink
+from rovr.video.sink import open_sink
 from rovr.video.source import Source, expected_frames, open_source
 
 __all__ = ["RestoreResult", "Restorer", "Summary", "restore_video"]

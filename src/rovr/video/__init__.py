@@ -2,7 +2,8 @@
 
 from rovr.video.colour import Colour, Frame
 from rovr.video.masks import MaskSource, open_masks, parse_box
-from rovr.video.sink import Sink, open_sink
+from rovr.video.outfile import Sink
+from rovr.video.sink import open_sink
 from rovr.video.source import Source, VideoInfo, count_frames, open_source
 
 __all__ = [

@@ -64,3 +64,8 @@ def copy_tags(source: "av.VideoFrame", target: "av.VideoFrame") -> None:
     target.color_range = source.color_range
     target.color_primaries = source.color_primaries
     target.color_trc = source.color_trc
+
+
+def in_words(shape: Fraction) -> str:
+    """A ratio of width to height as people write it, as in 16:15."""
+    return f"{shape.numerator}:{shape.denominator}"

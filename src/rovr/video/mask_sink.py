@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from rovr.video.colour import Colour, Frame
 from rovr.video.orient import Orientation
-from rovr.video.sink import Sink, open_sink
+from rovr.video.outfile import Sink
+from rovr.video.sink import open_sink
 from rovr.video.source import VideoInfo
 
 # AVColorRange and the tags of other colour properties that say nothing.

@@ -1,15 +1,18 @@
-"""Outputs that appear whole or not at all: written under a hidden name, then renamed."""
+"""Outputs that appear whole or not at all, written under a hidden name and then renamed; and what fills them."""
 
+import contextlib
 import errno
 import os
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rovr.errors import UserError
 from rovr.files import is_alive
+from rovr.video.colour import Frame
 from rovr.video.folder import is_image
 
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -135,3 +138,43 @@ class PendingOutput:
             shutil.rmtree(self.partial, ignore_errors=True)
         else:
             self.partial.unlink(missing_ok=True)
+
+
+class Sink(ABC):
+    """Takes frames in order; nothing is to be seen of it until :meth:`commit`.
+
+    Attributes:
+        pending: the output in the making.
+    """
+
+    pending: PendingOutput
+
+    @abstractmethod
+    def write(self, frame: Frame) -> None:
+        """Take the next frame."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Write what is still held back."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Let go of all handles, whether finished or not."""
+
+    def commit(self, seal: Callable[[Path], None] = lambda partial: None) -> None:
+        """Finish and let the output appear under its name.
+
+        Args:
+            seal: told where the complete output lies just before that.
+        """
+        self.finish()
+        self.release()
+        seal(self.pending.partial)
+        self.pending.commit()
+
+    def abort(self) -> None:
+        """Leave nothing behind; harmless after :meth:`commit`."""
+        if not self.pending.done:
+            with contextlib.suppress(Exception):
+                self.release()
+            self.pending.discard()
