@@ -19,8 +19,8 @@ SPREAD = 2.0
 
 STEP = 1.5
 """Times that colours at the edge of a hole are farther from those outside than colours a sample farther out are from
-theirs, from which on they count as those of a mark. Masks that reach beyond their marks stay below 1.2, and magenta
-that fits to the pixel comes to 14."""
+theirs, from which on they count as those of a mark. Within a scene the two are about alike; a strong colour that is
+masked to the pixel stands out many times over."""
 
 
 def without_bleed(frame: "av.VideoFrame", mask: pixels.Array) -> "av.VideoFrame":
