@@ -22,6 +22,7 @@ for line in sys.stdin:
     say(event="step", phase="mask", done=1, total=4)
     say(event="edit", frame=3, contexts=[1, 5], done=1, total=2, due=2, doubt=0.5)
     say(event="note", text=task["folder"] + "/source is dark")
+    if task["do"] == "odd": say(event="step", phase="mask")
     if task["do"] == "long": say(event="note", text="x" * 2**17)
     if task["do"] == "sleep": time.sleep(600)
     if task["do"] == "fail": say(event="failed", text=task["folder"] + "/source is bad; pass --force to go on.")
@@ -166,9 +167,10 @@ def test_a_worker_that_dies_fails_its_job_and_no_other(run):
     run(work)
 
 
-def test_an_answer_that_is_too_long_to_be_read_fails_its_job_and_no_other(run):
+@pytest.mark.parametrize("answer", ["long", "odd"])
+def test_an_answer_that_cannot_be_read_fails_its_job_and_no_other(run, answer):
     async def work(jobs, make):
-        first, second = make("long"), make("work")
+        first, second = make(answer), make("work")
         jobs.add(first)
         jobs.add(second)
         await until(first, "failed")

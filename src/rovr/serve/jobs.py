@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rovr.errors import in_a_line
 from rovr.serve.index import Index
 from rovr.serve.limits import Refused, plain_words
 from rovr.serve.store import Clip
@@ -176,9 +177,10 @@ class Lane:
             job.state = "running"
             try:
                 await self._do(job)
-            except (OSError, ValueError) as error:
+            except Exception as error:
+                # Whatever it was: without this task nobody would work on the jobs that wait.
                 if not job.over:
-                    job.state, job.error = "failed", f"The worker could not be reached ({error})."
+                    job.state, job.error = "failed", f"The worker failed ({in_a_line(error)})."
                 # What it still says would be taken for an answer of the next job.
                 await self._end()
             self.running = None
