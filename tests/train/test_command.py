@@ -136,9 +136,7 @@ def test_a_run_with_other_settings_in_the_folder_is_told_in_one_line(
     kept = (tmp_path / "run" / "agent.safetensors").read_bytes()
     others = {
         "--algorithm ppo": "algorithm was ppg, now ppo",
-        "--imitate 1": "imitate was 0, now 1",
         "--contexts 3": "contexts was 2, now 3",
-        "--shared --algorithm ppo": "shared was False, now True",
         "--lr 0.5": "lr was 0.0001, now 0.5",
         "--options epochs=3": "epochs was",
         "--flow dis": "flow was none, now dis",
