@@ -37,12 +37,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/rovr demo
 
-# Processes that tests start leave cores idle for moments, so three share two; files come in their order, or the one whose
-# few tests take longest would come last.
+# Processes that tests start leave cores idle for moments, so three share two.
 # A browser is a large program that nothing here controls: its tests come after the others and alone, where it is ended
 # whatever it does if it no longer answers, and what failed is tried once more.
 test: setup
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not browser"
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not browser"
 	$(BROWSER_TESTS) || $(BROWSER_TESTS) --last-failed
 
 lint: setup
