@@ -40,26 +40,29 @@ def without_bleed(frame: "av.VideoFrame", mask: pixels.Array) -> "av.VideoFrame"
     """
     if not mask.any() or not max(pixels.chroma_steps(frame.format.name)):
         return frame
-    new = duplicate(frame)
     top, bottom, left, right = pixels.around(mask)
-    made_up: list[tuple[pixels.Array, pixels.Array, pixels.Array]] = []
+    made_up: list[tuple[int, tuple[slice, slice, int], pixels.Array, pixels.Array]] = []
     edge = beside = 0.0
-    for plane, across, down, channels in pixels.shared_planes(new):
+    for number, (plane, across, down, channels) in enumerate(pixels.shared_planes(frame)):
         # Whole samples, as the box around the hole has.
         beyond = FAR << down, FAR << across
         first = max(0, top - beyond[0]), max(0, left - beyond[1])
         hole = pixels.touched(mask[first[0] : bottom + beyond[0], first[1] : right + beyond[1]], across, down)
+        y, x = first[0] >> down, first[1] >> across
         for channel in channels:
-            part = plane[first[0] >> down :, first[1] >> across :, channel][: hole.shape[0], : hole.shape[1]]
-            found, near, off = _continued(part, hole)
+            place = slice(y, y + hole.shape[0]), slice(x, x + hole.shape[1]), channel
+            found, near, off = _continued(plane[place], hole)
             # Deep in the hole there is nobody near, and nothing that is looked at.
-            made_up.append((part, found, hole & near))
+            made_up.append((number, place, found, hole & near))
             edge += off
-            beside += _continued(part, _wider(hole))[2]
+            beside += _continued(plane[place], _wider(hole))[2]
     # The half is for pictures without any colour, where a rounding is a step.
     if edge <= STEP * (beside + len(made_up) * 0.5):
         return frame
-    for part, found, where in made_up:
+    new = duplicate(frame)
+    planes = [plane for plane, *_ in pixels.shared_planes(new)]
+    for number, place, found, where in made_up:
+        part = planes[number][place]
         np.copyto(part, np.rint(found).astype(part.dtype), where=where)
     return new
 
