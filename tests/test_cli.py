@@ -80,7 +80,7 @@ def test_terminals_without_our_letters(video, tmp_path):
 def test_stdout_on_a_full_disk(tmp_path):
     with open("/dev/full", "w") as full:
         code, _, err = told_by(tmp_path, "--version", out=full, PYTHONUNBUFFERED="1")
-    assert (code, err) == (2, b"rovr: the disk is full; free some space and run again.\n")
+    assert (code, err) == (2, b"rovr: The disk ran full; free some space and run again.\n")
 
 
 def test_workers_load_nothing_from_the_current_folder(video, tmp_path):
@@ -297,7 +297,7 @@ def test_full_disk(tmp_path):
     process = start(tmp_path, "-o", str(tmp_path / "out.mp4"), count=20, file_size=60_000)
     told = process.communicate(timeout=60)[1]
     assert process.returncode == 2, told
-    assert "disk ran full" in told.splitlines()[-1]
+    assert "disk takes no larger file" in told.splitlines()[-1]
     assert not left_behind(tmp_path)
 
 
@@ -378,7 +378,7 @@ def test_disk_that_fills_up_at_any_moment(tmp_path, capsys, video, out, room):
         assert room == 30_000
         return
     assert code == 2, told
-    assert "disk ran full" in told.splitlines()[-1]
+    assert "disk takes no larger file" in told.splitlines()[-1]
     assert not left_behind(tmp_path)
 
 

@@ -5,8 +5,8 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-from rovr.errors import UserError
-from rovr.video.outfile import full_disk, sweep
+from rovr.errors import UserError, no_room
+from rovr.video.outfile import sweep
 
 
 def followed(path: str | Path) -> str:
@@ -58,15 +58,15 @@ def apart(*places: Path | str | None) -> None:
 
 @contextlib.contextmanager
 def writing(path: str | Path) -> Iterator[None]:
-    """While something is written: say in one line where the disk is full.
+    """While something is written: say in one line where there is no room.
 
     Args:
         path: of what is written, as the user knows it.
 
     Raises:
-        UserError: the disk ran full.
+        UserError: there was no room.
     """
     try:
         yield
     except OSError as error:
-        raise full_disk(error, Path(path)) or error from error
+        raise no_room(error, Path(path)) or error from error

@@ -37,7 +37,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_room(tmp_path: Pa
     if size > 60_000:
         Trainer(parts, draw).run(stop_at=2)
     kept = {path.name: path.read_bytes() for path in parts.out.glob("*.[ps][ta]*")}
-    with room_for(size), pytest.raises(UserError, match=f"disk ran full while writing {parts.out}"):
+    with room_for(size), pytest.raises(UserError, match=f"disk takes no larger file while writing {parts.out}"):
         Trainer(parts, draw).run()
     assert {path.name: path.read_bytes() for path in parts.out.glob("*.[ps][ta]*")} == kept
     Trainer(parts, draw).run()

@@ -9,11 +9,10 @@ import odd_files
 import pytest
 from conftest import moving_texture, native_planes, packets, rgb_frames, write_video
 
-from rovr.errors import UserError
+from rovr.errors import UserError, no_room
 from rovr.video import open_sink, open_source
 from rovr.video.encoding import choose_encoding
 from rovr.video.mask_sink import mask_frame, open_mask_sink
-from rovr.video.outfile import full_disk
 
 
 def copy(path, out, **options):
@@ -495,6 +494,7 @@ def test_folder_that_cannot_be_written(video, tmp_path):
         copy(video(), "/proc/self/out.mp4")
 
 
-def test_full_disk_is_recognised(tmp_path):
-    assert "disk" in str(full_disk(OSError(errno.ENOSPC, "no space"), tmp_path))
-    assert full_disk(OSError(errno.EPERM, "no"), tmp_path) is None
+def test_want_of_room_is_recognised(tmp_path):
+    assert "ran full while writing" in str(no_room(OSError(errno.ENOSPC, "no space"), tmp_path))
+    assert "no larger file" in str(no_room(OSError(errno.EFBIG, "too large")))
+    assert no_room(OSError(errno.EPERM, "no"), tmp_path) is None

@@ -8,12 +8,8 @@ pictures.
 from pathlib import Path
 
 from rovr.errors import UserError
-from rovr.video.folder import is_image, natural_key
+from rovr.video.folder import is_image, is_video, natural_key
 
-VIDEOS = {
-    ".3gp", ".asf", ".avi", ".dv", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
-    ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
-}  # fmt: skip
 _ENDINGS = (".mask", "_mask", "-mask")
 _FOLDERS = ("masks", "mask")
 
@@ -47,7 +43,7 @@ def _is_video(path: Path) -> bool:
         except PermissionError:
             # Such as lost+found at the root of a drive.
             return False
-    return path.suffix.lower() in VIDEOS
+    return is_video(path)
 
 
 def _is_mask(path: Path) -> bool:
@@ -87,7 +83,7 @@ def _usable(folder: Path, looked: Looked) -> dict[str, list[Path]]:
     if folder not in looked:
         named: dict[str, list[Path]] = {}
         for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
-            usable = is_image(entry) or entry.suffix.lower() in VIDEOS or entry.is_dir()
+            usable = is_image(entry) or is_video(entry) or entry.is_dir()
             if usable and not entry.name.startswith("."):
                 named.setdefault(_stem(entry), []).append(entry)
         looked[folder] = named

@@ -55,7 +55,7 @@ def failure(error: Exception) -> Outcome:
         return Outcome("passing", str(error))
     if isinstance(error, UserError):
         return Outcome("user", str(error))
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) and error.filename is not None:
         return Outcome("user", refused(error))
     if isinstance(error, _PASSING):
         return Outcome("passing", in_a_line(error))

@@ -5,7 +5,6 @@ belong into ``run``, so that asking for help takes no time.
 """
 
 import contextlib
-import errno
 import importlib
 import io
 import os
@@ -16,7 +15,7 @@ from typing import Any
 
 from rovr._version import __version__
 from rovr.cli.signals import HEAVY, Terminated, at_once, orderly, told
-from rovr.errors import UserError, refused
+from rovr.errors import UserError, no_room, refused
 from rovr.threads import wait_briefly
 
 _ABOUT = "Repair the holes in a video. Also: --version, and --debug for a traceback where ROVR itself fails."
@@ -120,8 +119,8 @@ def answer(run: Callable[[], None], debug: bool = False) -> int:
         if isinstance(error, PermissionError) and error.filename is not None:
             _say(f"rovr: {refused(error)}")
             return 2
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            _say("rovr: the disk is full; free some space and run again.")
+        if (full := no_room(error)) is not None:
+            _say(f"rovr: {full}")
             return 2
         if debug:
             raise

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from rovr.data.footage import Footage
 from rovr.errors import UserError
-from rovr.video.folder import is_image, natural_key
-
-VIDEO_SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".y4m", ".ogv"}
+from rovr.video.folder import is_image, is_video, natural_key
 
 # Folders that hold masks next to frames.
 _NOT_FRAMES = {"annotations", "masks", "mask", "imagesets"}
@@ -182,7 +180,7 @@ def _below(at: Path, root: Path) -> Iterable[Footage]:
         name = path.relative_to(root).with_suffix("").as_posix() if path.is_file() else ""
         if path.name.startswith(".") or path.name.lower() in _NOT_FRAMES:
             continue
-        if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
+        if path.is_file() and is_video(path):
             yield Footage(name, path)
         elif path.is_dir() and _holds_images(path):
             yield Footage(path.relative_to(root).as_posix(), path)

@@ -8,6 +8,9 @@ from typing import Any, Literal
 from rovr.errors import UserError
 from rovr.types import check_range, check_seed
 
+TAUGHT = ("dqn", "imitation")
+"""Algorithms that an expert teaches from the first step on, and that need no stage for it before."""
+
 PRESETS: dict[str, dict[str, Any]] = {
     # Minutes on a CPU: to see that everything works.
     "tiny": {
@@ -211,7 +214,7 @@ def settle(config: AgentTrainConfig) -> Settled:
             f"--episodes {settled.episodes} cannot be split into groups of {options['group']} that grpo could compare; "
             "give an even number, and no group or one from 2 on that divides it"
         )
-    if settled.drill and config.algorithm not in ("dqn", "imitation") and settled.episodes % 2:
+    if settled.drill and config.algorithm not in TAUGHT and settled.episodes % 2:
         raise UserError(
             f"--episodes {settled.episodes} leaves --drill {settled.drill} no two copies of a clip to compare; "
             "give an even number, or --drill 0"
@@ -224,7 +227,7 @@ def settle(config: AgentTrainConfig) -> Settled:
         raise UserError(f"--size {settled.size} must be even and at most {WORK_SIDE}, at which frames are aligned")
     if settled.length < config.contexts + 1:
         raise UserError(f"--length {settled.length} leaves no {config.contexts} contexts to choose from")
-    if settled.partners and config.algorithm in ("dqn", "imitation"):
+    if settled.partners and config.algorithm in TAUGHT:
         raise UserError(f"--partners is not for {config.algorithm}, which learns both roles from an expert anyway")
     if config.shared and config.algorithm == "ppg":
         raise UserError("ppg keeps policies and critics apart; train shared ones with --algorithm ppo")

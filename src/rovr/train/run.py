@@ -23,7 +23,7 @@ from rovr.metrics import psnr
 from rovr.rl import LEARNERS, PartneredEnv, load_learner
 from rovr.rl.env import Expert
 from rovr.rl.rollout import Act, Rollout, collect, greedy
-from rovr.train.config import AgentTrainConfig, Settled, settle
+from rovr.train.config import TAUGHT, AgentTrainConfig, Settled, settle
 from rovr.train.experts import easiest, sight
 from rovr.train.practice import Practice, PracticeConfig
 from rovr.train.rooms import DRILL, WHOLE, build_encoder, build_env, build_rooms, describe_reward, flow_to_be_had
@@ -136,10 +136,10 @@ def build_stages(config: AgentTrainConfig, settled: Settled, agent: Agent, crew:
     """What the agents go through."""
     stages = []
     env = ShardedEnv(crew, WHOLE, settled.episodes, settled.group, settled.shard)
-    if settled.imitate and config.algorithm not in ("dqn", "imitation"):
+    if settled.imitate and config.algorithm not in TAUGHT:
         learner = load_learner("imitation", agent, sight, seed=config.seed)
         stages.append(Stage("imitate", learner, settled.imitate, env))
-    if settled.drill and config.algorithm not in ("dqn", "imitation"):
+    if settled.drill and config.algorithm not in TAUGHT:
         room = ShardedEnv(crew, DRILL, settled.episodes, math.gcd(TRIES, settled.episodes), settled.shard)
         practice = Practice(agent, PracticeConfig(config.seed, room.group))
         stages.append(Stage("drill", practice, settled.drill, room))

@@ -1,7 +1,6 @@
 """Outputs that appear whole or not at all, written under a hidden name and then renamed; and what fills them."""
 
 import contextlib
-import errno
 import os
 import re
 import shutil
@@ -15,20 +14,11 @@ from rovr.files import is_alive
 from rovr.video.colour import Frame
 from rovr.video.folder import is_image
 
-_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
 
 def is_folder_output(path: str | Path) -> bool:
     """Whether an output names a folder of pictures: an existing one, no extension, or a slash at the end."""
     text = str(path)
     return text.endswith(("/", os.sep)) or Path(text).is_dir() or not Path(text).suffix
-
-
-def full_disk(error: BaseException, path: Path) -> UserError | None:
-    """The one line to say where an error means that the disk is full, else None."""
-    if getattr(error, "errno", None) in _FULL_DISK:
-        return UserError(f"The disk ran full while writing {path}; free some space and run again.")
-    return None
 
 
 def sweep(path: Path) -> None:
