@@ -119,7 +119,7 @@ def test_a_full_disk_is_nobody_s_passing_fault(folder):
             outcome = repair_one(task, TOOLS.load(), False, lambda share: None)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        assert (outcome.fault, "disk ran full" in outcome.reason) == ("user", True), outcome
+        assert (outcome.fault, "disk takes no larger file" in outcome.reason) == ("user", True), outcome
         assert "Errno" not in outcome.reason
         assert "a.mp4" in outcome.reason
     signal.signal(signal.SIGXFSZ, handler)
