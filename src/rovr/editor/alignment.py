@@ -64,15 +64,17 @@ class Aligner(threading.local):
         # OpenCV's object does not travel to other processes; one made there is the same.
         return Aligner, ()
 
+    def flow(self, source: NDArray[np.uint8], goal: NDArray[np.uint8]) -> FloatArray:
+        """Flow (h, w, 2) from source to goal, (h, w) each."""
+        if min(source.shape) < 16:  # DIS asserts on pictures smaller than its patches
+            return np.zeros((*source.shape, 2), np.float32)
+        return np.asarray(self.dis.calc(source, goal, None), np.float32)
+
     def both(
         self, source: NDArray[np.uint8], goal: NDArray[np.uint8]
     ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_], NDArray[np.bool_]]:
         """Flow (h, w, 2) there and back, and where (h, w) each is confirmed by the other."""
-        if min(source.shape) < 16:  # DIS asserts on pictures smaller than its patches
-            still, sure = np.zeros((*source.shape, 2), np.float32), np.ones(source.shape, bool)
-            return still, still, sure, sure
-        forward = self.dis.calc(source, goal, None)
-        backward = self.dis.calc(goal, source, None)
+        forward, backward = self.flow(source, goal), self.flow(goal, source)
         return forward, backward, _confirmed(forward, backward), _confirmed(backward, forward)
 
     def moves(self, here: Look, there: Look) -> tuple[Move, Move]:

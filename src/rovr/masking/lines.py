@@ -45,25 +45,33 @@ def _stretches(across: Mask, fresh: Mask) -> Mask:
     height, width = across.shape
     rows = max(8, round(height * STRETCH))
     most = max(1, round(LEAN * rows))
+    outstanding, novel = across.astype(np.uint8), fresh.astype(np.uint8)
     mask = np.zeros((height, width), bool)
     for lean in range(-most, most + 1):
-        # Sheared by the lean, stretches are upright, and a box of one column takes their mean.
+        # Sheared by the lean, stretches are upright, and a box of one column counts their pixels.
         shear = np.array([[1, -lean / rows, 0], [0, 1, 0]], np.float32)
         back = np.array([[1, lean / rows, 0], [0, 1, 0]], np.float32)
-        shown, new = (_box(_warp(image, shear), rows) for image in (across, fresh))
-        found = (shown > SHOWN) & (new > NEW * shown)
-        path = cv2.dilate(found.astype(np.uint8), np.ones((rows, 1), np.uint8))
-        mask |= cv2.warpAffine(path, back, (width, height), flags=cv2.INTER_NEAREST) > 0
+        shown = _counted(_warp(outstanding, shear), rows)
+        # A large picture has many leans, and in most of them no column holds a stretch.
+        columns = np.flatnonzero(shown.max(0) > SHOWN * rows)
+        if not len(columns):
+            continue
+        shown, new = shown.take(columns, 1), _counted(_warp(novel, shear).take(columns, 1), rows)
+        found = (shown > SHOWN * rows) & (new > NEW * shown)
+        path = np.zeros((height, width), np.uint8)
+        path[:, columns] = cv2.dilate(found.astype(np.uint8), np.ones((rows, 1), np.uint8)).reshape(height, -1)
+        mask |= _warp(path, back) > 0
     return mask
 
 
-def _warp(image: Mask, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+def _warp(image: Grey, matrix: NDArray[np.float32]) -> Grey:
     height, width = image.shape
-    return np.asarray(cv2.warpAffine(image.astype(np.float32), matrix, (width, height), flags=cv2.INTER_NEAREST))
+    return np.asarray(cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_NEAREST), np.uint8)
 
 
-def _box(image: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
-    return np.asarray(cv2.blur(image, (1, rows), borderType=cv2.BORDER_REFLECT))
+def _counted(image: Grey, rows: int) -> NDArray[np.int32]:
+    counts = cv2.boxFilter(image, cv2.CV_32S, (1, rows), normalize=False, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(counts, np.int32).reshape(image.shape)
 
 
 def _whole(stretches: Mask) -> Mask:

@@ -89,7 +89,7 @@ def _damage(aligner: Aligner, here: _Seen, one: _Seen, other: _Seen, step: float
 
 def _guess(aligner: Aligner, here: _Seen, there: _Seen) -> NDArray[np.float32]:
     """A frame (H, W) as its neighbour shows it, moved to where it is now."""
-    return follow(there.grey, aligner.both(here.plain, there.plain)[0]).astype(np.float32)
+    return follow(there.grey, aligner.flow(here.plain, there.plain)).astype(np.float32)
 
 
 def _blotches(grey: Grey, guesses: list[NDArray[np.float32]], step: float) -> Mask:
