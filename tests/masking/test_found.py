@@ -144,6 +144,18 @@ def test_a_clean_clip_and_a_cut_have_hardly_any_scratches():
     assert scratched(frames).mean() < 0.01
 
 
+def test_a_flicker_and_a_fade_are_no_damage_and_do_not_hide_it():
+    flicker, fade = [1.1, 0.9, 1.0, 0.85, 1.15, 0.88, 1.0, 0.9], np.linspace(1, 0, 8)
+    frames = pan(8)
+    truth = make_masks("scratch", 8, HEIGHT, WIDTH, 1)[:, 0].numpy()
+    for light in (flicker, fade):
+        lit = np.clip(frames * np.array(light)[:, None, None], 0, 255).astype(np.uint8)
+        assert scratched(lit).mean() < 0.004
+        precision, recall = precision_recall(scratched(blended(lit, truth, 235, 0.9)), truth)
+        assert precision > 0.7
+        assert recall > 0.6
+
+
 def test_sensitivity_finds_fainter_damage():
     frames = np.stack([cv2.GaussianBlur(frame, (0, 0), 5) for frame in pan(5)])
     truth = np.zeros(frames.shape, bool)

@@ -24,6 +24,8 @@ STEP = 18.0
 AGREE = 25.0
 # A frame of which more than this is new is a cut or a flash, and no damage.
 CUT = 0.25
+# Grey levels up to which a pixel is black; rows and columns between those that tell how bright a frame is.
+BLACK, _SPARSE = 24, 4
 _TINY = 4
 
 
@@ -88,8 +90,20 @@ def _damage(aligner: Aligner, here: _Seen, one: _Seen, other: _Seen, step: float
 
 
 def _guess(aligner: Aligner, here: _Seen, there: _Seen) -> NDArray[np.float32]:
-    """A frame (H, W) as its neighbour shows it, moved to where it is now."""
-    return follow(there.grey, aligner.flow(here.plain, there.plain)).astype(np.float32)
+    """A frame (H, W) as its neighbour shows it, moved to where it is now and as bright as it is now."""
+    moved = follow(there.grey, aligner.flow(here.plain, there.plain)).astype(np.float32)
+    return np.minimum(moved * _brighter(here.grey, moved), 255)
+
+
+def _brighter(grey: Grey, guess: NDArray[np.float32]) -> float:
+    """How much brighter a frame is than its guess, (H, W) each: old film flickers, and a flicker is no damage.
+
+    The median, which damage hardly moves.
+    """
+    # Some pixels tell as much as all, and what is next to black, such as bars, tells nothing.
+    seen, expected = (image[::_SPARSE, ::_SPARSE] for image in (grey, guess))
+    lit = expected > BLACK
+    return float(np.median(seen[lit] / expected[lit])) if lit.any() else 1.0
 
 
 def _blotches(grey: Grey, guesses: list[NDArray[np.float32]], step: float) -> Mask:
