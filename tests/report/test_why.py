@@ -104,6 +104,11 @@ def old_file(size, hole=None):
     return found.runs[0].repairs, sights(masks, one.edits)
 
 
+def test_nothing_is_said_where_nothing_was_repaired():
+    nothing = Repairs([], [], [])
+    assert why(evaluation(run("a", [], repairs=nothing), run("b", [], repairs=nothing)), FOCUS, []) == []
+
+
 def test_what_older_files_do_not_say_is_computed_from_the_damage():
     kept, found = old_file([32, 40])
     assert kept.saw == [sight.saw for sight in found]

@@ -38,6 +38,9 @@ def why(evaluation: Evaluation, focus: Focus, scenes: Sequence[Scene] = ()) -> l
         for name in evaluation.names
         if (found := reach([run for key, run in runs.items() if key[0] == name and key[1:] in cases]))
     }
+    # Where nothing was repaired, nothing was looked at.
+    if focus.method not in reaches:
+        return []
     names = [name for name in (focus.method, *dict(focus.others)) if name in reaches]
     sentences = [f"{name} {_looks(reaches[name])}." for name in names]
     sentences.append(_clipwise(pairs, focus))
