@@ -279,7 +279,12 @@ def test_an_evaluation_grows(done, clips, tmp_path):
     old = json.loads(first)
     run, *others = old["runs"]
     lacking = [{key: value for key, value in run.items() if key != lost} for lost in ("values", "hole", "edits")]
-    damaged = [*lacking, {**run, "hole": []}, {**run, "values": {"hole_psnr": "x"}}, {**run, "edits": [[0]]}]
+    damaged = [
+        *lacking,
+        {**run, "hole": []},
+        *({**run, "values": {"hole_psnr": value}} for value in ("x", math.nan)),
+        {**run, "edits": [[0]]},
+    ]
     for text in (
         "no JSON",
         "[]",

@@ -5,6 +5,7 @@ Runs of a whole output can be taken over too, for an evaluation that adds to it.
 
 import contextlib
 import json
+import math
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, TextIO
@@ -158,7 +159,7 @@ def checked(run: Run) -> Run:
     """A run, if it has all that figures are made from; one of :data:`DAMAGED` where it has not."""
     values, hole, edits = run["values"], run["hole"], run["edits"]
     numbers = [value for value in values.values() if value is not None]
-    if not (hole and all(isinstance(number, int | float) for number in (*numbers, *hole))):
+    if not (hole and all(math.isfinite(number) for number in (*numbers, *hole))):
         raise TypeError("a run has what is no number")
     if not all(len(edit) == 2 and isinstance(edit[1], list) for edit in edits):
         raise TypeError("a run has what is no repair")
