@@ -12,16 +12,19 @@ from conftest import moving_texture, rgb_frames, write_video
 
 from rovr.cli import main
 from rovr.errors import UserError
+from rovr.evaluate import gauge as gauging
 from rovr.evaluate import run as running
 from rovr.evaluate.bench import Bench
 from rovr.evaluate.clips import Clips, draw_case, draw_masks
 from rovr.evaluate.config import EvaluateConfig, settle
 from rovr.evaluate.ledger import Ledger, key_of
 from rovr.evaluate.media import check_names
+from rovr.evaluate.origin import described
 from rovr.evaluate.plan import make_plan
 from rovr.evaluate.run import evaluate
 from rovr.evaluate.sight import sights
 from rovr.evaluate.table import tables
+from rovr.flow import DIS
 from rovr.metrics import psnr
 from rovr.metrics.perception import Perceptual
 
@@ -337,6 +340,40 @@ def test_seconds_of_another_clock_are_not_passed_off_as_those_of_the_processor(d
         asked = {key_of(run) for run in whole["runs"]}
         with closing(Ledger(tmp_path / f"{name}.partial", whole["marks"], tmp_path / name, asked)) as ledger:
             assert ledger.clock == clock
+
+
+def test_what_measured_runs_is_still_said_of_them_where_others_are_added(clips, tmp_path, monkeypatch):
+    """Whether a file grows or is gone on with: on another machine, the new runs alone are that machine's."""
+    asked = config(clips, tmp_path / "x.json", selectors=("sequential",))
+    first = evaluate(asked)
+
+    def stop(frames):
+        raise Stop
+
+    monkeypatch.setattr(running, "machine", lambda threads: {"cpu": "another", "cores": 1})
+    monkeypatch.setattr(gauging, "load_flow", lambda *_: Renamed())
+    more = config(clips, tmp_path / "x.json", extend=True)
+    with pytest.raises(Stop):
+        evaluate(more, on_run=stop)
+    monkeypatch.undo()
+    report = evaluate(more)
+    assert set(report["machine"].split("; ")) == {described(first["machine"]), "another, 1 cores"}
+    assert report["clock"] == ""
+    by = report["metrics"]["warp_error"]["by"]
+    assert set(by.split(" / ")) == {"dis flow of the truth", "renamed flow of the truth"}
+    assert report["metrics"]["psnr"] == first["metrics"]["psnr"]
+    # It may grow further, and says the same.
+    assert (
+        evaluate(config(clips, tmp_path / "x.json", baselines=("telea",), extend=True))["metrics"] == report["metrics"]
+    )
+
+
+class Renamed(DIS):
+    """Measures as the other does."""
+
+    def __init__(self):
+        super().__init__()
+        self.name = "renamed"
 
 
 def test_the_davis_protocol_takes_whole_clips(clips, tmp_path, monkeypatch):

@@ -11,10 +11,17 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rovr.errors import UserError
+from rovr.evaluate.origin import described
 from rovr.evaluate.plan import Key, Marks
 from rovr.files import Lock
 
 Run = dict[str, Any]
+
+Origin = dict[str, Any]
+"""What made runs: ``commit``, ``machine``, and ``by`` key of a metric what computed it."""
+
+BETWEEN_COMMITS, BETWEEN_MACHINES, BETWEEN_MEASURES = ", ", "; ", " / "
+"""Stand between several of them in one text of an output."""
 
 DAMAGED = (ValueError, KeyError, TypeError, AttributeError)
 """What comes up where a file holds something else than it should."""
@@ -24,7 +31,7 @@ CLOCKED = "processor"
 
 
 class Ledger:
-    """A file of JSON lines: marks of the settings first, then a run a line, with the commit that made it.
+    """A file of JSON lines: marks of the settings first, then a run a line, with what made and measured it.
 
     Args:
         path: the file; runs found there are taken over.
@@ -35,7 +42,9 @@ class Ledger:
     Attributes:
         runs: those finished, by key.
         commits: those that made them, in order.
-        clock: what measured their seconds; empty where that was not the same for all.
+        machines: on which they were made, in order, by their description.
+        measured: by key of a metric, what computed it, in order.
+        clock: what measured their seconds; empty where that was not the same for all, as on several machines.
 
     Raises:
         UserError: a file belongs to other settings, cannot be read or written, or another evaluation has it.
@@ -45,6 +54,8 @@ class Ledger:
         self.path, self.marks = path, marks
         self.runs: dict[Key, Run] = {}
         self.commits: list[str] = []
+        self.machines: dict[str, Any] = {}
+        self.measured: dict[str, list[str]] = {}
         self.clock = CLOCKED
         self._lock_path = path.with_name(f".{path.name}-lock")
         try:
@@ -90,7 +101,7 @@ class Ledger:
         for line in lines:
             try:
                 entry = json.loads(line)
-                self._note(checked(entry["run"]), entry["commit"])
+                self._note(checked(entry["run"]), entry)
             except DAMAGED:
                 continue
             kept.append(line)
@@ -102,7 +113,11 @@ class Ledger:
             report = json.loads(out.read_text())
             runs = {key_of(run): checked(run) for run in report["runs"]}
             check_marks(self.marks, report["marks"], out)
-            commit = str(report["commit"] or "")
+            made = {
+                "commit": str(report["commit"] or ""),
+                "machine": report.get("machine"),
+                "by": {key: str(metric["by"]) for key, metric in report["metrics"].items()},
+            }
             self.clock = self.clock if report.get("clock") == self.clock else ""
         except (OSError, *DAMAGED):
             raise UserError(f"{out} is no evaluation that can be added to; choose another --out") from None
@@ -113,19 +128,34 @@ class Ledger:
                 "baselines, kinds of damage and seeds beside the new ones"
             )
         for key in runs.keys() - self.runs.keys():
-            self._note(runs[key], commit)
+            self._note(runs[key], made)
 
-    def _note(self, run: Run, commit: str) -> None:
+    def _note(self, run: Run, made: Origin) -> None:
+        # Files of earlier versions keep no more than the commit.
+        machine, by = made.get("machine"), made.get("by", {})
+        commits = made["commit"].split(BETWEEN_COMMITS)
+        parts = {key: text.split(BETWEEN_MEASURES) for key, text in by.items()}
         self.runs[key_of(run)] = run
-        for one in commit.split(", "):
-            if one not in self.commits:
-                self.commits.append(one)
+        self.commits += [one for one in commits if one not in self.commits]
+        for one in [machine] if isinstance(machine, dict) else (machine or "").split(BETWEEN_MACHINES):
+            if one:
+                self.machines.setdefault(described(one), one)
+        if len(self.machines) > 1:
+            self.clock = ""
+        for key, texts in parts.items():
+            known = self.measured.setdefault(key, [])
+            known += [text for text in texts if text not in known]
 
-    def add(self, run: Run, commit: str) -> None:
+    def add(self, run: Run, made: Origin) -> None:
         """Keep a finished run."""
-        self._file.write(json.dumps({"run": run, "commit": commit}) + "\n")
+        self._file.write(json.dumps({"run": run, **made}) + "\n")
         self._file.flush()
-        self._note(run, commit)
+        self._note(run, made)
+
+    @property
+    def machine(self) -> dict[str, Any] | str:
+        """Where the runs were made; of several machines their descriptions."""
+        return next(iter(self.machines.values())) if len(self.machines) == 1 else BETWEEN_MACHINES.join(self.machines)
 
     def close(self) -> None:
         """Let go of the file, which stays."""

@@ -23,6 +23,13 @@ def machine(threads: int) -> dict[str, Any]:
     return {"cpu": cpu, "instructions": wide, "cores": os.cpu_count(), "threads": threads}
 
 
+def described(machine: dict[str, Any] | str | None) -> str:
+    """What :func:`machine` gives, in words; words stay as they are."""
+    if not isinstance(machine, dict):
+        return str(machine or "")
+    return ", ".join(f"{value}" if key == "cpu" else f"{value} {key}" for key, value in machine.items())
+
+
 def commit(*folders: str) -> str:
     """The commit of this source, marked where files differ from it; empty where it is no checkout of its own.
 

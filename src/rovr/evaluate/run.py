@@ -12,7 +12,7 @@ from rovr.evaluate.bench import Bench
 from rovr.evaluate.clips import Clips, check_corruption
 from rovr.evaluate.config import EvaluateConfig, settle
 from rovr.evaluate.gauge import Gauge
-from rovr.evaluate.ledger import Ledger
+from rovr.evaluate.ledger import BETWEEN_COMMITS, BETWEEN_MEASURES, Ledger
 from rovr.evaluate.media import OWN, check_names
 from rovr.evaluate.origin import commit, machine
 from rovr.evaluate.plan import Plan, digest, make_plan
@@ -105,17 +105,22 @@ def _run(
     tasks.sort(key=lambda task: (task[0][1], task[0][0]))
     frames = dict(zip(plan.clips, plan.frames, strict=True))
     on_start(sum(frames[case[1]] * len(missing) for case, missing in tasks))
-    now = commit()
+    by = {key: metric["by"] for key, metric in bench.gauge.metrics.items()}
+    made = {"commit": commit(), "machine": machine(1), "by": by}
     with closing(run_tasks(bench, tasks, workers)) as runs:
         for run in runs:
-            ledger.add(run, now)
+            ledger.add(run, made)
             on_run(frames[run["clip"]])
 
 
 def assemble(plan: Plan, gauge: Gauge, ledger: Ledger, caveat: str, out: Path) -> Report:
     """Put the results file together; docs/evaluate.md says what is in it."""
     runs = [ledger.runs[key] for key in plan.keys]
-    metrics = gauge.metrics
+    # Whoever adds to a file may measure with other means than those of the runs that are there.
+    metrics = {
+        key: metric | {"by": BETWEEN_MEASURES.join(ledger.measured.get(key, [metric["by"]]))}
+        for key, metric in gauge.metrics.items()
+    }
     protocol = {
         "name": plan.protocol,
         "length": plan.length or None,
@@ -127,8 +132,8 @@ def assemble(plan: Plan, gauge: Gauge, ledger: Ledger, caveat: str, out: Path) -
     report: Report = {
         "kind": "evaluation",
         "format": 1,
-        "commit": ", ".join(ledger.commits),
-        "machine": machine(1),
+        "commit": BETWEEN_COMMITS.join(ledger.commits),
+        "machine": ledger.machine or machine(1),
         "clock": ledger.clock,
         "seed": f"0–{plan.seeds - 1}" if plan.seeds > 1 else "0",
         "rovr": __version__,

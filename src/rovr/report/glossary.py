@@ -6,6 +6,7 @@ from pathlib import Path
 from rovr.data.corrupt import KINDS
 from rovr.data.photometric import split_kind
 from rovr.evaluate.freeform import KINDS as FREEFORM
+from rovr.evaluate.origin import described
 from rovr.evaluate.summary import FEWEST
 from rovr.report.evaluation import Evaluation, Metric
 from rovr.report.focus import Focus
@@ -115,15 +116,13 @@ def measured(evaluation: Evaluation, focus: Focus) -> list[str]:
 
 def facts(evaluation: Evaluation, paths: Sequence[Path]) -> list[tuple[str, str]]:
     """Where the figures come from."""
-    protocol, machine = evaluation.protocol, evaluation.machine
-    if isinstance(machine, dict):
-        machine = ", ".join(f"{value}" if key == "cpu" else f"{value} {key}" for key, value in machine.items())
+    protocol = evaluation.protocol
     found = [
         ("Protocol", protocol.name),
         ("Seeds", str(evaluation.seed)),
         ("Runs", str(len(evaluation.runs))),
         ("ROVR", " ".join(filter(None, [evaluation.rovr, evaluation.commit and f"commit {evaluation.commit}"]))),
-        ("Machine", str(machine or "")),
+        ("Machine", described(evaluation.machine)),
         ("From", ", ".join(path.name for path in paths)),
     ]
     return [(name, value) for name, value in found if value]

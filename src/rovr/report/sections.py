@@ -31,8 +31,8 @@ from rovr.types import counted
 MEDIA_HINT = "rovr evaluate --media writes them"
 
 UNTIMED = (
-    "seconds: the runs were made by several versions, or timed by the clock on the wall, which a busy machine "
-    "falsifies; evaluate all methods at once, with this version."
+    "seconds: the runs were made by several versions or on several machines, or timed by the clock on the wall, which "
+    "a busy machine falsifies; evaluate all methods at once, with this version."
 )
 
 FIGURES = 0.75
