@@ -6,6 +6,9 @@ import made_up_report
 import pytest
 
 from rovr.cli import main
+from rovr.evaluate.origin import described
+from rovr.report.glossary import facts
+from rovr.report.merge import read_evaluations
 
 pytest_plugins = ["made_once"]
 
@@ -125,8 +128,32 @@ def test_evaluations_of_different_damage_are_not_mixed(path, tmp_path, capsys):
     for run in other["runs"]:
         run["hole"][0] = 0.9
     second = made_up_report.write(tmp_path / "second", other, with_media=False)
-    refuse(capsys, tmp_path, path, second, "-o", tmp_path / "out", says="other clips or damage")
+    refuse(capsys, tmp_path, path, second, "-o", tmp_path / "out", says="other clips, seeds or damage")
     refuse(capsys, tmp_path, "-o", tmp_path / "out", says="at least one file")
+    second = made_up_report.write(tmp_path / "third", made_up_report.evaluation(seeds=1), with_media=False)
+    refuse(capsys, tmp_path, path, second, "-o", tmp_path / "out", says="other clips, seeds or damage")
+
+
+def test_figures_by_different_means_are_not_mixed(path, tmp_path, capsys):
+    """Motion by another estimator is no rival; the same network in less exact numbers is one, and is named."""
+    other = made_up_report.evaluation()
+    other["metrics"]["flow"]["by"] = "raft_small flow"
+    second = made_up_report.write(tmp_path / "second", other, with_media=False)
+    refuse(capsys, tmp_path, path, second, "-o", tmp_path / "out", says="by other means (raft_small flow) than")
+    other["metrics"]["flow"]["by"] = "dis, bfloat16"
+    second = made_up_report.write(tmp_path / "second", other, with_media=False)
+    assert read_evaluations([path, second]).metrics["flow"].by == "dis / dis, bfloat16"
+
+
+@pytest.mark.parametrize("change", [{"machine": {"cpu": "another"}}, {"rovr": "9.9"}, {"commit": "other"}])
+def test_seconds_of_other_machines_and_versions_do_not_stand_beside_each_other(path, tmp_path, change):
+    other = made_up_report.write(tmp_path / "second", made_up_report.evaluation() | change, with_media=False)
+    assert read_evaluations([path, path]).timed
+    both = read_evaluations([path, other])
+    assert not both.timed
+    said = str(facts(both, [path, other]))
+    (new,) = change.values()
+    assert all(words in said for words in ("made up", "0123abc", "0.0", described(new)))
 
 
 def test_a_report_replaces_a_report_alone_and_only_if_asked(path, tmp_path, capsys):
