@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from rovr.data.cases import CaseDraw, check_kinds, make_case
+from rovr.data.cases import CaseDraw, ClipDraw, check_kinds, make_case
 from rovr.errors import UserError
 
 
@@ -42,3 +42,10 @@ def test_unknown_kinds_are_refused() -> None:
     check_kinds(["shift", "blocks+photometric"])
     with pytest.raises(UserError, match="rain"):
         check_kinds(["rain"])
+
+
+def test_nothing_to_draw_from_is_refused() -> None:
+    with pytest.raises(UserError, match="no kind of damage"):
+        check_kinds([])
+    with pytest.raises(UserError, match="no folder of clips"):
+        ClipDraw.open([], length=4, size=32)

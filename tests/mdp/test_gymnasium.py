@@ -92,6 +92,11 @@ def test_one_folder_may_be_given_by_its_name(tmp_path: Path) -> None:
         gymnasium.make(ID, **SMALL, data=str(tmp_path))
 
 
+def test_an_empty_list_of_folders_is_not_taken_for_the_clip_that_ships() -> None:
+    with pytest.raises(UserError, match="no folder of clips"):
+        gymnasium.make(ID, **SMALL, data=[])
+
+
 @pytest.mark.parametrize("damage", ["shift", ["shift", "shift+photometric"]])
 def test_kinds_of_damage_are_given_by_name(damage: str | list[str]) -> None:
     assert gymnasium.make(ID, **SMALL, damage=damage).reset(seed=4)[0]["pending"].all()

@@ -52,7 +52,9 @@ def make_case(clip: Tensor, kind: str, seed: int) -> Case:
 
 
 def check_kinds(kinds: Sequence[str]) -> None:
-    """Raise a UserError where a kind of damage is unknown."""
+    """Raise a UserError where a kind of damage is unknown, or where there is none."""
+    if not kinds:
+        raise UserError("no kind of damage is given; name one at least")
     for kind in kinds:
         try:
             find_kind(split_kind(kind)[0])
@@ -74,7 +76,13 @@ class ClipDraw:
 
     @classmethod
     def open(cls, folders: Sequence[Path], length: int, size: int, filmed: bool = True) -> "ClipDraw":
-        """Clips of some folders, at every frame and at every second one."""
+        """Clips of some folders, at every frame and at every second one.
+
+        Raises:
+            UserError: no folder, or one without clips of this length.
+        """
+        if not folders:
+            raise UserError("no folder of clips is given; name one at least")
         pools = [[_source(folder, length, size, stride) for folder in folders] for stride in (1, 2)]
         found = [[source for source in pool if source is not None] for pool in pools]
         return cls([pool for pool in found if pool], filmed)

@@ -61,7 +61,9 @@ class Clips:
 def check_corruption(kinds: Sequence[str]) -> None:
     """Raise a UserError where a kind of damage is unknown."""
     try:
-        check_kinds([kind for kind in kinds if kind not in KINDS])
+        for kind in kinds:
+            if kind not in KINDS:
+                check_kinds([kind])
     except UserError as error:
         raise UserError(f"{error}; and there are {', '.join(KINDS)}") from None
 

@@ -75,8 +75,9 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
             raise UserError(f"contexts={contexts} of length={length} frames: give at least 1, and fewer than frames")
         if size % 2 or size > WORK_SIDE:
             raise UserError(f"size={size}: give an even one of at most {WORK_SIDE}, at which frames are aligned")
-        given = [data] if isinstance(data, str | Path) else data
-        folders = [Path(folder) for folder in given] if given else [Path(str(resources.files("rovr"))) / "assets"]
+        if data is None:
+            data = Path(str(resources.files("rovr"))) / "assets"
+        folders = [Path(folder) for folder in ([data] if isinstance(data, str | Path) else data)]
         if editor is None:
             loaded = load_editor("aligned", device)
             assert isinstance(loaded, AlignedEditor)
