@@ -112,6 +112,19 @@ def test_input_is_not_written_to(restorer, clip):
     np.testing.assert_array_equal(tensor.permute(0, 2, 3, 1), before)
 
 
+@pytest.mark.filterwarnings("error")
+def test_arrays_that_are_not_to_be_written_to_are_taken_without_a_warning(restorer, clip):
+    frames, masks = clip
+    frames.setflags(write=False)
+    masks.setflags(write=False)
+    always = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)  # PyTorch warns once in a process
+    try:
+        assert len(restorer.restore(frames, masks).edits) == 8
+    finally:
+        torch.set_warn_always(always)
+
+
 @pytest.mark.parametrize(
     ("frames", "masks", "says"),
     [

@@ -222,7 +222,8 @@ def _clip(frames: Frames) -> Tensor:
     if isinstance(frames, np.ndarray):
         if len(shape) != 4 or shape[3] != 3 or frames.dtype != np.uint8:
             raise UserError(f"Frames as an array are (T, H, W, 3) uint8; these are {shape} {frames.dtype}.")
-        clip = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+        # A copy: PyTorch warns of arrays that are not to be written to.
+        clip = torch.from_numpy(np.array(frames.transpose(0, 3, 1, 2), order="C"))
     else:
         if len(shape) != 4 or shape[1] != 3:
             raise UserError(f"Frames as a tensor are (T, 3, H, W); these are {shape}.")
