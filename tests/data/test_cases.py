@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from rovr.data import corrupt
 from rovr.data.cases import CaseDraw, ClipDraw, check_kinds, make_case
 from rovr.errors import UserError
 
@@ -49,3 +50,10 @@ def test_nothing_to_draw_from_is_refused() -> None:
         check_kinds([])
     with pytest.raises(UserError, match="no folder of clips"):
         ClipDraw.open([], length=4, size=32)
+
+
+def test_damage_that_never_makes_a_hole_is_no_endless_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    harmless = corrupt.Kind(corrupt.ShiftSpec, lambda n, h, w, chance, spec: iter(np.zeros((n, h, w), bool)), "none")
+    monkeypatch.setitem(corrupt.KINDS, "harmless", harmless)
+    with pytest.raises(UserError, match="'harmless' has left 1000 clips whole"):
+        CaseDraw(lambda chance: clip(2), ("harmless",))(np.random.default_rng(0))

@@ -14,6 +14,9 @@ from rovr.data.folders import ClipSource, open_dataset
 from rovr.data.photometric import SUFFIX, Photometric, split_kind
 from rovr.errors import UserError
 
+TRIES = 1000
+"""Times that damage is drawn until it makes a hole: what is rare is found, and what never does is no endless loop."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -118,12 +121,17 @@ class CaseDraw:
     kinds: tuple[str, ...] = ("shift",)
 
     def __call__(self, chance: np.random.Generator) -> Case:
-        """A clip with at least one hole."""
+        """A clip with at least one hole.
+
+        Raises:
+            UserError: the kind of damage makes none.
+        """
         clip, kind = self.draw(chance), self.kinds[int(chance.integers(len(self.kinds)))]
-        while True:
+        for _ in range(TRIES):
             case = make_case(clip, kind, int(chance.integers(2**31)))
             if case.masks.any():
                 return case
+        raise UserError(f"damage of the kind '{kind}' has left {TRIES} clips whole; choose one that makes holes")
 
 
 def first_clips(folder: Path, length: int, size: int) -> dict[str, Tensor]:
