@@ -80,6 +80,21 @@ def test_whoever_picks_nothing_allowed_is_stopped_and_what_has_ended_stays_ended
     assert env.step(forbidden)[2]
 
 
+@pytest.mark.parametrize("action", [-1, 4, np.int64(99)])
+def test_a_frame_that_the_clip_does_not_have_is_refused_and_changes_nothing(action: int) -> None:
+    env = gymnasium.make(ID, **SMALL).unwrapped
+    observation, _ = env.reset(seed=1)
+    with pytest.raises(UserError, match=f"action {action}: give one of 0 to 3"):
+        env.step(action)
+    assert env.inner.role == observation["role"] == 0
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "abacus"])
+def test_a_device_that_is_not_there_is_refused(device: str) -> None:
+    with pytest.raises(UserError, match=device):
+        gymnasium.make(ID, **SMALL, device=device)
+
+
 @pytest.mark.parametrize("wrong", [{"length": 2}, {"contexts": 0}, {"size": 47}, {"size": 290}])
 def test_what_cannot_be_played_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(UserError, match=f"{next(iter(wrong))}={next(iter(wrong.values()))}"):

@@ -23,6 +23,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from rovr.data.cases import CaseDraw, ClipDraw, check_kinds
+from rovr.device import pick_device
 from rovr.editor.aligned import AlignedEditor
 from rovr.editor.loading import load_editor
 from rovr.editor.window import WORK_SIDE
@@ -51,10 +52,10 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
         damage: kind or kinds of damage, as :class:`rovr.data.cases.CaseDraw` takes them.
         editor: Γ; by default the ``aligned`` editor with the weights that ship.
         reward: judges repairs; by default the error inside the hole alone.
-        device: where the editor runs.
+        device: where the editor runs, see :func:`rovr.device.pick_device`; an editor that is given stays where it is.
 
     Raises:
-        UserError: too few frames for the contexts, an odd size or one too large, or no clips.
+        UserError: too few frames for the contexts, an odd size or one too large, no clips, or an absent device.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}  # noqa: RUF012  (as Gymnasium has it)
@@ -79,7 +80,7 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
             data = Path(str(resources.files("rovr"))) / "assets"
         folders = [Path(folder) for folder in ([data] if isinstance(data, str | Path) else data)]
         if editor is None:
-            loaded = load_editor("aligned", device)
+            loaded = load_editor("aligned", pick_device(device))
             assert isinstance(loaded, AlignedEditor)
             editor = loaded
         kinds = (damage,) if isinstance(damage, str) else tuple(damage)
@@ -119,7 +120,14 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
         return self._show(self.inner.reset(generator)), self._info()
 
     def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Pick a frame."""
+        """Pick a frame.
+
+        Raises:
+            UserError: the clip has no such frame.
+        """
+        # NumPy would take a negative number for a frame counted from the end, PyTorch for none.
+        if not 0 <= int(action) < len(self.action_masks()):
+            raise UserError(f"action {int(action)}: give one of 0 to {len(self.action_masks()) - 1}")
         self.picks += 1
         endless = self.picks >= self.most
         if not self.action_masks()[int(action)]:
