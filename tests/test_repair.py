@@ -132,3 +132,13 @@ def test_a_repairer_travels_to_other_processes():
         state(4), torch.Generator()
     )
     assert found.done
+
+
+def test_an_editor_that_gives_itself_no_name_has_that_of_its_class():
+    class Plain(Copying):
+        pass
+
+    class Nameless(Editor):
+        prepare, edit = Copying.prepare, Copying.edit
+
+    assert (Plain.name, Nameless.name) == ("copying", "Nameless")

@@ -56,6 +56,12 @@ class Editor(ABC):
     far_sighted: bool = False
     """Whether its sessions can tell what frames filmed long before or after show (:meth:`Session.far_sight`)."""
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Where a class gives itself no name, it goes by the one that it has in the code."""
+        super().__init_subclass__(**options)
+        if not hasattr(cls, "name"):
+            cls.name = cls.__name__
+
     @abstractmethod
     def prepare(self, frame: Tensor, doubt: Tensor) -> Prepared:
         """Compute whatever depends on this frame alone.

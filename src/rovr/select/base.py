@@ -18,6 +18,12 @@ class Selector(ABC):
     recalls: bool = False
     """Whether it also looks at frames filmed long before or after, which a state may hold behind its others."""
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Where a class gives itself no name, it goes by the one that it has in the code."""
+        super().__init_subclass__(**options)
+        if not hasattr(cls, "name"):
+            cls.name = cls.__name__
+
     def attend(self, session: Session | None) -> None:
         """Meet the editor at work on the next clip, who can tell what frames show of each other.
 
