@@ -4,12 +4,16 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 import torch
 
 from rovr.editor.base import Editor, Prepared, Repair, paste
+from rovr.errors import UserError
 from rovr.mdp.state import RepairState
 from rovr.repair import Repairer
 from rovr.select import load_selector
+from rovr.select.base import Selector
+from rovr.types import Edit
 
 
 class Copying(Editor):
@@ -134,6 +138,33 @@ def test_a_repairer_travels_to_other_processes():
     assert found.done
 
 
+class Careless(Selector):
+    """Chooses the same whatever the state; gives itself no name."""
+
+    def __init__(self, frame: int, *contexts: int) -> None:
+        self.edit = Edit(frame, contexts)
+
+    def select(self, state):
+        return self.edit
+
+
+@pytest.mark.parametrize(
+    ("frame", "contexts", "says"),
+    [
+        (0, (2,), "Careless chose frame 0, which is not pending"),  # when it is chosen again: once it hung for ever
+        (1, (2,), "frame 1, which is not pending"),
+        (-1, (2,), "frame -1, which"),
+        (4, (2,), "frame 4, which"),
+        (0, (2, 0), "0 as a context of frame 0, which has to be another of the 4 frames"),
+        (0, (-1,), "-1 as a context"),
+        (0, (4,), "4 as a context"),
+    ],
+)
+def test_a_selector_that_chooses_what_it_must_not_is_stopped(frame, contexts, says):
+    with pytest.raises(UserError, match=says):
+        Repairer(Copying(), Careless(frame, *contexts)).run(state(4), torch.Generator())
+
+
 def test_an_editor_that_gives_itself_no_name_has_that_of_its_class():
     class Plain(Copying):
         pass
@@ -141,4 +172,4 @@ def test_an_editor_that_gives_itself_no_name_has_that_of_its_class():
     class Nameless(Editor):
         prepare, edit = Copying.prepare, Copying.edit
 
-    assert (Plain.name, Nameless.name) == ("copying", "Nameless")
+    assert (Plain.name, Nameless.name, Careless.name) == ("copying", "Nameless", "Careless")

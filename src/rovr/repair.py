@@ -79,6 +79,9 @@ class Repairer:
             on_edit: called after each edit of the last pass, with indices of the state as it stands then.
             tracker: follows where the repaired pixels come from.
             on_early: called after each edit of the passes before the last, likewise.
+
+        Raises:
+            UserError: the selector chose a frame that is not pending, or contexts that are none.
         """
         with self._lock:
             damaged = state.pending.clone()
@@ -110,6 +113,7 @@ class Repairer:
         self.selector.reset(state, generator, self.contexts)
         while not state.done:
             edit = self.selector.select(state)
+            self._check(edit, state)
             if again:
                 state.reopen(edit.frame)
                 session.forget(edit.frame)
@@ -122,6 +126,18 @@ class Repairer:
                 on_edit(edit)
         # Whoever keeps a selector must not keep a clip's memory with it.
         self.selector.attend(None)
+
+    def _check(self, edit: Edit, state: RepairState) -> None:
+        """Hold a selector of one's own to its word: a frame that is repaired already would be chosen for ever."""
+        name = self.selector.name
+        if not (0 <= edit.frame < state.length and state.pending[edit.frame]):
+            raise UserError(f"the selector {name} chose frame {edit.frame}, which is not pending; mend its select")
+        wrong = [c for c in edit.contexts if c == edit.frame or not 0 <= c < len(state.frames)]
+        if wrong:
+            raise UserError(
+                f"the selector {name} chose {wrong[0]} as a context of frame {edit.frame}, "
+                f"which has to be another of the {len(state.frames)} frames; mend its select"
+            )
 
 
 def _turn(state: RepairState, tracker: Tracker | None) -> None:
