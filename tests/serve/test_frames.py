@@ -19,7 +19,7 @@ COUNT = 40
 
 
 def video_of(tmp_path, kind):
-    frames, path = moving_texture(COUNT), tmp_path / f"in.{'mkv' if kind == 'mkv' else 'mp4'}"
+    frames, path = moving_texture(COUNT), tmp_path / f"in.{kind if kind in ('mkv', 'ts') else 'mp4'}"
     options = {
         "plain": {},
         "b-frames": {"options": {"g": "12", "bf": "3", "b_strategy": "0"}},
@@ -27,13 +27,14 @@ def video_of(tmp_path, kind):
         "every frame a key": {"options": {"g": "1"}},
         "variable rate": {"time_base": Fraction(1, 1000), "pts": [k * k + 7 * k for k in range(COUNT)]},
         "mkv": {"options": {"g": "8"}},
+        "ts": {"options": {"g": "8", "bf": "2", "b_strategy": "0"}},
         "turned": {"rotation": 90},
         "late start": {"pts": [k + 50 for k in range(COUNT)]},
     }[kind]
     return write_video(path, frames, **options)
 
 
-KINDS = ["plain", "b-frames", "open gop", "every frame a key", "variable rate", "mkv", "turned", "late start"]
+KINDS = ["plain", "b-frames", "open gop", "every frame a key", "variable rate", "mkv", "ts", "turned", "late start"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

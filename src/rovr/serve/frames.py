@@ -86,6 +86,11 @@ class Reader:
                 # The header may promise a frame more than there is: the last one stands for it.
                 if self._recent:
                     return next(reversed(self._recent.values()))
+                if stamps and back:
+                    # Some containers are sought by when a frame is decoded, so past the last key frame there is none.
+                    back = self._seek(number, back)
+                    continue
+                self._decoder = None
                 raise UserError(f"Frame {number} cannot be decoded; the file ends before it.")
             self._place = self._number(frame) if stamps else self._place + 1
             if self._place > number and stamps and back:
