@@ -415,6 +415,31 @@ def test_keys_reach_everything(tab, small):
     until(tab, "document.getElementById('play').getAttribute('aria-label') === 'Play'")
 
 
+def test_what_has_the_focus_keeps_it(tab, small):
+    open_file(tab, small)
+    tab.click("text=A box by numbers")
+    for _ in range(2):
+        tab.click("text=Add box")
+    focused = "document.activeElement.textContent + (document.activeElement.getAttribute('aria-label') || '')"
+    tab.focus(".marks li:first-child button")
+    tab.keyboard.press("Enter")
+    assert "Remove: Box" in tab.evaluate(focused)
+    tab.keyboard.press("Enter")
+    assert tab.evaluate(focused) == "Undo"
+    mark_box(tab)
+    tab.click("#restore")
+    tab.wait_for_selector("#look .shots button")
+    tab.focus("#look .shots button")
+    # The page asks for news every few seconds.
+    for _ in range(2):
+        tab.evaluate("import('/static/app.js').then(({ tell }) => tell('jobs'))")
+        tab.wait_for_timeout(200)
+        assert tab.evaluate(focused).startswith("Frame")
+    tab.keyboard.press("Enter")
+    assert not tab.inner_text("#where").startswith("0 /")
+    assert tab.evaluate(focused).startswith("Frame")
+
+
 def test_a_frame_of_the_sample_is_repaired_after_three_clicks(chromium):
     with serving(Limits(), ready=True) as page:
         context = chromium.new_context()

@@ -3,7 +3,7 @@
 import { api } from "/static/api.js";
 import { app, on, repairName, repairs, tell } from "/static/app.js";
 import { editWords } from "/static/film.js";
-import { choice, find, framesWords, make, percent, say, select } from "/static/ui.js";
+import { choice, find, framesWords, make, percent, refill, say, select } from "/static/ui.js";
 import { go, refresh, refilm, sources, told } from "/static/view.js";
 
 let parts = {}, built = "";
@@ -40,13 +40,19 @@ export const showEdit = () => {
   // Until the edits have come, nothing is said that may be wrong.
   const known = job && app.edits.get(job.id)?.size >= job.edits;
   parts.what.textContent = !job || (!edit && !known) ? "…" : edit ? `Frame ${app.frame}. ${editWords(edit, job.edits)}` : `Frame ${app.frame} had nothing marked and is as it was.`;
-  parts.shots.replaceChildren(...(edit ? edit.contexts : []).map((context) => {
+  const looked = (edit ? edit.contexts : []).map((context) => {
     const before = app.edits.get(job.id).get(context), done = before && before.turn < edit.turn;
     const address = done ? api.repaired(job.id, context, 320) : api.picture(app.clip.id, "source", context, 320);
-    return make("button", { type: "button", onclick: () => go(context) },
-      make("img", { src: address, alt: "" }),
-      make("span", { textContent: `Frame ${context}, ${Math.abs(context - app.frame)} ${context > app.frame ? "later" : "earlier"}${done ? ", already repaired" : ""}` }));
-  }));
+    const text = `Frame ${context}, ${Math.abs(context - app.frame)} ${context > app.frame ? "later" : "earlier"}${done ? ", already repaired" : ""}`;
+    return { context, address, text };
+  });
+  // The page asks for news all the time: buttons that are replaced meanwhile cannot be pressed.
+  const name = JSON.stringify(looked);
+  if (name === parts.looked) return;
+  parts.looked = name;
+  refill(parts.shots, looked.map(({ context, address, text }) => make("button", { type: "button", onclick: () => go(context) },
+    make("img", { src: address, alt: "" }),
+    make("span", { textContent: text }))));
 };
 
 export const setMode = (mode) => {

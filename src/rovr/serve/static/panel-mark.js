@@ -3,7 +3,7 @@
 import { api } from "/static/api.js";
 import { active, app, jobsOf, on, tell } from "/static/app.js";
 import { boxMark } from "/static/tools.js";
-import { choice, find, make, say, toast } from "/static/ui.js";
+import { choice, find, make, refill, say, toast } from "/static/ui.js";
 
 const NAMES = { stroke: "Brush", box: "Box", found: "Found" };
 const TOOLS = [["brush", "Brush"], ["box", "Box"], ["eraser", "Eraser"], ["hand", "Hand"]];
@@ -63,14 +63,14 @@ let shown = null, version = -1;
 export const showMarks = () => {
   if (!app.marks || (shown === app.marks && version === app.marks.version)) return;
   [shown, version] = [app.marks, app.marks.version];
-  list.replaceChildren(...app.marks.list.map((mark) => make("li", {},
+  undo.disabled = !app.marks.past.length;
+  redo.disabled = !app.marks.future.length;
+  refill(list, app.marks.list.map((mark) => make("li", {},
     make("span", { className: mark.erase ? "dot erase" : "dot" }),
     make("span", { className: "what" }, mark.title || (mark.erase ? "Eraser" : NAMES[mark.type]), make("br"), make("span", { className: "when", textContent: when(mark) })),
     make("button", { type: "button", className: "plain small", textContent: "✕", aria: { label: `Remove: ${mark.title || NAMES[mark.type]}, ${when(mark)}` }, onclick: () => app.marks.remove(mark) }),
-  )));
+  )), undo);
   find("mark-none").hidden = app.marks.list.length > 0;
-  undo.disabled = !app.marks.past.length;
-  redo.disabled = !app.marks.future.length;
 };
 
 const numbers = () => {

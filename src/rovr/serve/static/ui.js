@@ -27,6 +27,15 @@ export const clock = (frame, rate) => {
   return `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2).padStart(5, "0")}`;
 };
 
+// Puts other children into a list; whoever stood in it with the keyboard stays at that place.
+export const refill = (root, children, otherwise = null) => {
+  const at = [...root.children].findIndex((child) => child.contains(document.activeElement));
+  root.replaceChildren(...children);
+  if (at < 0) return;
+  const near = children[Math.min(at, children.length - 1)];
+  (near?.querySelector("button") || near || otherwise)?.focus();
+};
+
 // Said to who listens to the page.
 export const say = (text) => { find("says").textContent = text; };
 
