@@ -440,6 +440,18 @@ def test_what_has_the_focus_keeps_it(tab, small):
     assert tab.evaluate(focused).startswith("Frame")
 
 
+def test_only_the_frame_where_scrubbing_ends_is_waited_for(tab, tmp_path):
+    open_file(tab, write_video(tmp_path / "long.mp4", moving_texture(300, 32, 48)))
+    tab.wait_for_timeout(800)
+    asked = []
+    tab.on("request", lambda request: "/picture/" in request.url and asked.append(request.url))
+    tab.evaluate("import('/static/view.js').then(({ go }) => { for (let frame = 1; frame < 300; frame++) go(frame); })")
+    until(tab, "document.getElementById('where').textContent.startsWith('299 /')")
+    tab.wait_for_timeout(1500)
+    assert any("/source/299?" in url for url in asked)
+    assert len(asked) < 40
+
+
 def test_a_frame_of_the_sample_is_repaired_after_three_clicks(chromium):
     with serving(Limits(), ready=True) as page:
         context = chromium.new_context()

@@ -45,7 +45,12 @@ export class Film {
     this.window(0);
   }
 
+  // What is still on its way is not waited for.
+  dropTiles() { [...this.tiles.children].forEach((image) => image.removeAttribute("src")); }
+
   close() {
+    clearTimeout(this.soon);
+    this.dropTiles();
     this.watch.disconnect();
     this.root.replaceChildren();
   }
@@ -73,7 +78,15 @@ export class Film {
     const wanted = Math.max(3, Math.min(this.count, Math.round(this.width / 92)));
     const name = `${this.first}/${wanted}/${Math.round(this.width)}/${this.look || ""}`;
     if (name === this.drawn) return;
+    // Whoever scrubs passes many pictures: those of the place where this ends are fetched.
+    clearTimeout(this.soon);
+    if (this.drawn) this.soon = setTimeout(() => this.fillTiles(name, wanted), 200);
+    else this.fillTiles(name, wanted);
+  }
+
+  fillTiles(name, wanted) {
     this.drawn = name;
+    this.dropTiles();
     const high = Math.min(64, this.width / wanted / this.ratio);
     this.tiles.replaceChildren(...Array.from({ length: wanted }, (_, k) => {
       const frame = this.first + Math.min(this.count - 1, Math.floor((k + 0.5) * this.count / wanted));

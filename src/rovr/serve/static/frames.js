@@ -1,8 +1,13 @@
 // Pictures by their address, decoded, the recent ones kept within a budget of memory.
 
+// Asked for at a time; the rest waits here, where it can still be taken back.
+const MOST = 2;
+
 export class Frames {
   constructor(budget = 160e6) {
     this.budget = budget;
+    this.busy = 0;
+    this.waiting = [];
     this.size = 0;
     this.kept = new Map();
     this.coming = new Map();
@@ -20,10 +25,31 @@ export class Frames {
       return Promise.resolve(held);
     }
     if (!this.coming.has(address)) {
-      const promise = this.fetch(address).finally(() => this.coming.delete(address));
+      const promise = this.turn(address).then(() => this.fetch(address).finally(() => this.leave())).finally(() => this.coming.delete(address));
       this.coming.set(address, promise);
     }
     return this.coming.get(address);
+  }
+
+  turn(address) {
+    if (this.busy < MOST) { this.busy += 1; return Promise.resolve(); }
+    return new Promise((begin, drop) => this.waiting.push({ address, begin, drop }));
+  }
+
+  leave() {
+    const next = this.waiting.shift();
+    if (next) next.begin();
+    else this.busy -= 1;
+  }
+
+  // Whoever scrubs passes many frames, and wants the last one alone.
+  only(wanted) {
+    const gone = this.waiting.filter(({ address }) => !wanted.has(address));
+    this.waiting = this.waiting.filter(({ address }) => wanted.has(address));
+    gone.forEach(({ address, drop }) => {
+      this.coming.delete(address);
+      drop(Object.assign(new Error("No longer wanted."), { dropped: true }));
+    });
   }
 
   async fetch(address) {

@@ -38,9 +38,11 @@ export const looking = () => {
 };
 
 // A decoded picture, or null and another try once it is there.
+const wanted = new Set();
 const held = (address) => {
   const picture = app.frames.peek(address);
-  if (!picture) app.frames.get(address).then(refresh, (error) => { wait(true); if (error.status !== 404 && error.status !== 409) toast(error.message, { bad: true }); });
+  wanted.add(address);
+  if (!picture) app.frames.get(address).then(refresh, (error) => { if (error.dropped) return; wait(true); if (error.status !== 404 && error.status !== 409) toast(error.message, { bad: true }); });
   return picture;
 };
 
@@ -50,6 +52,7 @@ let last = {};
 export const refresh = () => {
   const { clip, frame, look } = app;
   if (!clip) return;
+  wanted.clear();
   const how = looking(), wide = width(), scene = { overlays: [], cut: look.cut, brush: 0 };
   const source = held(api.picture(clip.id, "source", frame, wide));
   let ready = Boolean(source);
@@ -76,6 +79,7 @@ export const refresh = () => {
     tags(look.mode === "flicker" ? [look.flicker === "a" ? a.label : b.label] : [a.label, b.label]);
   }
   last.source = source || last.source;
+  if (!playing) app.frames.only(wanted);
   wait(ready);
   find("back").hidden = how !== "preview";
   const names = { mark: "what is marked is tinted", preview: "before on the left of the divider, the preview on the right", look: "compared" };
