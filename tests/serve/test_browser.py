@@ -331,6 +331,23 @@ def test_pixels_that_are_not_square_are_shown_and_marked_as_they_play(tab, tmp_p
     assert [mark[side] for side in "xywh"] == pytest.approx([32, 16, 16, 32], abs=1.5)
 
 
+def test_the_clock_follows_a_rate_that_varies(tab, tmp_path):
+    stamps = [0, 40, 80, 500, 540, 1200]
+    path = tmp_path / "phone.mkv"
+    open_file(tab, write_video(path, moving_texture(6, 64, 96), time_base=Fraction(1, 1000), pts=stamps))
+    clock = "document.getElementById('where').textContent"
+    tab.keyboard.press("End")
+    until(tab, f"{clock}.endsWith('0:01.20')")
+    tab.keyboard.press("ArrowLeft")
+    assert tab.evaluate(clock).endswith("0:00.54")
+    assert tab.get_attribute("#scrub", "aria-valuetext").endswith("0:00.54")
+    tab.keyboard.press("Home")
+    began = time.monotonic()
+    tab.keyboard.press(" ")
+    until(tab, f"{clock}.startsWith('5 /')")
+    assert time.monotonic() - began > 1
+
+
 def test_a_server_that_does_not_answer_is_said_until_it_does(tab, small):
     open_file(tab, small)
     mark_box(tab)

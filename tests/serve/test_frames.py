@@ -52,6 +52,13 @@ def test_frames_in_any_order_are_those_read_in_order(tmp_path, kind):
         assert np.array_equal(reader.rgb(number), wanted[number]), number
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_times_are_told_where_the_rate_does_not(tmp_path, kind):
+    index = examine(video_of(tmp_path, kind), Limits())
+    wanted = [k * k + 7 * k for k in range(COUNT)] if kind == "variable rate" else []
+    assert index.times == wanted
+
+
 def test_without_time_stamps_frames_are_counted(tmp_path):
     path = video_of(tmp_path, "b-frames")
     index = examine(path, Limits())

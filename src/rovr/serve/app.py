@@ -155,6 +155,10 @@ class Page:
         await self.drop(self._clip(request))
         return Response(status_code=204)
 
+    async def times(self, request: Request) -> Response:
+        """When each frame of a video is shown; see :class:`rovr.serve.index.Index`."""
+        return JSONResponse(self._clip(request).index.times)
+
     async def picture(self, request: Request) -> Response:
         """A frame: of the video, of its truth, or of a mask."""
         clip, name = self._clip(request), request.path_params["of"]
@@ -336,6 +340,7 @@ def make_app(limits: Limits | None = None, device: str = "auto", ready: bool = T
         ("POST", "/api/clips", page.open),
         ("POST", "/api/sample", page.open_sample),
         ("DELETE", clip, page.close),
+        ("GET", clip + "/times", page.times),
         ("GET", clip + "/picture/{of:str}/{number:int}", page.picture),
         ("POST", clip + "/mask", page.add_mask),
         ("POST", clip + "/jobs", page.add_job),

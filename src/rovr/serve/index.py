@@ -1,6 +1,6 @@
 """What is known of a video once its packets were walked through: enough to show any of its frames at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Index:
         matroska: whether the container is one of that family.
         audio: whether there is sound.
         aspect: width of a pixel over its height as played.
+        times: when each frame is shown, in milliseconds from the first; empty where ``rate`` tells that.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class Index:
     matroska: bool
     audio: bool
     aspect: float = 1.0
+    times: list[int] = field(default_factory=list)
 
 
 def open_safely(path: Path) -> Any:
@@ -73,6 +75,7 @@ def examine(path: Path, limits: Limits) -> Index:
             raise Refused(f"{path} is {context.width}×{context.height}; the page takes up to {_size(limits)}.", 413)
         stamps, keys, known = _walk(container, stream, path, limits)
         matroska = "matroska" in container.format.name
+        tick = 1000 * (stream.time_base or 0)
     if not stamps:
         raise UserError(f"{path} holds no pictures that can be read; check that it plays.")
     with open_source(path) as source:
@@ -83,7 +86,13 @@ def examine(path: Path, limits: Limits) -> Index:
     aspect = played_aspect(info)
     count, rate = len(stamps), float(info.rate)
     ordered = sorted(stamps) if known and len(set(stamps)) == count else []
-    return Index(path, width, height, count, rate, ordered, sorted(keys), matroska, bool(info.audio), aspect)
+    times = _uneven([round((stamp - ordered[0]) * tick) for stamp in ordered], rate)
+    return Index(path, width, height, count, rate, ordered, sorted(keys), matroska, bool(info.audio), aspect, times)
+
+
+def _uneven(times: list[int], rate: float) -> list[int]:
+    """Times of frames in milliseconds, unless they follow from the rate as exactly as the page shows them."""
+    return times if any(abs(time - 1000 * k / rate) > 10 for k, time in enumerate(times)) else []
 
 
 def played_aspect(info: VideoInfo) -> float:

@@ -63,6 +63,7 @@ class Clip:
             "frames": index.frames,
             "aspect": round(index.aspect, 4),
             "rate": round(index.rate, 3),
+            "uneven": bool(index.times),
             "audio": index.audio,
             "truth": self.truth is not None,
             "layers": [

@@ -22,6 +22,7 @@ export const api = {
   job: (clip, asked) => ask("POST", `/api/clips/${clip}/jobs`, JSON.stringify(asked)),
   end: (job) => ask("DELETE", `/api/jobs/${job}`),
   settle: (job, layer) => ask("POST", `/api/jobs/${job}/layer/${layer}`),
+  times: (clip) => ask("GET", `/api/clips/${clip}/times`),
   edits: (job, first) => ask("GET", `/api/jobs/${job}/edits/${first}`),
 
   picture: (clip, of, frame, width) => `/api/clips/${clip}/picture/${of}/${frame}?width=${width}`,

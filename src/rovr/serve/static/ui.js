@@ -22,9 +22,9 @@ export const duration = (seconds) => {
   return `${(seconds / 3600).toFixed(1)} h`;
 };
 
-export const clock = (frame, rate) => {
-  const seconds = frame / rate;
-  return `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2).padStart(5, "0")}`;
+export const clock = (seconds) => {
+  const hundredths = Math.round(seconds * 100);
+  return `${Math.floor(hundredths / 6000)}:${(hundredths % 6000 / 100).toFixed(2).padStart(5, "0")}`;
 };
 
 // Puts other children into a list; whoever stood in it with the keyboard stays at that place.

@@ -113,11 +113,17 @@ export const go = (frame) => {
   shown();
 };
 
+// Seconds from the first frame to another; the rate alone does not tell them where it varies.
+const timeOf = (frame) => {
+  const { rate, times } = app.clip;
+  return times?.length > frame ? times[frame] / 1000 : frame / rate;
+};
+
 const shown = () => {
-  const { clip, frame } = app;
+  const { clip, frame } = app, time = clock(timeOf(frame));
   find("scrub").value = frame;
-  find("scrub").setAttribute("aria-valuetext", `frame ${frame} of ${clip.frames - 1}, ${clock(frame, clip.rate)}`);
-  find("where").textContent = `${frame} / ${clip.frames - 1} · ${clock(frame, clip.rate)}`;
+  find("scrub").setAttribute("aria-valuetext", `frame ${frame} of ${clip.frames - 1}, ${time}`);
+  find("where").textContent = `${frame} / ${clip.frames - 1} · ${time}`;
   film.current = frame;
   film.show();
   refresh();
@@ -155,7 +161,8 @@ export const play = () => {
     try { await Promise.all(addresses(next).map((one) => app.frames.get(one))); } catch (error) { toast(error.message, { bad: true }); stop(); return; }
     if (playing !== mine) return;
     go(next);
-    mine.timer = setTimeout(step, Math.max(0, 1000 / app.clip.rate / Number(find("speed").value) - (performance.now() - began)));
+    const lasts = next + 1 < app.clip.frames ? timeOf(next + 1) - timeOf(next) : 0;
+    mine.timer = setTimeout(step, Math.max(0, 1000 * lasts / Number(find("speed").value) - (performance.now() - began)));
   };
   step();
 };
@@ -205,6 +212,8 @@ export const openView = () => {
   find("scrub").max = clip.frames - 1;
   stage.open({ width: clip.width * clip.aspect, height: clip.height, aspect: clip.aspect });
   shown();
+  // Without them the clock is about right, which is no reason to complain.
+  if (clip.uneven) api.times(clip.id).then((times) => { clip.times = times; if (app.clip === clip) shown(); }, () => {});
 };
 
 // Far from a key frame a picture may take seconds, and the one before it stays meanwhile.
