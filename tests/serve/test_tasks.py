@@ -47,6 +47,35 @@ def test_sound_that_nobody_knows_is_left_out_of_the_copy(tmp_path):
     assert not packets(tmp_path / "play.mp4", "audio")
 
 
+def test_damaged_sound_is_left_out_of_the_copy(tmp_path):
+    path = write_video(tmp_path / "in.mkv", moving_texture(24), audio=0.9)
+    data = path.read_bytes()
+    for _, sound in packets(path, "audio")[5:]:
+        data = data.replace(sound, b"\xff" * len(sound))
+    path.write_bytes(data)
+    assert make_playable(path, tmp_path / "play.mp4")
+    assert plays(tmp_path / "play.mp4")
+    assert len(rgb_frames(tmp_path / "play.mp4")) == 24
+    assert packets(tmp_path / "play.mp4", "audio")
+
+
+def test_a_repair_is_kept_where_no_copy_of_it_can_be_made(tmp_path, video, monkeypatch):
+    def fail(*args):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(tasks, "make_playable", fail)
+    notes = []
+    asked = {"source": str(video(count=3)), "folder": str(tmp_path), "out": "made.mp4", "title": "in.mp4", "layers": {}}
+    marks = [{"type": "box", "x": 20, "y": 12, "w": 8, "h": 8}]
+    told = tasks.restore(
+        {**asked, "marks": marks, "device": "cpu", "selector": "nearest"},
+        lambda event, **values: event == "note" and notes.append(values["text"]),
+    )
+    assert told["repaired"] == 3
+    assert len(rgb_frames(tmp_path / "made.mp4")) == 3
+    assert notes == ["No copy could be made that browsers play as a film; the download is whole."]
+
+
 def test_a_wide_video_is_copied_smaller_and_upright(tmp_path):
     frames = moving_texture(3, 60, 2560)
     path = write_video(tmp_path / "in.mkv", frames, pix_fmt="yuv444p", aspect=Fraction(4, 3))

@@ -7,6 +7,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from av.error import FFmpegError
 
 from rovr.video.colour import Colour
 from rovr.video.frames import pixel_shape
@@ -62,7 +63,7 @@ def make_playable(path: Path, out: Path) -> bool:
         resampler = av.AudioResampler("fltp", "stereo", 48000) if sound else None
         last: int | None = None
         for packet in source.demux([stream, sound] if sound else [stream]):
-            for frame in packet.decode():
+            for frame in _decoded(packet, packet.stream is sound):
                 if resampler is not None and not hasattr(frame, "pict_type"):
                     for piece in resampler.resample(frame):
                         target.mux(speech.encode(piece))
@@ -79,3 +80,13 @@ def make_playable(path: Path, out: Path) -> bool:
             target.mux(speech.encode(None))
     part.replace(out)
     return True
+
+
+def _decoded(packet: Any, is_sound: bool) -> list[Any]:
+    """Frames of a packet; sound that is damaged is left out, as players do."""
+    try:
+        return list(packet.decode())
+    except FFmpegError:
+        if is_sound:
+            return []
+        raise
