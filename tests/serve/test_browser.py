@@ -348,6 +348,25 @@ def test_the_clock_follows_a_rate_that_varies(tab, tmp_path):
     assert time.monotonic() - began > 1
 
 
+def test_an_answer_from_before_a_video_was_opened_closes_it_not(tab, small):
+    late = threading.Event()
+
+    def hold(route):
+        answer = route.fetch()
+        if not late.is_set():
+            late.set()
+            tab.set_input_files("#file", str(small))
+            tab.wait_for_selector("#desk:not([hidden])")
+        route.fulfill(response=answer)
+
+    tab.route("**/api/state", hold)
+    until(tab, "!document.getElementById('desk').hidden")
+    tab.wait_for_timeout(1500)
+    assert late.is_set()
+    assert not tab.locator(".toast").count()
+    assert tab.title().startswith("small.mp4")
+
+
 def test_a_server_that_does_not_answer_is_said_until_it_does(tab, small):
     open_file(tab, small)
     mark_box(tab)

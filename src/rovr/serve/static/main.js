@@ -143,8 +143,10 @@ const poll = async () => {
   if (asking) { timer = setTimeout(poll, 100); return; }
   asking = true;
   try {
-    const clips = app.server.clips.map((clip) => clip.id).join();
-    app.server = await api.state();
+    const { clip } = app, clips = app.server.clips.map((one) => one.id).join(), state = await api.state();
+    // A video was opened or closed meanwhile, of which this answer may not know.
+    if (app.clip !== clip) { timer = setTimeout(poll); return; }
+    app.server = state;
     // Whoever tried something meanwhile was told so again.
     if (offline) { untoast(offline); offline = ""; }
     if (app.clip) {
