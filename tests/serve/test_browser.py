@@ -359,7 +359,7 @@ def test_an_answer_from_before_a_video_was_opened_closes_it_not(tab, small):
             tab.wait_for_selector("#desk:not([hidden])")
         route.fulfill(response=answer)
 
-    tab.route("**/api/state", hold)
+    tab.route("**/api/state*", hold)
     until(tab, "!document.getElementById('desk').hidden")
     tab.wait_for_timeout(1500)
     assert late.is_set()
@@ -379,10 +379,10 @@ def test_a_server_that_does_not_answer_is_said_until_it_does(tab, small):
     tab.wait_for_selector(".toast", state="detached")
     tab.wrong.clear()
     # A server that refuses what it took before is not silent either.
-    tab.route("**/api/state", lambda route: route.fulfill(status=403, body="This page asks for its token."))
+    tab.route("**/api/state*", lambda route: route.fulfill(status=403, body="This page asks for its token."))
     tab.wait_for_selector(".toast.bad")
     assert "token" in tab.inner_text(".toast p")
-    tab.unroute("**/api/state")
+    tab.unroute("**/api/state*")
     tab.wait_for_selector(".toast", state="detached")
 
 

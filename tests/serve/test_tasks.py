@@ -176,8 +176,12 @@ def test_a_preview_lets_go_of_its_files(monkeypatch, video, tmp_path):
 
 def test_a_video_is_deleted_when_nobody_looks_for_long(video):
     with serving(Limits(keep=1.0, spare=0)) as page:
-        page.open(video(count=6))
+        clip = page.open(video(count=6))
         assert list(page.page.store.root.iterdir())
+        # A tab that shows it is somebody who looks.
+        for _ in range(15):
+            assert page.json("GET", f"/api/state?seen=other,{clip['id']}")["clips"]
+            time.sleep(0.2)
         # Asking how things are is no look at a video.
         end = time.monotonic() + 30
         while page.json("GET", "/api/state")["clips"]:

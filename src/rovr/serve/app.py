@@ -103,8 +103,10 @@ class Page:
 
     async def state(self, request: Request) -> Response:
         """All that the page needs to show itself, again and again while jobs run."""
+        # A repair of the night is still there in the morning, in a tab that was left open.
+        seen = set(request.query_params.get("seen", "").split(","))
         for clip in self.store.clips.values():
-            if not all(job.over for job in self.jobs.of(clip)):
+            if clip.id in seen or not all(job.over for job in self.jobs.of(clip)):
                 clip.touched = time.monotonic()
         return JSONResponse(
             {

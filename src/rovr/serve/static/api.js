@@ -16,7 +16,7 @@ const ask = async (method, path, body) => {
 };
 
 export const api = {
-  state: () => ask("GET", "/api/state"),
+  state: (seen) => ask("GET", `/api/state?seen=${seen.join()}`),
   sample: () => ask("POST", "/api/sample"),
   close: (clip) => ask("DELETE", `/api/clips/${clip}`),
   job: (clip, asked) => ask("POST", `/api/clips/${clip}/jobs`, JSON.stringify(asked)),

@@ -12,6 +12,8 @@ import { go, openView, play, refilm, refresh, stage, stop } from "/static/view.j
 
 const TABS = ["mark", "repair", "look"];
 const states = new Map();
+// Videos that were shown here: the server keeps them while this tab is open.
+const seen = new Set();
 
 const setTab = (name, focus = false) => {
   app.tab = name;
@@ -41,6 +43,7 @@ const show = (clip) => {
   history.replaceState(null, "", clip ? `#${clip.id}` : "#");
   tell("closed");
   if (!clip) return;
+  seen.add(clip.id);
   Object.assign(app, { frame: 0, preview: null, waiting: null, marks: new Marks(clip, () => tell("marks")) });
   Object.assign(app.look, { a: "source", b: "" });
   openView();
@@ -143,7 +146,7 @@ const poll = async () => {
   if (asking) { timer = setTimeout(poll, 100); return; }
   asking = true;
   try {
-    const { clip } = app, clips = app.server.clips.map((one) => one.id).join(), state = await api.state();
+    const { clip } = app, clips = app.server.clips.map((one) => one.id).join(), state = await api.state([...seen]);
     // A video was opened or closed meanwhile, of which this answer may not know.
     if (app.clip !== clip) { timer = setTimeout(poll); return; }
     app.server = state;
