@@ -451,6 +451,31 @@ def test_keys_reach_everything(tab, small):
     until(tab, "document.getElementById('play').getAttribute('aria-label') === 'Play'")
 
 
+def test_keys_work_whatever_is_written_on_them(tab, small):
+    open_file(tab, small)
+    mark_box(tab)
+
+    def press(key, code, **held):
+        event = json.dumps({"key": key, "code": code, "bubbles": True, "cancelable": True, **held})
+        tab.evaluate(f"document.body.dispatchEvent(new KeyboardEvent('keydown', {event}))")
+
+    press("я", "KeyZ", ctrlKey=True)
+    assert not tab.locator(".marks li").count()
+    press("y", "KeyZ", ctrlKey=True)
+    assert tab.locator(".marks li").count() == 1
+    press("и", "KeyB")
+    assert tab.is_checked("input[name=tool][value=brush]")
+    # As a German keyboard has them.
+    before = tab.inner_text("#mark .line output")
+    press("]", "Digit9", altKey=True, ctrlKey=True)
+    assert tab.inner_text("#mark .line output") != before
+    # What belongs to the browser is left to it.
+    press("p", "KeyP", ctrlKey=True)
+    press("x", "KeyX", altKey=True)
+    assert tab.is_checked("input[name=tool][value=brush]")
+    assert not tab.locator("#joblist li").count()
+
+
 def test_what_has_the_focus_keeps_it(tab, small):
     open_file(tab, small)
     tab.click("text=A box by numbers")

@@ -191,6 +191,7 @@ const keys = {
   e: () => { setTab("mark"); setTool("eraser"); },
   h: () => { setTab("mark"); setTool("hand"); },
   z: (event) => (event.shiftKey ? app.marks.redo() : app.marks.undo()),
+  y: (event) => event.ctrlKey && app.marks.redo(),
   p: preview,
   1: () => setTab("mark"),
   2: () => setTab("repair"),
@@ -204,16 +205,21 @@ const keys = {
   "?": () => find("keys").showModal(),
 };
 
+// What is written on a key that has other letters than Latin ones, by where it is.
+const nameOf = ({ key, code }) => (key.length === 1 && key > "~" && code.startsWith("Key") ? code.slice(3) : key).toLowerCase();
+
 const listen = () => {
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input:not([type=range]):not([type=radio]):not([type=checkbox]), select, textarea, dialog");
-    const held = event.ctrlKey || event.metaKey;
-    if (!app.clip || typing || event.altKey || (held && event.key.toLowerCase() !== "z")) return;
+    const held = event.ctrlKey || event.metaKey, name = nameOf(event);
+    // Brackets take Alt where they share a key with something else.
+    const meant = "[]".includes(name) || (!event.altKey && (!held || name === "z" || (name === "y" && event.ctrlKey)));
+    if (!app.clip || typing || !meant) return;
     // Arrows, space and the like mean something to what has the focus.
     const own = event.target.closest("input, button, a, summary, [role=tab], [role=region], video");
     if (own && (event.key === " " || event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End") && event.target.id !== "scrub") return;
     if (event.target.id === "scrub" && event.key !== " ") return;
-    const act = keys[event.key] || keys[event.key.toLowerCase()];
+    const act = keys[event.key] || keys[name];
     if (!act) return;
     event.preventDefault();
     act(event);
