@@ -451,6 +451,17 @@ def test_keys_reach_everything(tab, small):
     until(tab, "document.getElementById('play').getAttribute('aria-label') === 'Play'")
 
 
+def test_what_is_chosen_shows_in_the_colours_of_the_system(tab, small):
+    tab.emulate_media(forced_colors="active")
+    open_file(tab, small)
+    colour = "getComputedStyle(document.querySelector('{}')).backgroundColor"
+    for chosen, other in (
+        ("input[value=brush] + span", "input[value=box] + span"),
+        ("#tab-mark", "#tab-repair"),
+    ):
+        assert tab.evaluate(colour.format(chosen)) != tab.evaluate(colour.format(other)), chosen
+
+
 def test_keys_work_whatever_is_written_on_them(tab, small):
     open_file(tab, small)
     mark_box(tab)
