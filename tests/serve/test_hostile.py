@@ -138,6 +138,14 @@ def test_what_is_no_video_is_said_to_be_none_and_leaves_nothing(served, data):
     assert not list(served.page.store.root.iterdir())
 
 
+def test_more_marks_than_are_taken_are_said_to_be_too_many(served, clip):
+    mark = {"type": "box", "x": 1, "y": 1, "w": 4, "h": 4}
+    asked = {"kind": "restore", "marks": [mark] * 1000}
+    status, body = served.ask("POST", f"/api/clips/{clip}/jobs", json.dumps(asked))
+    assert status == 413
+    assert b"repair with some of them" in body
+
+
 def test_a_video_that_is_too_long_or_too_large_is_refused(served, tmp_path):
     long = write_video(tmp_path / "long.mp4", moving_texture(61, 16, 16))
     assert served.ask("POST", "/api/clips?name=long.mp4", long.read_bytes())[0] == 413

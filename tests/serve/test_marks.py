@@ -26,6 +26,12 @@ def test_a_box_covers_its_pixels_on_its_frames_alone():
     assert not drawing.paint(4, SIZE, none).any()
 
 
+def test_thousands_of_specks_can_be_marked():
+    boxes = [{"type": "box", "x": k, "y": 5, "w": 4, "h": 3, "first": k, "last": k} for k in range(10_000)]
+    drawing = Drawing(msgspec.convert(boxes, Marks), {})
+    assert drawing.paint(20, SIZE, none).sum() == 12
+
+
 def test_without_a_last_frame_a_mark_goes_on():
     assert Drawing([Box(x=0, y=0, w=4, h=4)], {}).paint(10**6, SIZE, none).any()
 

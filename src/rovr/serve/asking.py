@@ -110,7 +110,10 @@ async def body(request: Request, most: int) -> bytes:
     async for part in request.stream():
         data += part
         if len(data) > most:
-            raise Refused("The request is too large.", 413)
+            raise Refused(
+                "There are more marks than one repair takes; repair with some of them, and the result with the others.",
+                413,
+            )
     return bytes(data)
 
 

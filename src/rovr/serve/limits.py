@@ -25,7 +25,7 @@ class Limits:
     upload: int = 8 << 30
     frames: int = 200_000
     pixels: int = 4096 * 2304
-    body: int = 4 << 20
+    body: int = 16 << 20
     clips: int = 12
     jobs: int = 16
     spare: int = 512 << 20

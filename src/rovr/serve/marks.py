@@ -76,7 +76,8 @@ class Found(Span, tag="found", kw_only=True, forbid_unknown_fields=True):
 
 
 Mark = Stroke | Box | Found
-Marks = Annotated[list[Mark], msgspec.Meta(max_length=2000)]
+# Whoever takes specks out of a film by hand makes thousands.
+Marks = Annotated[list[Mark], msgspec.Meta(max_length=50_000)]
 
 
 class Drawing:
