@@ -28,6 +28,28 @@ def test_a_logo_is_found_before_a_moving_picture(level, share):
     assert (found & logo).sum() / logo.sum() > 0.9
 
 
+@pytest.mark.parametrize("corner", [False, True])
+def test_an_opaque_logo_as_bright_as_the_picture_is_found_whole(corner):
+    logo = np.zeros((HEIGHT, WIDTH), np.uint8)
+    if corner:
+        logo[: HEIGHT // 5, -WIDTH // 5 :] = 1
+    else:
+        cv2.circle(logo, (WIDTH // 4, HEIGHT // 2), HEIGHT // 8, 1, -1)
+    frames = pan(30)
+    found = logo_in(blended(frames, logo > 0, int(np.median(frames)), 1.0))
+    precision, recall = precision_recall(found, logo > 0, 2)
+    assert precision > 0.95
+    assert recall > 0.95
+
+
+def test_clear_sky_over_a_horizon_that_goes_up_and_down_is_no_logo():
+    frames = pan(30)
+    for index, frame in enumerate(frames):
+        frame[: round(HEIGHT * (0.12 + 0.05 * np.sin(1.7 * index)))] = 180
+    with pytest.raises(UserError, match="No logo"):
+        logo_in(frames)
+
+
 def test_a_clip_without_a_logo_has_none():
     with pytest.raises(UserError, match="No logo"):
         logo_in(pan(30))

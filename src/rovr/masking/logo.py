@@ -1,7 +1,7 @@
-"""A logo that stands still: edges that stay where they are while the picture behind them changes.
+"""A logo that stands still: edges that stay where they are while the picture behind them changes, or areas that do.
 
 The median over time of each pixel's gradient keeps the edges of what stands still and loses those of what moves, as
-Dekel et al. (CVPR 2017) use it to find watermarks.
+Dekel et al. (CVPR 2017) use it to find watermarks. :mod:`rovr.masking.opaque` finds the areas.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rovr.errors import UserError
-from rovr.masking.write import Mask, check_sensitivity, shown
+from rovr.masking.opaque import MOVES, opaque_areas
+from rovr.masking.write import BLACK, Mask, check_sensitivity, shown
 from rovr.types import counted
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.source import count_decoded, count_frames, open_source
@@ -41,8 +42,8 @@ STEADY = 2.0
 # Greatest share of the picture that one area of a logo takes, least share of it that is edges, and least strength of
 # its edges across the main direction.
 LARGEST, SPARSE, ROUND = 0.15, 0.1, 0.15
-# Grey levels up to which a pixel is black, and least share of a bar's row or column that is: a logo may lie in it.
-BLACK, BAR = 24, 0.6
+# Least share of a bar's row or column that is black: a logo may lie in it.
+BAR = 0.6
 # Rows worked on at a time.
 _STRIP = 32
 _TINY = 12
@@ -59,7 +60,8 @@ def find_logo(
 
     Args:
         video: a file or a folder of frames.
-        sensitivity: 1 by default; 2 finds edges half as strong and half as steady.
+        sensitivity: 1 by default; 2 finds edges half as strong and half as steady, and opaque areas before what moves
+            half as much.
         rate: frames per second of a folder.
         on_frame: called after every frame read.
         max_pixels: that a frame may have.
@@ -91,6 +93,7 @@ def logo_in(frames: NDArray[np.uint8], sensitivity: float = 1.0) -> Mask:
         raise _still(f"edges that never move are spread over {spread:.0%} of the picture")
     if sensitivity != 1:
         mask, _ = _areas(_lasting(frames, EDGE / sensitivity, STEADY / sensitivity)[0], change)
+    mask |= opaque_areas(frames, change, LARGEST, MOVES / sensitivity)
     if not mask.any():
         raise UserError("No logo was found; raise --sensitivity, or give its place with rovr mask draw.")
     return mask

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rovr.editor.alignment import Aligner, follow
 from rovr.errors import UserError
 from rovr.masking.lines import find_lines, thin
-from rovr.masking.write import Grey, Mask, Masker, Shown, check_sensitivity
+from rovr.masking.write import BLACK, Grey, Mask, Masker, Shown, check_sensitivity
 
 # Grey levels by which damage differs, at sensitivity 1.
 STEP = 18.0
@@ -24,8 +24,8 @@ STEP = 18.0
 AGREE = 25.0
 # A frame of which more than this is new is a cut or a flash, and no damage.
 CUT = 0.25
-# Grey levels up to which a pixel is black; rows and columns between those that tell how bright a frame is.
-BLACK, _SPARSE = 24, 4
+# Rows and columns from one to the next of those that tell how bright a frame is.
+_SPARSE = 4
 _TINY = 4
 
 
