@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from rovr.masking.write import BLACK, Mask
 
-# Grey levels by which an opaque area may change, in so large a share of the frames. Most would not do: between sky and a
-# horizon that goes up and down lies a line on one side of which most show the sky.
+# Grey levels by which an opaque area may change, in so large a share of the frames. Half would not do: between sky and
+# a horizon that goes up and down lies a line on one side of which most show the sky.
 STILL, NEARLY = 4.0, 0.8
 # Grey levels by which what is around it usually changes at least.
 MOVES = 8.0
