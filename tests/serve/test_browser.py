@@ -331,6 +331,32 @@ def test_pixels_that_are_not_square_are_shown_and_marked_as_they_play(tab, tmp_p
     assert [mark[side] for side in "xywh"] == pytest.approx([32, 16, 16, 32], abs=1.5)
 
 
+def go_to(tab, typed):
+    tab.keyboard.press("g")
+    tab.keyboard.type(typed)
+    tab.keyboard.press("Enter")
+
+
+def test_a_frame_is_reached_by_its_number_and_by_its_time(tab, small):
+    open_file(tab, small)
+    where = "document.getElementById('where').textContent"
+    last = int(tab.inner_text("#where").split("/")[1].split("·")[0])
+    for frame in range(last + 1):
+        go_to(tab, str(frame))
+        until(tab, f"{where}.startsWith('{frame} /')")
+        # By the time that is shown there one comes back to it.
+        time_shown = tab.inner_text("#where").split("·")[1].strip()
+        go_to(tab, str((frame + 1) % (last + 1)))
+        go_to(tab, time_shown)
+        until(tab, f"{where}.startsWith('{frame} /')")
+    tab.click("#where")
+    tab.keyboard.type("soon")
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("document.getElementById('jump').open")
+    tab.keyboard.press("Escape")
+    assert tab.inner_text("#where").startswith(f"{last} /")
+
+
 def test_the_clock_follows_a_rate_that_varies(tab, tmp_path):
     stamps = [0, 40, 80, 500, 540, 1200]
     path = tmp_path / "phone.mkv"
@@ -341,6 +367,9 @@ def test_the_clock_follows_a_rate_that_varies(tab, tmp_path):
     tab.keyboard.press("ArrowLeft")
     assert tab.evaluate(clock).endswith("0:00.54")
     assert tab.get_attribute("#scrub", "aria-valuetext").endswith("0:00.54")
+    for typed, frame in (("2", 2), ("0:00.54", 4), ("0:1,1", 4), ("9:59", 5), ("0:00", 0), ("77", 5)):
+        go_to(tab, typed)
+        until(tab, f"{clock}.startsWith('{frame} /')")
     tab.keyboard.press("Home")
     began = time.monotonic()
     tab.keyboard.press(" ")

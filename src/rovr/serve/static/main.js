@@ -8,7 +8,7 @@ import { restoreDone, setMode, showLook } from "/static/panel-look.js";
 import { buildMark, openMark, setBrush, setTool } from "/static/panel-mark.js";
 import { buildRepair, preview, previewDone } from "/static/panel-repair.js";
 import { find, framesWords, make, say, themes, toast, untoast } from "/static/ui.js";
-import { go, openView, play, refilm, refresh, stage, stop } from "/static/view.js";
+import { go, jump, openView, play, refilm, refresh, stage, stop } from "/static/view.js";
 
 const TABS = ["mark", "repair", "look"];
 const states = new Map();
@@ -183,6 +183,7 @@ const keys = {
   ArrowRight: (event) => go(app.frame + (event.shiftKey ? 10 : 1)),
   Home: () => go(0),
   End: () => go(app.clip.frames - 1),
+  g: jump,
   " ": play,
   "[": () => setBrush(app.brush / 1.2 - 1),
   "]": () => setBrush(app.brush * 1.2 + 1),

@@ -119,6 +119,20 @@ const timeOf = (frame) => {
   return times?.length > frame ? times[frame] / 1000 : frame / rate;
 };
 
+// The frame that is shown at a time, as minutes and seconds with a colon between; or by its number.
+const frameAt = (text) => {
+  if (!text.includes(":")) return Number(text);
+  const { rate, times } = app.clip, seconds = text.replace(",", ".").split(":").reduce((sum, part) => 60 * sum + Number(part), 0);
+  // As exactly as the clock shows it, which may have rounded up.
+  return times?.length ? times.findLastIndex((time) => time <= 1000 * seconds + 5) : Math.floor((seconds + 0.005) * rate);
+};
+
+export const jump = () => {
+  find("jumpto").value = "";
+  find("jump").showModal();
+  find("jumpto").focus();
+};
+
 const shown = () => {
   const { clip, frame } = app, time = clock(timeOf(frame));
   find("scrub").value = frame;
@@ -230,6 +244,8 @@ export const busy = (what, text) => {
 };
 
 find("scrub").addEventListener("input", (event) => go(Number(event.target.value)));
+find("where").addEventListener("click", jump);
+find("jumpform").addEventListener("submit", () => { stop(); go(frameAt(find("jumpto").value.trim())); });
 find("prev").addEventListener("click", () => go(app.frame - 1));
 find("next").addEventListener("click", () => go(app.frame + 1));
 find("play").addEventListener("click", play);
