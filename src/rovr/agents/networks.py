@@ -71,7 +71,7 @@ class Memory(nn.Module):
         """
         if not torch.compiler.is_exporting():  # what is to be exported must not depend on values
             history = history[:, : int(length.max())]
-        start = self.embed.weight.new_zeros(len(history), 1, self.size)
+        start = self.embed.weight.new_zeros(history.shape[0], 1, self.size)
         if history.shape[1] == 0:
             return start.squeeze(1)
         frame, contexts = history[..., :1], history[..., 1:]
@@ -79,7 +79,7 @@ class Memory(nn.Module):
         offsets = torch.where(contexts < 0, 0, contexts - frame) / count
         actions = torch.cat([(2 * frame + 1) / count - 1, F.pad(offsets, (0, self.contexts - contexts.shape[2]))], 2)
         states, _ = self.lstm(F.leaky_relu(self.embed(actions), 0.1))
-        rows = torch.arange(len(history), device=history.device)
+        rows = torch.arange(history.shape[0], device=history.device)
         return torch.cat([start, states], 1)[rows, length]
 
 
@@ -163,7 +163,7 @@ class ContextTrunk(nn.Module):
         """
         glance = self.glance(observation) if glance is None else glance
         maps, picked = glance.maps[:, :, :MAPS], observation["picked"]
-        rows = torch.arange(len(maps), device=maps.device)
+        rows = torch.arange(maps.shape[0], device=maps.device)
         target = maps[rows, observation["target"]]
         weights = picked / picked.sum(1, keepdim=True).clamp(min=1)
         before = (maps * weights[..., None, None, None]).sum(1)

@@ -130,7 +130,7 @@ def evidence(observation: Mapping[str, Tensor], source: Tensor | None = None) ->
 
 def _hole(observation: Mapping[str, Tensor]) -> Tensor:
     """The target's, (B, 16, 16)."""
-    rows = torch.arange(len(observation["target"]), device=observation["target"].device)
+    rows = torch.arange(observation["target"].shape[0], device=observation["target"].device)
     return observation["cover"][rows, observation["target"].clamp(min=0)]
 
 
