@@ -12,6 +12,8 @@ from safetensors.torch import save_file
 from rovr.agents import Agent, AgentConfig
 from rovr.data.cases import Case, make_case
 from rovr.editor.aligned import AlignedEditor
+from rovr.editor.aligned_net import AlignNet
+from rovr.editor.motion import MotionNet
 from rovr.errors import UserError
 from rovr.mdp.encoder import load_encoder
 from rovr.mdp.environment import RepairEnv
@@ -40,10 +42,17 @@ def make(chance: np.random.Generator) -> Case:
     return make_case(clip(chance), "shift", int(chance.integers(2**31)))
 
 
-def world(size: int = 2) -> RepairEnv:
-    editor = AlignedEditor()
+def untaught() -> AlignedEditor:
+    """The rule that an editor is before any training. Its networks add nothing yet: narrow ones do, and are quick."""
+    net = AlignNet((4, 4, 4), (4, 4, 4, 4))
+    net.motion = MotionNet((4, 4, 4, 4))
+    editor = AlignedEditor(net)
     editor.bf16 = False
-    return RepairEnv(editor, load_encoder("editor"), make, Reward(), size)
+    return editor
+
+
+def world(size: int = 2) -> RepairEnv:
+    return RepairEnv(untaught(), load_encoder("editor"), make, Reward(), size)
 
 
 def test_the_expert_does_what_the_selector_does() -> None:
@@ -229,9 +238,7 @@ def test_experts_are_the_strategies_of_their_names() -> None:
     env = world(1)
     rollout = collect(env, env.begin([case]), expert_act(env, sight))
     state = RepairState.begin(case.frames.clone(), case.masks)
-    editor = AlignedEditor()
-    editor.bf16 = False
-    Repairer(editor, load_selector("sight")).run(state, torch.Generator())
+    Repairer(untaught(), load_selector("sight")).run(state, torch.Generator())
     expert = rollout.actions[:, 0].view(-1, 3)
     chosen = torch.tensor([[edit.frame, *edit.contexts] for edit in state.edits])
     assert torch.equal(expert[:, 0], chosen[:, 0])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_agents import clip
+from test_agents import clip, untaught
 
 from rovr.agents import Agent, AgentConfig
 from rovr.data.cases import Case, make_case
@@ -30,9 +30,7 @@ def make(chance: np.random.Generator) -> Case:
 
 
 def parts() -> tuple[AlignedEditor, EditorEncoder, object, Reward]:
-    editor = AlignedEditor()
-    editor.bf16 = False
-    return editor, EditorEncoder(), make, Reward(decibels=True)
+    return untaught(), EditorEncoder(), make, Reward(decibels=True)
 
 
 def learning(how: str) -> tuple[Agent, Learner, RepairEnv]:
