@@ -9,6 +9,7 @@ from rovr.cli import main
 from rovr.evaluate.origin import described
 from rovr.report.glossary import facts
 from rovr.report.merge import read_evaluations
+from rovr.report.plate import Plate
 
 pytest_plugins = ["made_once"]
 
@@ -16,6 +17,18 @@ pytest_plugins = ["made_once"]
 @pytest.fixture
 def path(tmp_path):
     return made_up_report.write(tmp_path / "in", made_up_report.evaluation(), with_media=False)
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Figures are empty files: drawing them takes most of the time."""
+
+    def save(plate, folder):
+        for kind in ("png", "svg"):
+            (folder / f"{plate.name}.{kind}").touch()
+        return "<svg></svg>"
+
+    monkeypatch.setattr(Plate, "save", save)
 
 
 def refuse(capsys, tmp_path, *args, says):
@@ -156,6 +169,7 @@ def test_seconds_of_other_machines_and_versions_do_not_stand_beside_each_other(p
     assert all(words in said for words in ("made up", "0123abc", "0.0", described(new)))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_report_replaces_a_report_alone_and_only_if_asked(path, tmp_path, capsys):
     out = tmp_path / "there"
     assert make(path, out) == 0
@@ -172,6 +186,7 @@ def test_a_report_replaces_a_report_alone_and_only_if_asked(path, tmp_path, caps
     assert path.read_text()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_nothing_is_left_behind_where_it_fails(path, tmp_path, monkeypatch):
     monkeypatch.setattr("rovr.report.build.render", lambda *args: 1 / 0)
     assert make(path, tmp_path / "out") == 1
@@ -183,6 +198,7 @@ def test_packages_that_are_not_installed(path, tmp_path, capsys, monkeypatch):
     refuse(capsys, tmp_path, path, "-o", tmp_path / "out", says="pip install 'rovr[report]'")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_log_of_agents_without_returns_is_said(path, tmp_path, capsys):
     log = made_up_report.log(tmp_path / "x.csv", 0.5)
     assert make(path, tmp_path / "out", "--agents", f"a={log}") == 0
