@@ -3,6 +3,7 @@
 import json
 import pickle
 from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,10 @@ from rovr.errors import UserError
 from rovr.export import CONTEXT_POLICY, FRAME_POLICY
 from rovr.restorer import Restorer
 
-pytest.importorskip("onnxruntime")
-pytest.importorskip("onnxscript")
+for package in ("onnxruntime", "onnxscript"):
+    # Not imported, which takes a second, by every process that collects the tests.
+    if find_spec(package) is None:
+        pytest.skip(f"needs {package}", allow_module_level=True)
 
 SIDE = 64
 

@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from scipy.stats import t
 
 from rovr.evaluate.summary import compare, student, summarize, ways_to_bound
 from rovr.metrics import flow_recovery
@@ -65,6 +64,8 @@ def test_intervals_of_few_clips_hold_it_too(count, least):
 
 
 def test_quantiles_of_students_t():
+    from scipy.stats import t  # takes a second, which every process that collects the tests would spend
+
     for freedom in (4, 7, 15, 50, 1000):
         assert student(freedom) == pytest.approx(t.ppf(0.975, freedom), rel=0.003)
 
