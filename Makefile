@@ -37,11 +37,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/rovr demo
 
-# Processes that tests start leave cores idle for moments, so three share two.
+# Processes that tests start leave cores idle for moments, so three share two. Each reads all tests, which compiled ones make
+# quick even where the environment keeps no compiled files.
 # A browser is a large program that nothing here controls: its tests come after the others and alone, where it is ended
 # whatever it does if it no longer answers, and what failed is tried once more.
 test: setup
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not browser"
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadfile -m "not browser"
 	$(BROWSER_TESTS) || $(BROWSER_TESTS) --last-failed
 
 lint: setup
