@@ -41,8 +41,9 @@ demo: setup
 # quick even where the environment keeps no compiled files.
 # A browser is a large program that nothing here controls: its tests come after the others and alone, where it is ended
 # whatever it does if it no longer answers, and what failed is tried once more.
+test: export PYTHONDONTWRITEBYTECODE =
 test: setup
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadfile -m "not browser"
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not browser"
 	$(BROWSER_TESTS) || $(BROWSER_TESTS) --last-failed
 
 lint: setup
