@@ -39,11 +39,11 @@ Pictures = NDArray[np.uint8]
 """(T, H, W, 3)."""
 
 
-def store(path: Path, pictures: Pictures) -> None:
+def store(path: Path, pictures: Pictures, codec: str = "ffv1") -> None:
     """Write a video in 4:2:0."""
     colour = Colour(5, False)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("ffv1", rate=25)
+        stream = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = pictures.shape[2], pictures.shape[1], "yuv420p"
         for picture in pictures:
             container.mux(stream.encode(colour.recast(av.VideoFrame.from_ndarray(picture, "rgb24"), "yuv420p")))
