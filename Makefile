@@ -19,7 +19,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-BROWSER_TESTS := $(BIN)/python -m pytest -m browser -o faulthandler_timeout=200
+BROWSER_TESTS = $(BIN)/python -m pytest -m browser -n 2 --dist load -o faulthandler_timeout=200 \
+	$(shell grep -rl chromium tests --include='test_*.py')
 BENCHMARKS := $(filter-out benchmarks/_%.py,$(wildcard benchmarks/*.py))
 
 .PHONY: setup demo test lint type check docs bench reproduce wheel licences sbom clean
@@ -43,7 +44,7 @@ demo: setup
 # whatever it does if it no longer answers, and what failed is tried once more.
 test: export PYTHONDONTWRITEBYTECODE =
 test: setup
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not browser"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not browser"
 	$(BROWSER_TESTS) || $(BROWSER_TESTS) --last-failed
 
 lint: setup
