@@ -25,8 +25,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# Files that take longest, in that order. Where processes share the tests, a long file that is begun last has one of them
-# work on alone while the others are done.
+# Files that take longest, in that order. Where processes share the tests, a long file that is begun last keeps one of
+# them at work alone while the others are done.
 LONGEST = (
     "test_onnx.py", "test_page.py", "test_shards.py", "test_agents.py", "test_training.py", "test_reproduce.py",
     "test_learns.py", "test_poster.py", "test_batch_many.py", "test_onnx_policies.py", "test_cli.py", "test_ranks.py",

@@ -285,7 +285,7 @@ def test_an_evaluation_grows(done, clips, tmp_path):
     damaged = [
         *lacking,
         {**run, "hole": []},
-        *({**run, "values": {"hole_psnr": value}} for value in ("x", math.nan)),
+        *({**run, "values": {"hole_psnr": value}} for value in ("x", math.nan, 10**400)),
         {**run, "edits": [[0]]},
     ]
     for text in (

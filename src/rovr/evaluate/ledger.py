@@ -23,7 +23,7 @@ Origin = dict[str, Any]
 BETWEEN_COMMITS, BETWEEN_MACHINES, BETWEEN_MEASURES = ", ", "; ", " / "
 """Stand between several of them in one text of an output."""
 
-DAMAGED = (ValueError, KeyError, TypeError, AttributeError)
+DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 """What comes up where a file holds something else than it should."""
 
 CLOCKED = "processor"
