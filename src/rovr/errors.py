@@ -35,6 +35,8 @@ def no_room(error: BaseException, path: Path | None = None) -> UserError | None:
     return None
 
 
-def refused(error: PermissionError) -> str:
-    """One line for a file that the system keeps from this user."""
-    return f"{error.filename} may not be read or written; check its permissions."
+def refused(error: BaseException) -> str | None:
+    """One line for a file that the system keeps from this user; None for any other error, or where it names no file."""
+    if isinstance(error, PermissionError) and error.filename is not None:
+        return f"{error.filename} may not be read or written; check its permissions."
+    return None

@@ -8,7 +8,7 @@ from pathlib import Path
 from rovr.batch.folder import Looked, find_mask, videos_in
 from rovr.batch.lists import Row, read_list
 from rovr.batch.task import Options, Task, check_options
-from rovr.errors import UserError, refused
+from rovr.errors import UserError, in_a_line, refused
 from rovr.video.encoding import CONTAINERS
 
 
@@ -61,7 +61,7 @@ def _task(row: Row, outdir: Path, common: Common, looked: Looked) -> Task:
         except UserError as error:
             wrong = str(error)
         except PermissionError as error:
-            wrong = refused(error)
+            wrong = refused(error) or in_a_line(error)
     output = outdir / (row.output or _name(row))
     return Task(row.input, output, mask, boxes, row.options, wrong)
 

@@ -55,8 +55,8 @@ def failure(error: Exception) -> Outcome:
         return Outcome("passing", str(error))
     if isinstance(error, UserError):
         return Outcome("user", str(error))
-    if isinstance(error, PermissionError) and error.filename is not None:
-        return Outcome("user", refused(error))
+    if (told := refused(error)) is not None:
+        return Outcome("user", told)
     if isinstance(error, _PASSING):
         return Outcome("passing", in_a_line(error))
     return Outcome("ours", f"internal error, {in_a_line(error)}", traceback.format_exc())

@@ -116,11 +116,8 @@ def answer(run: Callable[[], None], debug: bool = False) -> int:
     except BrokenPipeError:
         return 1
     except Exception as error:
-        if isinstance(error, PermissionError) and error.filename is not None:
-            _say(f"rovr: {refused(error)}")
-            return 2
-        if (full := no_room(error)) is not None:
-            _say(f"rovr: {full}")
+        if mendable := refused(error) or no_room(error):
+            _say(f"rovr: {mendable}")
             return 2
         if debug:
             raise

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rovr.errors import UserError
-from rovr.masking.opaque import MOVES, opaque_areas
+from rovr.masking.opaque import MOVES, STRIP, opaque_areas, stillness
 from rovr.masking.write import BLACK, Mask, check_sensitivity, shown
 from rovr.types import counted
 from rovr.video.limits import MAX_PIXELS
@@ -44,8 +44,6 @@ STEADY = 2.0
 LARGEST, SPARSE, ROUND = 0.15, 0.1, 0.15
 # Least share of a bar's row or column that is black: a logo may lie in it.
 BAR = 0.6
-# Rows worked on at a time.
-_STRIP = 32
 _TINY = 12
 
 
@@ -86,14 +84,15 @@ def logo_in(frames: NDArray[np.uint8], sensitivity: float = 1.0) -> Mask:
         raise _still(f"of {counted(len(frames), 'frame')} looked at, only {len(different)} differ")
     frames = frames[different]
     # Whether the camera stands still is no question of sensitivity.
-    slopes, usual, change = _lasting(frames, EDGE, STEADY)
+    change, still = stillness(frames)
+    slopes, usual = _lasting(frames, EDGE, STEADY)
     mask, largest = _areas(slopes, change)
     spread = _spread(slopes.any(-1) & ~largest, usual)
     if spread > SPREAD:
         raise _still(f"edges that never move are spread over {spread:.0%} of the picture")
     if sensitivity != 1:
         mask, _ = _areas(_lasting(frames, EDGE / sensitivity, STEADY / sensitivity)[0], change)
-    mask |= opaque_areas(frames, change, LARGEST, MOVES / sensitivity)
+    mask |= opaque_areas(change, still, LARGEST, MOVES / sensitivity)
     if not mask.any():
         raise UserError("No logo was found; raise --sensitivity, or give its place with rovr mask draw.")
     return mask
@@ -149,22 +148,22 @@ def _strips(frames: NDArray[np.uint8]) -> Iterator[tuple[slice, FloatArray]]:
     """Rows and the gradients (T, rows, W, 2) in them, strip by strip; 0 along the edges of black bars."""
     height = frames.shape[1]
     rows, columns = _bar_edges(frames)
-    for top in range(0, height, _STRIP):
+    for top in range(0, height, STRIP):
         # A row more on either side, so that strips meet without a seam.
-        start, end = max(top - 1, 0), min(top + _STRIP + 1, height)
-        keep = slice(top - start, top - start + min(_STRIP, height - top))
+        start, end = max(top - 1, 0), min(top + STRIP + 1, height)
+        keep = slice(top - start, top - start + min(STRIP, height - top))
         slopes = np.stack([_slope(frame[start:end])[keep] for frame in frames])
         # What crosses the edge of a bar may be a logo that lies on it; the edge itself is none.
-        slopes[:, rows[top : top + _STRIP], :, 1] = 0
+        slopes[:, rows[top : top + STRIP], :, 1] = 0
         slopes[:, :, columns, 0] = 0
-        yield slice(top, top + _STRIP), slopes
+        yield slice(top, top + STRIP), slopes
 
 
-def _lasting(frames: NDArray[np.uint8], edge: float, steady: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Gradients (H, W, 2) that stay, 0 elsewhere; share of the frames with an edge and usual change in grey (H, W)."""
+def _lasting(frames: NDArray[np.uint8], edge: float, steady: float) -> tuple[FloatArray, FloatArray]:
+    """Gradients (H, W, 2) that stay, 0 elsewhere; share of the frames with an edge (H, W)."""
     _, height, width = frames.shape
     lasting = np.zeros((height, width, 2), np.float32)
-    usual, change = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
+    usual = np.zeros((height, width), np.float32)
     for rows, slopes in _strips(frames):
         middle = np.median(slopes, 0)
         stray = np.median(np.linalg.norm(slopes - middle, axis=-1), 0)
@@ -172,8 +171,7 @@ def _lasting(frames: NDArray[np.uint8], edge: float, steady: float) -> tuple[Flo
         stays = (strength > edge) & (strength > steady * stray)
         lasting[rows] = middle * stays[..., None]
         usual[rows] = (np.linalg.norm(slopes, axis=-1) > EDGE).mean(0)
-        change[rows] = np.median(np.abs(frames[:, rows] - np.median(frames[:, rows], 0)), 0)
-    return lasting, usual, change
+    return lasting, usual
 
 
 def _spread(stays: Mask, usual: FloatArray) -> float:

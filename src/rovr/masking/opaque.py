@@ -22,22 +22,37 @@ AROUND, FREE = 0.8, 0.5
 NEAR, FAR = 2, 4
 _TINY = 10
 # Rows worked on at a time.
-_STRIP = 32
+STRIP = 32
 
 
-def opaque_areas(frames: NDArray[np.uint8], change: NDArray[np.float32], largest: float, moves: float = MOVES) -> Mask:
+def stillness(frames: NDArray[np.uint8]) -> tuple[NDArray[np.float32], Mask]:
+    """How much each pixel of frames (T, H, W) usually changes, in grey levels, and where it hardly ever does.
+
+    Returns:
+        (H, W) each; what is black counts as nothing that is held.
+    """
+    change, held = np.zeros(frames.shape[1:], np.float32), np.zeros(frames.shape[1:], bool)
+    for top in range(0, len(held), STRIP):
+        rows = slice(top, top + STRIP)
+        grey = np.median(frames[:, rows], 0)
+        stray = np.abs(frames[:, rows] - grey)
+        change[rows] = np.median(stray, 0)
+        held[rows] = (np.quantile(stray, NEARLY, axis=0) <= STILL) & (grey > BLACK)
+    return change, held
+
+
+def opaque_areas(change: NDArray[np.float32], held: Mask, largest: float, moves: float = MOVES) -> Mask:
     """Find them.
 
     Args:
-        frames: (T, H, W) grey.
-        change: (H, W) usual change of each pixel over time, in grey levels.
+        change: (H, W), see :func:`stillness`.
+        held: likewise.
         largest: share of the picture that one area takes at most.
         moves: see :data:`MOVES`.
 
     Returns:
         (H, W), areas without holes in them.
     """
-    held = _held(frames)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(held.astype(np.uint8))
     sizes = stats[:, cv2.CC_STAT_AREA]
     sizes[0] = 0  # what is no area
@@ -55,14 +70,3 @@ def opaque_areas(frames: NDArray[np.uint8], change: NDArray[np.float32], largest
         if free.sum() > FREE * ring.sum() and (change[box][free] >= moves).mean() > AROUND:
             mask[box] |= area > 0
     return mask
-
-
-def _held(frames: NDArray[np.uint8]) -> Mask:
-    """Where (H, W) nearly all frames show the same, and no black."""
-    held = np.zeros(frames.shape[1:], bool)
-    for top in range(0, len(held), _STRIP):
-        rows = frames[:, top : top + _STRIP]
-        grey = np.median(rows, 0)
-        stray = np.quantile(np.abs(rows - grey), NEARLY, axis=0)
-        held[top : top + _STRIP] = (stray <= STILL) & (grey > BLACK)
-    return held

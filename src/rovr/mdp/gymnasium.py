@@ -126,11 +126,12 @@ class VideoReconstructionEnv(gymnasium.Env[Observation, np.int64]):
             UserError: the clip has no such frame.
         """
         # NumPy would take a negative number for a frame counted from the end, PyTorch for none.
-        if not 0 <= int(action) < len(self.action_masks()):
-            raise UserError(f"action {int(action)}: give one of 0 to {len(self.action_masks()) - 1}")
+        mask = self.action_masks()
+        if not 0 <= int(action) < len(mask):
+            raise UserError(f"action {int(action)}: give one of 0 to {len(mask) - 1}")
         self.picks += 1
         endless = self.picks >= self.most
-        if not self.action_masks()[int(action)]:
+        if not mask[int(action)]:
             return deepcopy(self.observation), 0.0, self.over, endless, self._info()
         observation, rewards, done = self.inner.step(torch.tensor([int(action)], device=self.inner.editor.device))
         self.over = bool(done[0])
