@@ -28,12 +28,12 @@ class Summary:
         scenes: index of the first frame of each scene.
         seed: of the source of chance.
         seconds: the whole job.
-        seconds_repairing: of these, in editor and selector.
-        seconds_per_repair: the same for each repaired frame.
+        seconds_repairing: of these, in editor and selector of this process.
+        seconds_per_repair: the same for each frame that it repaired.
         mean_doubt: over the repaired pixels, 0–1.
         provenance: where the repaired pixels come from, as :meth:`rovr.provenance.Tally.summary` says it; None where
             nobody asked.
-        resumed: repaired frames that were taken over from an earlier run.
+        resumed: repaired frames that were taken over from an earlier run, or from workers.
         notes: everything that was said aloud.
         version: of ROVR.
     """

@@ -16,7 +16,7 @@ from conftest import moving_texture, write_video
 from forked import Forked
 
 import rovr
-from rovr.batch.local import ProcessEngine
+from rovr.batch.local import Processes
 from rovr.batch.run import BatchSummary, Listener, restore_many
 from rovr.batch.task import Options, Task, Tools
 from rovr.batch.work import repair_one
@@ -211,7 +211,7 @@ def test_a_killed_process_harms_nobody(folder):
 
         def share(self, task, share):
             if task.input.stem == "a" and not self.killed:
-                worker = next(worker for worker in engine._workers if worker.task is task)
+                worker = next(worker for worker in pool._workers if worker.key is task)
                 self.killed.append(worker.process.pid)
                 os.kill(worker.process.pid, signal.SIGKILL)
 
@@ -220,13 +220,13 @@ def test_a_killed_process_harms_nobody(folder):
 
     write_long(folder / "in" / "a.mp4")
     listener = Killer()
-    engine = ProcessEngine(2, TOOLS, listener.share)
-    summary = restore_many(folder / "in", folder / "out", boxes=[BOX], tools=TOOLS, engine=engine, listener=listener)
+    pool = Processes(2, TOOLS, listener.share)
+    summary = restore_many(folder / "in", folder / "out", boxes=[BOX], tools=TOOLS, pool=pool, listener=listener)
     assert listener.again_ == [("a", "its process was killed (SIGKILL)")]
     assert (summary.done, summary.failed) == (3, 0)
     assert [entry["attempts"] for entry in summary.files] == [2, 1, 1]
     assert names(folder / "out") == ["a.mp4", "b.mp4", "c.mp4", "manifest.jsonl"]
-    assert not engine._workers
+    assert not pool._workers
 
 
 @pytest.mark.timeout(600)

@@ -102,17 +102,6 @@ def test_ray_is_not_installed(monkeypatch):
         pass
 
 
-def test_arguments_that_do_not_go_together(tmp_path, capsys):
-    command = ["restore", "a.mp4", "-o", str(tmp_path / "b.mp4"), "--ray", "auto"]
-    assert main([*command, "--one-scene"]) == 2
-    assert main([*command, "--workers", "0"]) == 2
-    assert main(["restore-many", ".", "-o", str(tmp_path), "--worker-cores", "0"]) == 2
-    told = capsys.readouterr().err
-    assert "--one-scene leaves one" in told
-    assert "--workers 0: give at least 1" in told
-    assert "--worker-cores 0: give at least 1" in told
-
-
 # A cluster
 
 
@@ -183,7 +172,7 @@ class Killer(Listener):
 
 @pytest.mark.timeout(600)
 def test_a_killed_worker_harms_nobody(folder, head, monkeypatch):
-    monkeypatch.setattr("rovr.batch.pool.BEAT", 0.05)
+    monkeypatch.setattr("rovr.batch.ray.BEAT", 0.05)
 
     def kill():
         for node in head.nodes:

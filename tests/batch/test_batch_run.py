@@ -1,4 +1,4 @@
-"""What is begun, tried again and skipped, under an engine that only pretends."""
+"""What is begun, tried again and skipped, by a pool that only pretends."""
 
 from collections import deque
 
@@ -21,11 +21,12 @@ class Pretend:
     def free(self):
         return self.room - len(self.running)
 
-    def start(self, task, replace):
+    def start(self, task, job):
         assert self.free > 0
+        assert job.task == task
         self.running.append(task)
         self.most = max(self.most, len(self.running))
-        self.log.append((task.input.stem, replace))
+        self.log.append((task.input.stem, job.replace))
 
     def wait(self):
         task = self.running.pop(0)
@@ -53,16 +54,16 @@ def folder(tmp_path):
 
 
 def run(folder, script=None, room=1, boxes=("1,1,2,2",), **options):
-    engine = Pretend(script, room)
+    pool = Pretend(script, room)
     try:
-        return engine, restore_many(folder / "in", folder / "out", boxes=boxes, engine=engine, **options)
+        return pool, restore_many(folder / "in", folder / "out", boxes=boxes, pool=pool, **options)
     finally:
-        assert engine.closed or not engine.log
+        assert pool.closed or not pool.log
 
 
 def test_all_done(folder):
-    engine, summary = run(folder)
-    assert engine.log == [("a", True), ("b", True), ("c", True)]
+    pool, summary = run(folder)
+    assert pool.log == [("a", True), ("b", True), ("c", True)]
     assert (summary.done, summary.failed, summary.fault) == (3, 0, "")
     assert [entry["output"] for entry in summary.files] == ["a.mp4", "b.mp4", "c.mp4"]
 
@@ -73,14 +74,14 @@ def test_no_more_than_there_is_room_for(folder):
 
 def test_a_second_run_skips_what_is_done(folder):
     run(folder, {"b": [USER]})
-    engine, summary = run(folder)
-    assert [name for name, _ in engine.log] == ["b"]
+    pool, summary = run(folder)
+    assert [name for name, _ in pool.log] == ["b"]
     assert (summary.done, summary.skipped, summary.failed) == (1, 2, 0)
     (folder / "out" / "c.mp4").unlink()
-    engine, summary = run(folder)
-    assert [name for name, _ in engine.log] == ["c"]
-    engine, summary = run(folder)
-    assert engine.log == []
+    pool, summary = run(folder)
+    assert [name for name, _ in pool.log] == ["c"]
+    pool, summary = run(folder)
+    assert pool.log == []
     assert summary.skipped == 3
 
 
@@ -91,8 +92,8 @@ def test_faults_that_may_pass_are_tried_again_after_the_others(folder):
         def again(self, task, reason):
             told.append((task.input.stem, reason))
 
-    engine, summary = run(folder, {"a": [PASSING, PASSING]}, listener=Told())
-    assert [name for name, _ in engine.log] == ["a", "b", "c", "a", "a"]
+    pool, summary = run(folder, {"a": [PASSING, PASSING]}, listener=Told())
+    assert [name for name, _ in pool.log] == ["a", "b", "c", "a", "a"]
     assert told == [("a", "killed")] * 2
     assert summary.fault == ""
     assert summary.files[0]["attempts"] == 3
@@ -100,15 +101,15 @@ def test_faults_that_may_pass_are_tried_again_after_the_others(folder):
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
 def test_tries_come_to_an_end(folder, retries):
-    engine, summary = run(folder, {"a": [PASSING] * 9}, retries=retries)
-    assert len(engine.log) == 3 + retries
+    pool, summary = run(folder, {"a": [PASSING] * 9}, retries=retries)
+    assert len(pool.log) == 3 + retries
     assert (summary.done, summary.failed, summary.fault) == (2, 1, "ours")
 
 
 @pytest.mark.parametrize(("outcome", "fault"), [(USER, "user"), (OURS, "ours")])
 def test_other_faults_are_not_tried_again(folder, outcome, fault):
-    engine, summary = run(folder, {"b": [outcome]})
-    assert [name for name, _ in engine.log] == ["a", "b", "c"]
+    pool, summary = run(folder, {"b": [outcome]})
+    assert [name for name, _ in pool.log] == ["a", "b", "c"]
     assert (summary.done, summary.failed, summary.fault) == (2, 1, fault)
     assert summary.files[1]["reason"] == outcome.reason
 
@@ -119,8 +120,8 @@ def test_the_worst_fault_counts(folder):
 
 def test_a_video_without_a_mask_is_never_begun(folder):
     (folder / "in" / "b.mask.mp4").touch()
-    engine, summary = run(folder, boxes=())
-    assert [name for name, _ in engine.log] == ["b"]
+    pool, summary = run(folder, boxes=())
+    assert [name for name, _ in pool.log] == ["b"]
     assert (summary.done, summary.failed, summary.fault) == (1, 2, "user")
     assert "has no mask" in summary.files[0]["reason"]
 
@@ -128,8 +129,8 @@ def test_a_video_without_a_mask_is_never_begun(folder):
 def test_nobody_elses_file_is_replaced(folder):
     (folder / "out").mkdir()
     (folder / "out" / "a.mp4").write_text("precious")
-    engine, _ = run(folder, {"a": [PASSING, USER]})
-    assert engine.log == [("a", False), ("b", True), ("c", True), ("a", False)]
+    pool, _ = run(folder, {"a": [PASSING, USER]})
+    assert pool.log == [("a", False), ("b", True), ("c", True), ("a", False)]
     assert run(folder, {"a": [USER]}, overwrite=True)[0].log == [("a", True)]
 
 
@@ -138,18 +139,18 @@ def test_an_output_left_by_a_killed_run_is_replaced(folder):
         run(folder, {"b": [KeyboardInterrupt()]})
     # It had appeared, but nobody was left to write that down.
     (folder / "out" / "b.mp4").write_text("whole")
-    engine, summary = run(folder)
-    assert engine.log == [("b", True), ("c", True)]
+    pool, summary = run(folder)
+    assert pool.log == [("b", True), ("c", True)]
     assert (summary.done, summary.skipped) == (2, 1)
 
 
 def test_other_settings_are_another_output(folder):
     run(folder)
-    engine, _ = run(folder, {name: [USER] for name in "abc"}, options=Options(seed=1))
-    assert engine.log == [("a", False), ("b", False), ("c", False)]
+    pool, _ = run(folder, {name: [USER] for name in "abc"}, options=Options(seed=1))
+    assert pool.log == [("a", False), ("b", False), ("c", False)]
 
 
-def test_an_engine_that_cannot_work_ends_the_run(folder):
+def test_a_pool_that_cannot_work_ends_the_run(folder):
     with pytest.raises(UserError, match="no editor"):
         run(folder, {"a": [UserError("no editor is called so")]})
     assert len(run(folder)[0].log) == 3

@@ -1,6 +1,6 @@
-"""Processes of this machine as an engine: each loads the tools once and does a task at a time.
+"""Processes of this machine: each loads the tools once and does a job at a time.
 
-A process may be killed at any time: its task is given back, to be done by a new one, and the others take no notice.
+A process may be killed at any time: its job is given back, to be done by a new one, and the others take no notice.
 """
 
 import contextlib
@@ -8,22 +8,24 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from rovr.batch.task import Outcome, Task, Tools
+from rovr.batch.task import Job, Outcome, Tools
 from rovr.errors import UserError
+
+K = TypeVar("K", bound=Hashable)
 
 GRACE = 10.0
 """Seconds that a process has to leave by itself."""
 
 
-class _Worker:
+class _Worker(Generic[K]):
     """A process and the line to it.
 
     Attributes:
-        task: what it does just now.
+        key: of the job that it does just now.
     """
 
     def __init__(self, tools: Tools, workers: int) -> None:
@@ -33,7 +35,7 @@ class _Worker:
         self.process.start()
         # With no other copy of its end here, the line breaks when the process does.
         theirs.close()
-        self.task: Task | None = None
+        self.key: K | None = None
 
     def leave(self, now: bool = False) -> None:
         """Wait for the process to end, which an idle one does as the line is closed."""
@@ -48,7 +50,7 @@ class _Worker:
         self.pipe.close()
 
     def how_it_ended(self) -> str:
-        """In words, for whoever waits for the task."""
+        """In words, for whoever waits for the job."""
         self.process.join(GRACE)
         code = self.process.exitcode
         if code is not None and code < 0:
@@ -56,93 +58,96 @@ class _Worker:
         return f"its process ended (exit code {code})"
 
 
-class ProcessEngine:
-    """A number of processes; see :class:`rovr.batch.run.Engine`.
+class Processes(Generic[K]):
+    """A :class:`rovr.batch.pool.Pool` of processes, begun when there is work.
 
     Args:
         workers: how many; they share the processor's threads evenly.
         tools: loaded by each process.
-        on_share: told which share of a task is done.
+        on_share: told which share of a job is done.
+
+    Attributes:
+        room: how many jobs can be done at a time.
     """
 
-    def __init__(self, workers: int, tools: Tools, on_share: Callable[[Task, float], None]) -> None:
-        self.count = workers
+    def __init__(self, workers: int, tools: Tools, on_share: Callable[[K, float], None]) -> None:
+        self.room = workers
         self.tools = tools
         self.on_share = on_share
-        self._workers: list[_Worker] = []
+        self._workers: list[_Worker[K]] = []
 
     @property
     def free(self) -> int:
         """Processes with nothing to do, those included that have not been started yet."""
-        return self.count - sum(worker.task is not None for worker in self._workers)
+        return self.room - sum(worker.key is not None for worker in self._workers)
 
-    def start(self, task: Task, replace: bool) -> None:
-        """Hand a task to a process."""
-        idle = [worker for worker in self._workers if worker.task is None]
+    def start(self, key: K, job: Job) -> None:
+        """Hand a job to a process."""
+        idle = [worker for worker in self._workers if worker.key is None]
         for worker in idle:
             try:
-                worker.pipe.send((task, replace))
+                worker.pipe.send(job)
             except OSError:
                 self._drop(worker)
                 continue
-            worker.task = task
+            worker.key = key
             return
-        worker = _Worker(self.tools, self.count)
+        worker = _Worker(self.tools, self.room)
         self._workers.append(worker)
-        worker.task = task
+        worker.key = key
         # Dead already? That shows when it is waited for.
         with contextlib.suppress(OSError):
-            worker.pipe.send((task, replace))
+            worker.pipe.send(job)
 
-    def wait(self) -> list[tuple[Task, Outcome]]:
-        """Wait for messages until one of them says that a task has ended."""
-        ended: list[tuple[Task, Outcome]] = []
+    def wait(self) -> list[tuple[K, Outcome]]:
+        """Wait for messages until one of them says that a job has ended."""
+        ended: list[tuple[K, Outcome]] = []
         while not ended:
-            busy = {worker.pipe: worker for worker in self._workers if worker.task is not None}
+            busy = {worker.pipe: worker for worker in self._workers if worker.key is not None}
             for pipe in wait(list(busy)):
                 outcome = self._hear(busy[pipe])  # type: ignore[index]
                 if outcome is not None:
                     ended.append(outcome)
         return ended
 
-    def _hear(self, worker: _Worker) -> tuple[Task, Outcome] | None:
-        """Take one message; the task and its outcome if it has ended."""
-        task = worker.task
-        assert task is not None
+    def _hear(self, worker: _Worker[K]) -> tuple[K, Outcome] | None:
+        """Take one message; the job's key and its outcome if it has ended."""
+        key = worker.key
+        assert key is not None
         try:
             message = worker.pipe.recv()
         except (EOFError, OSError):
             reason = worker.how_it_ended()
             self._drop(worker)
-            return task, Outcome("passing", reason)
+            return key, Outcome("passing", reason)
         if isinstance(message, float):
-            self.on_share(task, message)
+            self.on_share(key, message)
             return None
         if isinstance(message, str):
             raise UserError(message)
         outcome: Outcome = message
-        worker.task = None
+        worker.key = None
         if outcome.fault in ("passing", "ours"):
             # Who knows what state it is in.
             self._drop(worker)
-        return task, outcome
+        return key, outcome
 
-    def _drop(self, worker: _Worker) -> None:
+    def _drop(self, worker: _Worker[K]) -> None:
         self._workers.remove(worker)
         worker.leave()
 
     def close(self) -> None:
-        """End all processes; a task under way is broken off and leaves no half-written output."""
+        """End all processes; a job under way is broken off and leaves no half-written output."""
         for worker in self._workers:
-            if worker.task is not None:
+            if worker.key is not None:
                 worker.process.terminate()
         for worker in self._workers:
-            worker.leave(now=worker.task is not None)
+            worker.leave(now=worker.key is not None)
         self._workers.clear()
 
 
 def _serve(pipe: "Connection[Any, Any]", tools: Tools, workers: int) -> None:
-    """What a process does: load the tools, do tasks until the line is closed."""
+    """What a process does: load the tools, do jobs until the line is closed."""
     # Ctrl-C and the end of a terminal reach all its processes, but only the first one is to answer them.
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
@@ -152,7 +157,8 @@ def _serve(pipe: "Connection[Any, Any]", tools: Tools, workers: int) -> None:
     import cv2
     import torch
 
-    from rovr.batch.work import repair_one
+    # What jobs are made of, which takes long to load.
+    from rovr.batch import portions, work  # noqa: F401
 
     threads = max(1, torch.get_num_threads() // workers)
     torch.set_num_threads(threads)
@@ -167,10 +173,10 @@ def _serve(pipe: "Connection[Any, Any]", tools: Tools, workers: int) -> None:
             return
         while True:
             try:
-                task, replace = pipe.recv()
+                job = pipe.recv()
             except EOFError:
                 return
-            outcome = repair_one(task, restorer, replace, pipe.send)
+            outcome = job(restorer, pipe.send)
             try:
                 pipe.send(outcome)
             except OSError:
@@ -187,7 +193,7 @@ def _terminate(number: int, frame: Any) -> None:
 
 
 def _leave_with_parent() -> None:
-    """Nobody waits for a task once the first process is gone, even if it was killed."""
+    """Nobody waits for a job once the first process is gone, even if it was killed."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

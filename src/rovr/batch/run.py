@@ -2,45 +2,17 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rovr.batch.manifest import Manifest
 from rovr.batch.plan import Common, make_plan
-from rovr.batch.task import Options, Outcome, Task, Tools, settings_of
+from rovr.batch.pool import Pool, open_pool
+from rovr.batch.task import Options, Outcome, Repair, Task, Tools, settings_of
 from rovr.errors import UserError
-
-
-class Engine(Protocol):
-    """Where tasks are done: in this process, in others, on other machines.
-
-    Attributes:
-        free: how many more tasks can be begun now.
-    """
-
-    @property
-    def free(self) -> int: ...  # noqa: D102
-
-    def start(self, task: Task, replace: bool) -> None:
-        """Begin a task; only while there is room.
-
-        Args:
-            task: what to do, by :func:`rovr.batch.work.repair_one`.
-            replace: whether an output that is there may be replaced.
-        """
-
-    def wait(self) -> Iterable[tuple[Task, Outcome]]:
-        """Wait until a task or more have ended; a worker that dies ends its task with a passing fault.
-
-        Raises:
-            UserError: no worker can work, since the tools cannot be loaded.
-        """
-
-    def close(self) -> None:
-        """Break off whatever is still being done, and let go of all workers."""
 
 
 class Listener:
@@ -96,7 +68,7 @@ def restore_many(
     retries: int = 2,
     overwrite: bool = False,
     listener: Listener | None = None,
-    engine: Engine | None = None,
+    pool: Pool[Task] | None = None,
 ) -> BatchSummary:
     """Repair many videos; the same call again goes on where an earlier one was interrupted.
 
@@ -115,7 +87,7 @@ def restore_many(
         retries: how often a video is tried again after a fault that may pass; others are not tried again.
         overwrite: replace outputs that exist and are not those of earlier runs with the same settings.
         listener: told how things go.
-        engine: takes the place of the workers.
+        pool: takes the place of the workers, and is closed afterwards.
 
     Raises:
         UserError: nothing can be done at all; what is wrong with single videos is in the summary.
@@ -132,8 +104,9 @@ def restore_many(
         left = [task for task in tasks if manifest.done(task, made[task]) is None]
         listener.start(left, len(tasks) - len(left))
         if left:
-            with closing(engine or _engine(workers, ray, cores, len(left), tools, listener)) as running:
-                _run(left, made, running, manifest, retries, overwrite, listener)
+            count = min(workers, len(left)) or (0 if ray is None else None)
+            with closing(pool) if pool else open_pool(tools, listener.share, count, ray, cores) as running:
+                _run(left, made, running, ray is not None, manifest, retries, overwrite, listener)
         files = [manifest.last[manifest.key(task)] for task in tasks]
     faults = {entry["fault"] for entry in files if entry["status"] == "failed"}
     failed = sum(entry["status"] == "failed" for entry in files)
@@ -148,30 +121,17 @@ def restore_many(
     )
 
 
-def _engine(workers: int, ray: str | None, cores: int, tasks: int, tools: Tools, listener: Listener) -> Engine:
-    if ray is not None:
-        from rovr.batch.ray import RayEngine
-
-        return RayEngine(ray, tools, listener.share, min(workers, tasks) or None, cores)
-    if workers == 0:
-        from rovr.batch.inline import InlineEngine
-
-        return InlineEngine(tools, listener.share)
-    from rovr.batch.local import ProcessEngine
-
-    return ProcessEngine(min(workers, tasks), tools, listener.share)
-
-
 def _run(
     tasks: Sequence[Task],
     made: dict[Task, dict[str, Any]],
-    engine: Engine,
+    pool: Pool[Task],
+    afar: bool,
     manifest: Manifest,
     retries: int,
     overwrite: bool,
     listener: Listener,
 ) -> None:
-    """Keep the engine busy until every task is done or given up."""
+    """Keep the pool busy until every task is done or given up; ``afar`` where its workers are in other folders."""
     attempts: Counter[Task] = Counter()
     waiting, running = deque(task for task in tasks if not task.wrong), 0
     ours = {}
@@ -183,7 +143,7 @@ def _run(
         if task.wrong:
             end(task, Outcome("user", task.wrong))
     while waiting or running:
-        while waiting and engine.free:
+        while waiting and pool.free:
             task = waiting.popleft()
             attempts[task] += 1
             if task not in ours:
@@ -192,9 +152,9 @@ def _run(
                 ours[task] = overwrite or known or not any(place.exists() for place in task.places)
                 if ours[task]:
                     manifest.begin(task, made[task])
-            engine.start(task, ours[task])
+            pool.start(task, Repair(task.anywhere() if afar else task, ours[task]))
             running += 1
-        for task, outcome in engine.wait() if running else ():
+        for task, outcome in pool.wait() if running else ():
             running -= 1
             if outcome.fault == "passing" and attempts[task] <= retries:
                 listener.again(task, outcome.reason)

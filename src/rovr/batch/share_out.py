@@ -1,25 +1,22 @@
-"""A long video shared out to a Ray cluster, before one machine joins what came back."""
+"""A long video shared out to workers, before one process joins what came back."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rovr.batch.cluster import connected
+from rovr.batch.pool import Pool, open_pool
 from rovr.batch.portions import Portion, Shot, find_scenes, make_portions, repair_portion
-from rovr.batch.ray import anywhere
 from rovr.batch.task import Tools
 from rovr.restore import paired
 from rovr.video.masks import open_masks
 from rovr.video.source import expected_frames, open_source
 
 if TYPE_CHECKING:
-    from rovr.batch.pool import Pool
     from rovr.restorer import Restorer
 
 TRIES = 3
-"""How often a portion is given to a worker before the joining machine repairs it itself."""
+"""How often a portion is given to a worker before the joining process repairs it itself."""
 
 EACH = 4
 """Portions for each worker: more even out their load, fewer save reading."""
@@ -47,44 +44,44 @@ class Sharing:
 def share_out(
     shot: Shot,
     restorer: "Restorer",
-    address: str,
     tools: Tools,
     workers: int | None = None,
+    ray: str | None = None,
     cores: int = 1,
     sharing: Sharing | None = None,
 ) -> None:
     """Have the scenes of a video repaired into the journal of its output, which somebody holds.
 
-    Every node has to see all files under the same names. What could not be repaired is left to whoever joins.
+    What could not be repaired is left to whoever joins, and on one machine a single scene is, too.
 
     Args:
         shot: the video.
         restorer: with which it is going to be joined.
-        address: of the cluster, see :func:`rovr.batch.cluster.connected`.
         tools: the same as the restorer, to be loaded by the workers.
-        workers: at most so many.
-        cores: for each.
+        workers: see :func:`rovr.batch.pool.open_pool`.
+        ray: as there.
+        cores: as there.
         sharing: told how things go.
 
     Raises:
         UserError: no cluster, no room in it, tools that its workers cannot load.
     """
     sharing = sharing or Sharing()
-    with connected(address, None if workers is None else workers * cores):
-        from rovr.batch.pool import Pool
+    shares: Counter[Portion] = Counter()
 
-        shares: Counter[Portion] = Counter()
+    def share(portion: Portion, done: float) -> None:
+        if done > shares[portion]:
+            sharing.step(done - shares[portion])
+            shares[portion] = done  # type: ignore[assignment]
 
-        def share(portion: Portion, done: float) -> None:
-            if done > shares[portion]:
-                sharing.step(done - shares[portion])
-                shares[portion] = done  # type: ignore[assignment]
-
-        pool: Pool[Portion] = Pool(anywhere(tools), share, workers, cores)
-        with closing(pool):
-            portions = _search(shot, restorer, EACH * pool.room(), sharing)
-            sharing.begin(len(portions), sum(map(len, portions)))
-            _hand_out(shot, portions, pool, share, sharing)
+    pool: Pool[Portion]
+    with open_pool(tools, share, workers, ray, cores) as pool:
+        portions = _search(shot, restorer, EACH * pool.room, sharing)
+        if len(portions) == 1 and ray is None:
+            sharing.say("Only one scene has holes, and scenes are what is shared out; this process repairs it alone.")
+            return
+        sharing.begin(len(portions), sum(map(len, portions)))
+        _hand_out(shot, portions, pool, share, sharing)
 
 
 def _search(shot: Shot, restorer: "Restorer", count: int, sharing: Sharing) -> list[Portion]:
@@ -98,7 +95,7 @@ def _search(shot: Shot, restorer: "Restorer", count: int, sharing: Sharing) -> l
 def _hand_out(
     shot: Shot,
     portions: Sequence[Portion],
-    pool: "Pool[Portion]",
+    pool: Pool[Portion],
     share: Callable[[Portion, float], None],
     sharing: Sharing,
 ) -> None:
@@ -118,7 +115,7 @@ def _hand_out(
                 waiting.append(portion)
                 continue
             if outcome.fault:
-                sharing.say(f"{_named(portion)} are left to this machine: {outcome.reason}")
+                sharing.say(f"{_named(portion)} are left to this process: {outcome.reason}")
             share(portion, 1.0)
 
 

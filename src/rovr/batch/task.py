@@ -1,6 +1,7 @@
 """One video of many, what becomes of it, and what all of them are repaired with; all of it can be sent anywhere."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -78,6 +79,11 @@ class Task:
 
         return self.output, self.provenance, picture_path(self.provenance)
 
+    def anywhere(self) -> "Task":
+        """The same for someone who is in another folder."""
+        mask = None if self.mask is None else self.mask.absolute()
+        return replace(self, input=self.input.absolute(), output=self.output.absolute(), mask=mask)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -94,6 +100,29 @@ class Outcome:
     reason: str = ""
     details: str = ""
     report: dict[str, Any] = field(default_factory=dict)
+
+
+Job = Callable[["Restorer", Callable[[float], None]], Outcome]
+"""What a worker does with its editor and selector, telling which share of it is done; can be sent anywhere."""
+
+
+@dataclass(frozen=True)
+class Repair:
+    """The :data:`Job` of a task.
+
+    Attributes:
+        task: what to do.
+        replace: whether an output that is there may be replaced.
+    """
+
+    task: Task
+    replace: bool
+
+    def __call__(self, restorer: "Restorer", on_share: Callable[[float], None]) -> Outcome:
+        """Do it."""
+        from rovr.batch.work import repair_one
+
+        return repair_one(self.task, restorer, self.replace, on_share)
 
 
 @dataclass(frozen=True)
@@ -150,6 +179,17 @@ class Tools:
 
         named = self.editor, self.selector, self.device, self.contexts, self.weights, self.cuts
         return Restorer.from_pretrained(*named, passes=self.passes)
+
+    def anywhere(self) -> "Tools":
+        """The same for someone who is in another folder; names that are no paths stay."""
+
+        def placed(name: str) -> str:
+            path = Path(name).expanduser()
+            return str(path.absolute()) if path.exists() and ("/" in name or path.suffix) else name
+
+        weights = None if self.weights is None else self.weights.absolute()
+        selector = None if self.selector is None else placed(self.selector)
+        return replace(self, editor=placed(self.editor), selector=selector, weights=weights)
 
 
 def settings_of(task: Task, tools: Tools) -> dict[str, Any]:

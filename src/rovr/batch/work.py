@@ -1,4 +1,4 @@
-"""One task, wherever an engine runs it: repair the video and say what became of it."""
+"""One task, wherever it is done: repair the video and say what became of it."""
 
 import hashlib
 import shutil

@@ -57,8 +57,8 @@ class Repairing:
         return Tools(*named, self.passes)
 
 
-def check_workers(workers: int | None, cores: int) -> None:
-    """Refuse numbers of workers and cores that nobody can work with.
+def check_workers(workers: int | None, cores: int, ray: str | None) -> None:
+    """Refuse numbers of workers and cores that nobody can work with, and cores of a cluster where there is none.
 
     Raises:
         UserError: naming it.
@@ -68,15 +68,5 @@ def check_workers(workers: int | None, cores: int) -> None:
     for name, number in (("workers", workers), ("worker-cores", cores)):
         if number is not None and number < 1:
             raise UserError(f"--{name} {number}: give at least 1.")
-
-
-def need_cluster(names: dict[str, bool]) -> None:
-    """Refuse options of workers on a cluster where there is none; by their names, whether they are given.
-
-    Raises:
-        UserError: naming them.
-    """
-    from rovr.errors import UserError
-
-    if given := " and ".join(name for name, there in names.items() if there):
-        raise UserError(f"{given}: that is for workers on a cluster; give --ray as well, or leave it out.")
+    if ray is None and cores != 1:
+        raise UserError("--worker-cores: that is for workers on a cluster; give --ray as well, or leave it out.")

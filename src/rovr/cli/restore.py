@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, UseAppendAction, arg
 
 from rovr.cli.cores import Cores
-from rovr.cli.repairing import Repairing, need_cluster
+from rovr.cli.repairing import Repairing, check_workers
 from rovr.cli.signals import HEAVY, going_on
 from rovr.types import counted, frame_rate
 
 if TYPE_CHECKING:
-    from rovr.cli.cluster import Cluster
     from rovr.cli.progress import Display
+    from rovr.cli.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Restore(Repairing):
     ray: Annotated[str | None, arg(metavar="ADDRESS")] = None
     """Share the scenes out to a Ray cluster: auto, local, or host:port of its head. Implies --resume."""
     workers: int | None = None
-    """Workers on the cluster, by default as many as it has room for."""
+    """Share the scenes out to processes side by side. Implies --resume. With --ray, workers on the cluster at most."""
     provenance: Annotated[Path | None, arg(metavar="NAME.npz")] = None
     """Write whom each repaired pixel comes from, and NAME.provenance.mp4 to show it."""
     report: Annotated[Path | None, arg(metavar="DIR")] = None
@@ -64,15 +64,15 @@ class Restore(Repairing):
 
                 apart(self.output, self.provenance, self.report)
                 report = stack.enter_context(RepairReport(self.report, self.overwrite))
-            cluster = self._cluster(display)
+            workers = self._workers(display)
 
             def start(job: Job) -> None:
                 count = counted(job.frames, "frame") if job.frames else "frames"
                 display.line(f"{self.input}: {count} of {job.size[0]}×{job.size[1]}, repairing on {job.device}")
                 if advice := self.cores.advice(get_num_threads()):
                     display.note(advice)
-                if cluster is not None:
-                    cluster.share_out()
+                if workers is not None:
+                    workers.share_out()
                 display.start(job.frames)
 
             summary = restore_video(
@@ -88,13 +88,13 @@ class Restore(Repairing):
                 weights=self.weights,
                 cuts=not self.one_scene,
                 passes=self.passes,
-                restorer=None if cluster is None else cluster.restorer,
+                restorer=None if workers is None else workers.restorer,
                 seed=self.seed,
                 crf=self.crf,
                 lossless=self.lossless,
                 grain=self.grain,
                 overwrite=self.overwrite,
-                resume=self.resume or self.ray is not None,
+                resume=self.resume or workers is not None,
                 rate=rate,
                 provenance=self.provenance,
                 max_pixels=self.max_pixels,
@@ -111,21 +111,26 @@ class Restore(Repairing):
         if self.json:
             print(json.dumps(summary.to_json()))
         scenes = f" in {len(summary.scenes)} scenes" if len(summary.scenes) > 1 else ""
+        each = f"{summary.seconds_per_repair:.2f} s each, " if summary.repaired > summary.resumed else ""
         display.line(
             f"{summary.output}: {summary.repaired} of {counted(summary.frames, 'frame')}{scenes} repaired, "
-            f"{summary.seconds_per_repair:.2f} s each, {summary.seconds:.1f} s in all"
+            f"{each}{summary.seconds:.1f} s in all"
         )
 
-    def _cluster(self, display: "Display") -> "Cluster | None":
-        if self.ray is None:
-            need_cluster({"--workers": self.workers is not None, "--worker-cores": self.worker_cores != 1})
+    def _workers(self, display: "Display") -> "Workers | None":
+        check_workers(self.workers, self.worker_cores, self.ray)
+        if not self._shared:
             return None
-        from rovr.cli.cluster import Cluster
+        from rovr.cli.workers import Workers
 
-        return Cluster(self, self.ray, display)
+        return Workers(self, display)
+
+    @property
+    def _shared(self) -> bool:
+        return self.ray is not None or (self.workers or 1) > 1
 
     def _kept(self, display: "Display") -> AbstractContextManager[None]:
         """Say that an interrupted job can go on."""
-        if not self.resume and self.ray is None:
+        if not self.resume and not self._shared:
             return nullcontext()
         return going_on(display.line, "rovr: interrupted; the same command goes on from the last finished block.")

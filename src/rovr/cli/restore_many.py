@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from rovr.cli.repairing import Repairing, check_workers, need_cluster
+from rovr.cli.repairing import Repairing, check_workers
 from rovr.cli.signals import HEAVY, going_on
 from rovr.types import counted, frame_rate
 
@@ -53,9 +53,7 @@ class RestoreMany(Repairing):
         from rovr.cli.batch_display import BatchDisplay
         from rovr.cli.progress import Display
 
-        check_workers(self.workers, self.worker_cores)
-        if self.ray is None:
-            need_cluster({"--worker-cores": self.worker_cores != 1})
+        check_workers(self.workers, self.worker_cores, self.ray)
         frame_rate(self.rate)
         with (
             Display(self.quiet) as display,

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rovr._version import __version__
 from rovr.batch.cluster import watch
-from rovr.batch.pool import BEAT, no_room, room_on
+from rovr.batch.ray import BEAT, no_room, room_on
 from rovr.errors import UserError
 from rovr.mdp.environment import RepairEnv
 from rovr.train.shards import Answer, Player, Start

@@ -82,7 +82,7 @@ const facts = [
   ["Frames", `${sum.repaired} repaired of ${sum.frames}`], ["Size", `${sum.width}×${sum.height}`],
   ["Missing", percent(sum.hole_share)], ["Made up", `${percent(sum.mean_doubt)} of that`],
   ["Selector", sum.selector], ["Editor", sum.editor], ["Frames looked at", `${sum.contexts} a repair`],
-  ["Time", `${sum.seconds_per_repair.toFixed(2)} s a repair on ${sum.device}, ${sum.seconds.toFixed(1)} s in all`], ["ROVR", sum.version],
+  ["Time", `${sum.repaired > sum.resumed ? `${sum.seconds_per_repair.toFixed(2)} s a repair on ${sum.device}, ` : ""}${sum.seconds.toFixed(1)} s in all`], ["ROVR", sum.version],
 ];
 find("title").textContent = told.title;
 find("look").append(

@@ -1,12 +1,12 @@
-"""``rovr restore --ray``: the scenes of one video, repaired by a cluster, joined by this machine."""
+"""``rovr restore --workers`` and ``--ray``: the scenes of one video, repaired side by side, joined by this process."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rovr.batch.cluster import hushed
 from rovr.batch.portions import Shot
 from rovr.batch.share_out import Sharing, share_out
-from rovr.cli.repairing import check_workers
 from rovr.errors import UserError
 from rovr.outputs import followed
 from rovr.restorer import Restorer
@@ -18,35 +18,32 @@ if TYPE_CHECKING:
     from rovr.cli.restore import Restore
 
 
-class Cluster:
-    """What the verb and its cluster have in common.
+class Workers:
+    """What the verb and its workers have in common.
 
     Args:
         verb: with all its arguments.
-        address: of the cluster.
         display: where to show how things go.
 
     Attributes:
-        restorer: what the workers have too; this machine joins their work with it.
+        restorer: what the workers have too; this process joins their work with it.
 
     Raises:
         UserError: arguments that do not go together, or as :meth:`rovr.Restorer.from_pretrained`.
     """
 
-    def __init__(self, verb: "Restore", address: str, display: "Display") -> None:
-        check_workers(verb.workers, verb.worker_cores)
+    def __init__(self, verb: "Restore", display: "Display") -> None:
         if verb.one_scene:
             raise UserError(
                 "A video is shared out scene by scene, and --one-scene leaves one; leave out one of the two."
             )
         self.verb = verb
-        self.address = address
         self.display = display
         self.tools = verb.tools()
         self.restorer: Restorer = self.tools.load()
 
     def share_out(self) -> None:
-        """Have the cluster repair whatever it can.
+        """Have the workers repair whatever they can.
 
         Raises:
             UserError: as :func:`rovr.batch.share_out.share_out`.
@@ -68,16 +65,16 @@ class Cluster:
             options=tuple(options.items()),
             max_pixels=verb.max_pixels,
         )
-        shown = _Shown(self.display)
-        with hushed():
-            share_out(shot, self.restorer, self.address, self.tools, verb.workers, verb.worker_cores, shown)
+        shown = _Shown(self.display, "to the cluster" if verb.ray else f"to {verb.workers} processes")
+        with hushed() if verb.ray else nullcontext():
+            share_out(shot, self.restorer, self.tools, verb.workers, verb.ray, verb.worker_cores, shown)
 
 
 class _Shown(Sharing):
     """On a terminal: a bar for each of the two passes before the joining."""
 
-    def __init__(self, display: "Display") -> None:
-        self.display = display
+    def __init__(self, display: "Display", to: str) -> None:
+        self.display, self.to = display, to
 
     def search(self, frames: int | None) -> None:
         self.display.start(frames, "looking for scenes")
@@ -87,7 +84,7 @@ class _Shown(Sharing):
 
     def begin(self, portions: int, scenes: int) -> None:
         self.display.line(
-            f"{counted(scenes, 'scene')} with holes shared out to the cluster, in {counted(portions, 'portion')}."
+            f"{counted(scenes, 'scene')} with holes shared out {self.to}, in {counted(portions, 'portion')}."
         )
         self.display.start(portions, "repairing", "portions")
 
