@@ -125,6 +125,12 @@ def test_from_a_file_to_a_repaired_file(tab, small, tmp_path):
     tab.wait_for_selector("#back:not([hidden])")
     tab.click("#tab-repair")
     assert "Preview of frame 1" in tab.inner_text("#repair")
+    # Keep the mask alone.
+    tab.click("#tab-mark")
+    with tab.expect_download() as coming:
+        tab.get_by_text("Keep the mask").click()
+    assert coming.value.suggested_filename == "small-mask.mkv"
+    coming.value.save_as(tmp_path / "alone.mkv")
     # Repair all, which shows itself when it is done.
     tab.click("#restore")
     tab.wait_for_selector("#tab-look[aria-selected=true]")
@@ -159,6 +165,7 @@ def test_from_a_file_to_a_repaired_file(tab, small, tmp_path):
         "small-provenance.npz",
     }
     holes = masks_of(kept["mask"])
+    assert np.array_equal(holes, masks_of(tmp_path / "alone.mkv"))
     assert holes[:, 13:31, 21:39].all()
     assert not holes[:, :8].any()
     record = json.loads(kept["record"].read_text())

@@ -105,6 +105,21 @@ def test_a_matroska_file_stays_one_and_plays(served, tmp_path):
     assert (status, len(part)) == (206, 10)
 
 
+def test_what_is_marked_is_kept_as_a_mask(served, tmp_path):
+    clip = served.open(write_video(tmp_path / "in.mp4", moving_texture(4)))
+    mark = {"type": "box", "x": 20, "y": 12, "w": 16, "h": 16, "first": 1, "last": 2}
+    job = served.job(clip["id"], {"kind": "mask", "marks": [mark]})
+    assert served.wait(job["id"])["result"] == {"masked": 2}
+    name = f"/api/jobs/{job['id']}/download"
+    (tmp_path / "kept.mkv").write_bytes(served.ask("GET", f"{name}/mask")[1])
+    expected = np.zeros((4, 48, 64), bool)
+    expected[1:3, 12:28, 20:36] = True
+    assert np.array_equal(rgb_frames(tmp_path / "kept.mkv")[..., 0] > 127, expected)
+    assert [served.ask("GET", f"{name}/{other}")[0] for other in ("video", "play", "record")] == [404] * 3
+    nothing = served.job(clip["id"], {"kind": "mask", "marks": [{**mark, "erase": True}]})
+    assert "Nothing is marked" in served.wait(nothing["id"])["error"]
+
+
 def test_frames_that_are_whole_are_counted_where_many_follow_each_other(monkeypatch, video, tmp_path):
     monkeypatch.setattr(tasks, "_WHOLE", -1.0)
     monkeypatch.setattr(tasks, "_restorer", lambda task: Restorer.from_pretrained("telea", "nearest", "cpu"))

@@ -212,7 +212,7 @@ class Page:
             task["truth"] = str(clip.truth.path) if clip.truth else None
         job = Job(name, task["task"], clip, clip.folder / f"job-{name}", task, asked.shown())
         self.jobs.add(job)
-        for old in [one for one in self.jobs.of(clip) if one.kind == "preview" and one.over][:-3]:
+        for old in [one for one in self.jobs.of(clip) if one.kind in ("mask", "preview") and one.over][:-3]:
             await self.jobs.remove(old)
         if isinstance(asked, asking.Preview) and self.jobs.lanes[LONG].process is None:
             # Whoever looks at one frame will soon want them all.
@@ -282,16 +282,17 @@ class Page:
 
     async def download(self, request: Request) -> Response:
         """What a repair made: ``video``, ``mask``, ``record``, ``provenance``; or ``play``, for browsers to play."""
-        job, name = self._done(request), request.path_params["name"]
-        out = str(job.task["out"])
+        job, name = self._done(request, "restore", "mask"), request.path_params["name"]
         stem = Path(job.clip.title).stem if job.clip else "video"
-        files = {
-            "video": (out, f"{stem}-repaired{Path(out).suffix}"),
-            "mask": ("mask.mkv", f"{stem}-mask.mkv"),
-            "record": ("record.json", f"{stem}-record.json"),
-            "provenance": ("origin.npz", f"{stem}-provenance.npz"),
-        }
-        if name == "play":
+        files = {"mask": ("mask.mkv", f"{stem}-mask.mkv")}
+        if job.kind == "restore":
+            out = str(job.task["out"])
+            files |= {
+                "video": (out, f"{stem}-repaired{Path(out).suffix}"),
+                "record": ("record.json", f"{stem}-record.json"),
+                "provenance": ("origin.npz", f"{stem}-provenance.npz"),
+            }
+        if name == "play" and job.kind == "restore":
             played = "play.mp4" if (job.folder / "play.mp4").exists() else out
             return FileResponse(job.folder / played, media_type="video/mp4")
         file, title = files.get(name) or asking.missing()
@@ -302,9 +303,9 @@ class Page:
     def _clip(self, request: Request) -> Clip:
         return self.store.get(request.path_params["clip"])
 
-    def _done(self, request: Request) -> Job:
+    def _done(self, request: Request, *kinds: str) -> Job:
         job = self.jobs.get(request.path_params["job"])
-        if job.kind != "restore" or job.state != "done":
+        if job.kind not in (kinds or ("restore",)) or job.state != "done":
             raise Refused("This job has not made a video.", 409)
         return job
 

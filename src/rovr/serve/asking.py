@@ -27,6 +27,20 @@ class Find(msgspec.Struct, tag="find", tag_field="kind", forbid_unknown_fields=T
         return msgspec.to_builtins(self) | {"task": "find"}
 
 
+class Keep(msgspec.Struct, tag="mask", tag_field="kind", forbid_unknown_fields=True):
+    """Write what is marked as a mask, to be kept."""
+
+    marks: Marks
+
+    def task(self) -> dict[str, Any]:
+        """For the worker."""
+        return msgspec.to_builtins(self) | {"task": "mask"}
+
+    def shown(self) -> dict[str, Any]:
+        """What the page is told of it."""
+        return {}
+
+
 class _Repair(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     marks: Marks
     # A file's name would be a selector too, but none that a page may name.
@@ -64,7 +78,7 @@ class Restore(_Repair, tag="restore", tag_field="kind", kw_only=True, forbid_unk
         return msgspec.to_builtins(self) | {"task": "restore"}
 
 
-Asked = Find | Preview | Restore
+Asked = Find | Keep | Preview | Restore
 
 
 def read(data: bytes, clip: Clip) -> Asked:

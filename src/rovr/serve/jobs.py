@@ -32,7 +32,7 @@ class Job:
 
     Attributes:
         id: what the page calls it.
-        kind: ``find``, ``preview`` or ``restore``.
+        kind: ``find``, ``mask``, ``preview`` or ``restore``.
         clip: the video; None for what the server does for itself.
         folder: for what it makes, deleted with it.
         task: what the worker is told.

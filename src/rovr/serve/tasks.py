@@ -17,7 +17,7 @@ from torch import Tensor
 
 from rovr.blocks import Item, block_size
 from rovr.errors import UserError
-from rovr.masking import Masker, Place, Shown, find_logo, finding_scratches, following, standing, write_masks
+from rovr.masking import Masker, Place, Shown, Written, find_logo, finding_scratches, following, standing, write_masks
 from rovr.restore import restore_video
 from rovr.restorer import Restorer
 from rovr.serve.frames import Reader
@@ -123,6 +123,19 @@ def _given(path: Path, tell: Tell) -> Masker:
     return draw
 
 
+def keep(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Write what is marked as a mask."""
+    return {"masked": _write(task, tell, _drawing(task), 0).masked}
+
+
+def _write(task: dict[str, Any], tell: Tell, drawing: Drawing, widen: int) -> Written:
+    source = Path(task["source"])
+    least = "Nothing is marked in any frame; paint over what is wrong, or let it be found."
+    place = Place(source, Path(task["folder"]) / "mask.mkv", dilate=widen)
+    steps = _Steps(tell, "mask", _examined(source).frames)
+    return write_masks(place, drawing.masker(), least=least, on_frame=steps)
+
+
 def preview(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """Repair one frame from the frames around it, themselves still damaged."""
     index, restorer = _examined(Path(task["source"])), _restorer(task)
@@ -167,11 +180,8 @@ def preview(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
 def restore(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """Repair the whole video; what was done, and how sure the editor was, is kept beside it."""
     folder, source = Path(task["folder"]), Path(task["source"])
-    drawing, frames = _drawing(task), _examined(source).frames
-    mask, out = folder / "mask.mkv", folder / task["out"]
-    least = "Nothing is marked in any frame; paint over what is wrong, or let it be found."
-    place = Place(source, mask, dilate=task.get("widen", 0))
-    written = write_masks(place, drawing.masker(), least=least, on_frame=_Steps(tell, "mask", frames))
+    mask, out, frames = folder / "mask.mkv", folder / task["out"], _examined(source).frames
+    written = _write(task, tell, _drawing(task), task.get("widen", 0))
     tell("step", phase="load", done=0, total=0)
     restorer = _restorer(task)
     ahead = _Steps(tell, "ahead", frames)
@@ -214,6 +224,7 @@ TASKS: dict[str, Callable[[dict[str, Any], Tell], dict[str, Any]]] = {
     "warm": warm,
     "sample": sample,
     "find": find,
+    "mask": keep,
     "preview": preview,
     "restore": restore,
 }

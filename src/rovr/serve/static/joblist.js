@@ -4,11 +4,11 @@ import { api } from "/static/api.js";
 import { active, app, tell } from "/static/app.js";
 import { duration, find, framesWords, make, toast } from "/static/ui.js";
 
-const WHAT = { find: { scratches: "Find scratches", logo: "Find a logo", follow: "Follow an object", file: "Read a mask" }, preview: "Preview", restore: "Repair" };
+const WHAT = { find: { scratches: "Find scratches", logo: "Find a logo", follow: "Follow an object", file: "Read a mask" }, mask: "Keep the mask", preview: "Preview", restore: "Repair" };
 const PHASES = { find: "Looking", mask: "Drawing the masks", load: "Getting ready", read: "Reading frames", ahead: "Looking ahead", repair: "Repairing", copy: "Copying whole frames", finish: "Finishing" };
 const items = new Map();
 
-const name = (job) => (job.kind === "find" ? WHAT.find[job.how] : job.kind === "preview" ? `Preview of frame ${job.frame}` : `Repair (${job.selector})`);
+const name = (job) => (job.kind === "find" ? WHAT.find[job.how] : job.kind === "mask" ? WHAT.mask : job.kind === "preview" ? `Preview of frame ${job.frame}` : `Repair (${job.selector})`);
 
 const words = (job) => {
   if (job.state === "waiting") return "Waiting for its turn";

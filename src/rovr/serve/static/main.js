@@ -5,7 +5,7 @@ import { active, app, on, repairs, tell } from "/static/app.js";
 import { showJobs } from "/static/joblist.js";
 import { Marks } from "/static/marks.js";
 import { restoreDone, setMode, showLook } from "/static/panel-look.js";
-import { buildMark, openMark, setBrush, setTool } from "/static/panel-mark.js";
+import { buildMark, maskDone, openMark, setBrush, setTool } from "/static/panel-mark.js";
 import { buildRepair, preview, previewDone } from "/static/panel-repair.js";
 import { find, framesWords, make, say, themes, toast, untoast } from "/static/ui.js";
 import { go, jump, openView, play, refilm, refresh, stage, stop } from "/static/view.js";
@@ -131,6 +131,7 @@ const changed = async (job) => {
     toast(job.error, { bad: true });
   }
   if (job.state !== "done") return;
+  if (job.kind === "mask") maskDone(job);
   if (job.kind === "preview") previewDone(job);
   if (job.kind === "restore") restoreDone(job);
   if (job.kind === "find") {

@@ -3,11 +3,11 @@
 import { api } from "/static/api.js";
 import { active, app, jobsOf, on, tell } from "/static/app.js";
 import { boxMark } from "/static/tools.js";
-import { choice, find, make, refill, say, toast } from "/static/ui.js";
+import { choice, find, framesWords, make, refill, say, toast } from "/static/ui.js";
 
 const NAMES = { stroke: "Brush", box: "Box", found: "Found" };
 const TOOLS = [["brush", "Brush"], ["box", "Box"], ["eraser", "Eraser"], ["hand", "Hand"]];
-let tools, spans, size, shownSize, range, list, undo, redo, follow, finders;
+let tools, spans, size, shownSize, range, list, undo, redo, keep, follow, finders;
 
 export const setTool = (tool) => {
   app.tool = tool;
@@ -51,6 +51,18 @@ const followBox = () => {
   find_("follow", { box: [left, top, w, h], start: app.frame });
 };
 
+const keepMask = async () => {
+  try {
+    app.own.add((await api.job(app.clip.id, { kind: "mask", marks: app.marks.asked })).id);
+    tell("poll");
+  } catch (error) { toast(error.message, { bad: true }); }
+};
+
+export const maskDone = (job) => {
+  make("a", { href: api.download(job.id, "mask"), download: "" }).click();
+  say(`The mask is written: ${framesWords(job.result.masked)} marked.`);
+};
+
 const sendMask = async (file) => {
   try {
     say(`Reading the mask ${file.name}.`);
@@ -65,6 +77,7 @@ export const showMarks = () => {
   [shown, version] = [app.marks, app.marks.version];
   undo.disabled = !app.marks.past.length;
   redo.disabled = !app.marks.future.length;
+  keep.disabled = app.marks.empty;
   refill(list, app.marks.list.map((mark) => make("li", {},
     make("span", { className: mark.erase ? "dot erase" : "dot" }),
     make("span", { className: "what" }, mark.title || (mark.erase ? "Eraser" : NAMES[mark.type]), make("br"), make("span", { className: "when", textContent: when(mark) })),
@@ -112,6 +125,7 @@ export const buildMark = () => {
   list = make("ul", { className: "marks" });
   undo = make("button", { type: "button", className: "small", textContent: "Undo", title: "Undo (Z)", onclick: () => app.marks.undo() });
   redo = make("button", { type: "button", className: "small", textContent: "Redo", title: "Redo (Shift+Z)", onclick: () => app.marks.redo() });
+  keep = make("button", { type: "button", className: "small", textContent: "Keep the mask", title: "As a file that rovr restore --mask takes, and “A mask file” here", onclick: keepMask });
   find("mark").replaceChildren(
     tools.field,
     make("div", { className: "line" }, make("span", { textContent: "Size" }), size, shownSize),
@@ -119,7 +133,7 @@ export const buildMark = () => {
     range,
     make("fieldset", {}, make("legend", { textContent: "Let it be found" }), make("div", { className: "row" }, finders)),
     make("div", {},
-      make("div", { className: "line" }, make("h2", { textContent: "Marked", style: "flex: 1" }), undo, redo),
+      make("div", { className: "line" }, make("h2", { textContent: "Marked", style: "flex: 1" }), undo, redo, keep),
       make("p", { className: "hint", id: "mark-none", textContent: "Nothing yet. Paint over what is wrong in the picture; a little more than it is better than less." }),
       list),
     numbers(),
