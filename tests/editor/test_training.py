@@ -1,4 +1,5 @@
 import csv
+import signal
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from multiprocessing import parent_process
@@ -19,6 +20,7 @@ from rovr.editor.training.course import Course
 from rovr.editor.training.log import TrainLog
 from rovr.editor.training.moving import Moving
 from rovr.editor.training.repairing import Repairing, choices, draw_contexts
+from rovr.editor.training.rounds import _start
 from rovr.editor.training.samples import VECTORS, Arrays, SampleStore
 from rovr.editor.training.trainer import Trainer
 from rovr.editor.views import Views
@@ -242,6 +244,17 @@ def test_processes_that_roll_out_change_nothing(tmp_path: Path, monkeypatch: pyt
     )
     assert all(array.any() for name, array in alone.items() if name != "origin")
     assert all(np.array_equal(alone[name], together[name]) for name in alone)
+
+
+def test_ctrl_c_is_left_to_the_process_that_began_those_that_roll_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.set_num_threads", lambda _: None)
+    monkeypatch.setattr("cv2.setNumThreads", lambda _: None)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        _start(draw)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(

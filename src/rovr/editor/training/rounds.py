@@ -3,6 +3,7 @@
 import hashlib
 import json
 import multiprocessing
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
@@ -109,6 +110,8 @@ _shared: dict[str, Draw] = {}
 
 
 def _start(draw: Draw) -> None:
+    """Make a process ready; only the first one is to answer Ctrl-C, which reaches all of a terminal."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _shared["draw"] = draw
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
