@@ -110,6 +110,11 @@ def test_a_run_killed_anywhere_ends_with_the_same_log_weights_and_pictures(
         assert (whole.out / name).read_bytes() == (parts.out / name).read_bytes()
 
 
+def test_the_last_steps_are_logged_too(tmp_path: Path) -> None:
+    Trainer(replace(TINY, out=tmp_path, steps=3, log_every=2), draw).run()
+    assert [step for step, name, _ in losses(tmp_path) if name == "loss"] == ["2", "3"]
+
+
 def test_lines_of_the_log_that_were_cut_short_are_left_out(tmp_path: Path) -> None:
     log = TrainLog(tmp_path, 0)
     for step in (1, 2, 3):

@@ -103,7 +103,7 @@ class Trainer:
                     if log is None:
                         continue
                     log.add(figures)
-                    if self.step % self.config.log_every == 0:
+                    if self.step % self.config.log_every == 0 or self.step == self.config.steps:
                         log.flush(self.step, self.config.steps)
                     if at + 1 < last and time.monotonic() - saved > 60 * self.config.save_minutes:
                         self.save()
