@@ -110,6 +110,16 @@ def test_a_run_killed_anywhere_ends_with_the_same_log_weights_and_pictures(
         assert (whole.out / name).read_bytes() == (parts.out / name).read_bytes()
 
 
+def test_a_run_that_ended_leaves_no_samples_and_can_still_be_made_longer(tmp_path: Path) -> None:
+    config = replace(TINY, editor="concat", lr=0.0)  # which falls towards the end, wherever that is
+    whole, longer = (replace(config, out=tmp_path / name) for name in ("whole", "longer"))
+    Trainer(whole, draw).run()
+    Trainer(replace(longer, steps=5), draw).run()  # in the middle of a round
+    assert not (longer.out / "samples").exists()
+    Trainer(longer, draw).run()
+    assert losses(whole.out) == losses(longer.out)
+
+
 def test_the_last_steps_are_logged_too(tmp_path: Path) -> None:
     Trainer(replace(TINY, out=tmp_path, steps=3, log_every=2), draw).run()
     assert [step for step, name, _ in losses(tmp_path) if name == "loss"] == ["2", "3"]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import multiprocessing
+import shutil
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -42,7 +43,7 @@ def open_round(config: TrainConfig, index: int, weights: Path, draw: Draw) -> Sa
     Raises:
         UserError: a process was killed.
     """
-    folder = config.out / "samples"
+    folder = _folder(config)
     size = config.round_samples
     done = folder / "round.json"
     fields = course_of(config).fields(config)
@@ -63,6 +64,15 @@ def open_round(config: TrainConfig, index: int, weights: Path, draw: Draw) -> Sa
         array.flush()  # type: ignore[attr-defined]
     done.write_bytes(stamp)
     return store
+
+
+def drop_round(config: TrainConfig) -> None:
+    """Remove the samples: gigabytes that nobody reads any more. A run that is made longer rolls them out again."""
+    shutil.rmtree(_folder(config), ignore_errors=True)
+
+
+def _folder(config: TrainConfig) -> Path:
+    return config.out / "samples"
 
 
 DECIDE = (
@@ -127,7 +137,7 @@ def _fill(draw: Draw, task: Task) -> None:
     config, index, weights, first, last = task
     editor = build_editor(config.editor, weights=weights)
     course = course_of(config)
-    store = SampleStore(config.out / "samples", course.fields(config), config.round_samples)
+    store = SampleStore(_folder(config), course.fields(config), config.round_samples)
     chance = np.random.default_rng([config.seed, index, first])
     at = first
     while at < last:

@@ -22,7 +22,7 @@ from rovr.editor.training.folder import check_same, fitting, held, made
 from rovr.editor.training.log import TrainLog
 from rovr.editor.training.losses import perceptual_weight
 from rovr.editor.training.ranks import ALONE, Ranks
-from rovr.editor.training.rounds import Draw, open_round
+from rovr.editor.training.rounds import Draw, drop_round, open_round
 from rovr.editor.training.samples import SampleStore
 from rovr.editor.training.tracker import open_tracker
 from rovr.perceptual import PerceptualLoss
@@ -83,6 +83,8 @@ class Trainer:
         """
         with held(self.config.out) if self.ranks.first else nullcontext():
             self._run(stop_at)
+            if self.ranks.first and self.step >= self.config.steps:
+                drop_round(self.config)
 
     def _run(self, stop_at: int | None) -> None:
         torch.set_num_threads(self.config.threads)
