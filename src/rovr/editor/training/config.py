@@ -24,7 +24,7 @@ class TrainConfig:
     out: Path
     """Where checkpoints, logs, pictures and the weights go; a run found there is continued exactly."""
     val: Path | None = None
-    """Folder of clips for choosing checkpoints; never trained on."""
+    """Folder of clips on which the editor is watched, after each round; never trained on."""
     editor: Literal["aligned", "concat"] = "aligned"
     """Which editor."""
     part: Literal["repair", "motion"] = "repair"
