@@ -98,6 +98,13 @@ def test_each_phase_teaches_its_role_and_all_together_the_task():
     assert score(RankToy(512), agent) > 0.9 * toy.optimum()
 
 
+@pytest.mark.parametrize("frames", [True, False])
+def test_nothing_is_said_of_the_critic_whose_role_the_expert_plays(frames):
+    figures = load_learner("ppo", TinyAgent(RankToy)).iterate(partnered(RankToy, frames, 8))
+    explained = {name for name in figures if name.startswith("explained")}
+    assert explained == {"explained_frames" if frames else "explained_contexts"}
+
+
 @pytest.mark.parametrize("name", ["ppg", "grpo", "dqn"])
 def test_any_learner_learns_beside_an_expert(name):
     options = {"dqn": {"lr": 3e-3, "updates": 40, "epsilon_iterations": 6, "target_every": 50}}

@@ -180,13 +180,17 @@ class PPO(Learner):
             if not terms:
                 break
             figures.add({**terms, **descend(weighted(terms, weights), self.optimisers, config.max_norm)})
-        frames, contexts = (rollout.alive & group for group in (rollout.roles == 0, rollout.roles > 0))
+        groups = {"frames": rollout.alive & (rollout.roles == 0), "contexts": rollout.alive & (rollout.roles > 0)}
         return {
             **figures.means(),
             # 0 unless what judges here is not what acted: another mask, dropout, a forgotten state.
             "first_ratio_error": first_error,
-            "explained_frames": explained_variance(rollout.notes["values"][frames], targets[frames]),
-            "explained_contexts": explained_variance(rollout.notes["values"][contexts], targets[contexts]),
+            # Beside an expert only one role is the learner's, and of the other there is nothing to say.
+            **{
+                f"explained_{name}": explained_variance(rollout.notes["values"][group], targets[group])
+                for name, group in groups.items()
+                if bool(group.any())
+            },
             "reward_scale": self.scale.deviation,
         }
 
