@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from rovr.evaluate.summary import FEWEST
 from rovr.report.curves import curve, read_log
 from rovr.report.words import listed
 
@@ -40,7 +41,8 @@ def findings(
     ]
     # As the poster compares: each training with the choice that it was trained on.
     own = {row["chosen_by"]: row["flow_recovery"] for row in rows if row["trained_on"] == row["chosen_by"]}
-    recovers, sure = gap["flow_recovery"]["mean"] > 0, gap["flow_recovery"]["low"] > 0
+    recovers = gap["flow_recovery"]["mean"] > 0
+    sure = gap["flow_recovery"]["low"] > 0 and not _few(whole)
     return {
         "protocol": whole["protocol"],
         "rows": [{"selector": _plain(row["method"], agent), **_means(row)} for row in _ranked(whole)],
@@ -76,6 +78,9 @@ def told(found: Report) -> list[str]:
     gap, ordering = found["difference"]["flow_recovery"], found["ordering"]
     ends = [f"{row['loss']:.3f} for {row['editor']} on {row['sampler']}" for row in found["training"]]
     held = "does not hold" if ordering["recovery beyond chance"] else "holds"
+    chance = f"the difference's 95 % interval, {gap['low']:+.1%} to {gap['high']:+.1%}, {held} zero"
+    if _few(found):
+        chance = f"fewer than {FEWEST} clips for testing do not say whether that is more than chance"
     return [
         "",
         f"Figure 1. Training loss, of which the logarithm of the error is a part, at the end: {', '.join(ends)}.",
@@ -89,8 +94,7 @@ def told(found: Report) -> list[str]:
         "Figure 2. Share of the optical flow that comes back, from best to worst: "
         + ", ".join(f"{selector} {part:.1%}" for selector, part in share.items())
         + ".",
-        f"Recovery: {share[BASE]:.1%} under {BASE}, {share['agents']:.1%} under the agents; the difference's 95 % "
-        f"interval, {gap['low']:+.1%} to {gap['high']:+.1%}, {held} zero. {POSTER}",
+        f"Recovery: {share[BASE]:.1%} under {BASE}, {share['agents']:.1%} under the agents; {chance}. {POSTER}",
         _verdict(ordering, [row["editor"] for row in found["training"] if row["sampler"] == BASE]),
     ]
 
@@ -110,6 +114,11 @@ def _verdict(ordering: Report, editors: list[str]) -> str:
         f"The poster's ordering, agents above {BASE}, {shows} in {ordering['of']}: {', '.join(parts)}. "
         f"With the poster's editor, each as it was trained, agents recover {less} of the motion than {BASE} sampling."
     )
+
+
+def _few(report: Report) -> bool:
+    """Whether there are too few clips for an interval to mean anything; one alone gives an interval of no width."""
+    return len(report["protocol"]["clips"]) < FEWEST
 
 
 def _ranked(report: Report) -> list[Report]:

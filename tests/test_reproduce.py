@@ -84,14 +84,14 @@ def test_scales_name_settings_that_exist_and_go_together(tmp_path, scripts, name
     assert set(scale.rules) <= set(SELECTORS)
 
 
-def evaluation(recovery, low):
+def evaluation(recovery, low, clips=5):
     def row(method, share):
         return {"method": method, "values": {"flow_recovery": {"mean": share}, "hole_psnr": {"mean": 20.0}}}
 
     gap = {"mean": recovery, "low": low, "high": recovery + 0.1}
     values = {"flow_recovery": gap, "hole_psnr": {"mean": 1.0, "low": 0.5, "high": 1.5}}
     return {
-        "protocol": {},
+        "protocol": {"clips": [str(k) for k in range(clips)]},
         "methods": [{"name": "agent", "contexts": 2}],
         "summary": [row("sequential", 0.4), row("agent", 0.4 + recovery)],
         "differences": [{"method": "agent", "against": "sequential", "values": values}],
@@ -130,6 +130,17 @@ def test_the_verdict_follows_from_the_numbers(tmp_path, scripts, recovery, low, 
     assert f"{0.4 + recovery:.1%} under the agents" in text
     best = "agents" if recovery > 0 else "sequential"
     assert found["rows"][0]["selector"] == best
+
+
+def test_few_clips_are_said_to_prove_nothing(tmp_path, scripts):
+    paths = logs(tmp_path, {("concat", "sequential"): 2.0, ("concat", "agents"): 1.0})
+    whole = evaluation(0.2, 0.2, clips=4)
+    found = scripts["_findings"].findings(whole, "agent", paths, dict.fromkeys(("sequential", "agents"), whole), {})
+    assert found["ordering"]["shows"]
+    assert not found["ordering"]["recovery beyond chance"]
+    text = " ".join(scripts["_findings"].told(found))
+    assert "interval" not in text
+    assert "fewer than 5 clips for testing do not say whether that is more than chance" in text
 
 
 @pytest.mark.timeout(400)
