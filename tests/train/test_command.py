@@ -12,6 +12,7 @@ from test_agents import LENGTH, SIDE, films
 
 from rovr.agents import Agent, AgentConfig
 from rovr.cli import main
+from rovr.editor.loading import shipped
 from rovr.rl import LEARNERS
 from rovr.train.options import APART, read_options
 
@@ -140,6 +141,7 @@ def test_a_run_with_other_settings_in_the_folder_is_told_in_one_line(
         "--lr 0.5": "lr was 0.0001, now 0.5",
         "--options epochs=3": "epochs was",
         "--flow dis": "flow was none, now dis",
+        f"--editor {shipped('aligned')}": "editor was the one that ships, now aligned.safetensors",
     }
     for other, told in others.items():
         capsys.readouterr()

@@ -111,6 +111,7 @@ def decisive(config: AgentTrainConfig, settled: Settled) -> dict[str, Any]:
     """
     names = ("algorithm", "contexts", "damage", "shared", "turns", "flow_weight")
     own = {name: getattr(config, name) for name in names}
+    own["editor"] = "the one that ships" if config.editor is None else config.editor.name
     given = asdict(settled) | {"perceptual": Path(settled.perceptual).name}
     options = asdict(LEARNERS[config.algorithm].Config(**settled.options))
     return own | {name: given[name] for name in given if name not in ("iterations", "options")} | options
