@@ -6,6 +6,7 @@ from rovr.editor.aligned import AlignedEditor
 from rovr.editor.base import Editor
 from rovr.editor.classical import ClassicalEditor
 from rovr.editor.concat import ConcatEditor
+from rovr.editor.loading import load_editor
 from rovr.editor.sampling import push_pull
 
 EDITORS = [AlignedEditor, ConcatEditor, lambda: ClassicalEditor("telea"), lambda: ClassicalEditor("navier-stokes")]
@@ -74,6 +75,18 @@ def test_contexts_that_saw_nothing_leave_doubt() -> None:
     core = torch.zeros_like(mask)
     core[:, 26:32, 26:32] = True
     assert repair.doubt[core].mean() > 0.8
+
+
+@pytest.mark.parametrize("size", [(64, 64), (340, 450)])
+@torch.inference_mode()
+def test_a_frame_missing_as_a_whole_comes_out_as_bright_as_those_beside_it(size: tuple[int, int]) -> None:
+    frames, mask = 0.5 + moving(4, *size) / 2, torch.ones(1, *size, dtype=torch.bool)
+    editor = load_editor("aligned")
+    # One of the frames looked at is missing as well, and tells nothing.
+    doubts = torch.tensor([0.0, 1.0, 0.0, 1.0])[:, None, None, None].expand(-1, 1, *size)
+    clip = [editor.prepare(frame, doubt) for frame, doubt in zip(frames * (doubts < 1), doubts, strict=True)]
+    repair = editor.edit(clip[1], mask, [clip[k] for k in (0, 2, 3)])
+    assert (repair.frame.mean() - frames[1].mean()).abs() < 0.02
 
 
 def test_hidden_pixels_are_never_used() -> None:

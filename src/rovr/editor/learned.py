@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -127,6 +127,8 @@ class LearnedEditor(Editor):
             return Repair(target.frame, torch.zeros_like(target.doubt), INVENTED)
         if flows is None:
             return smoothly(target, mask)
+        if mask.all():
+            target = lent(target, contexts)
         hole = even(shrink(mask[None].to(target.frame)))
         frame, full_doubt = target.frame.clone(), torch.zeros_like(target.doubt)
         around_parts = windows(hole[0, 0] > 0, MARGIN)
@@ -172,6 +174,18 @@ class LearnedEditor(Editor):
             error=window.half().crop(flows[1])[None].to(self.device),
             origin=torch.tensor([[window.x, window.y]], device=self.device),
         )
+
+
+def lent(target: Prepared, contexts: Sequence[Prepared]) -> Prepared:
+    """A frame that is missing as a whole, its smooth filling made from what contexts show in the same places.
+
+    It has no surroundings, and a filling of black would darken the repair as far as the network makes use of it.
+    """
+    known = torch.stack([context.cache.small[:, 3:] for context in contexts])
+    seen = torch.stack([context.cache.small[:, :3] for context in contexts]) * known
+    filled = push_pull(seen.sum(0) / known.sum(0).clamp(min=1e-6), known.mean(0))
+    small = torch.cat([filled, target.cache.small[:, 3:]], 1)
+    return replace(target, cache=replace(target.cache, small=small))
 
 
 class LearnedSession(Session):
