@@ -30,6 +30,9 @@ class Edit:
     contexts: tuple[int, ...]
 
 
+BLACK = 24
+"""Grey level up to which a pixel is black."""
+
 SEEDS = 1 << 63
 """How many seeds there are, from 0: what every source of chance takes."""
 

@@ -55,6 +55,14 @@ def test_frames_missing_as_a_whole_are_no_cut(lost, speed):
     assert found(frames, masks) == []
 
 
+@pytest.mark.parametrize("lost", [[9], [9, 10], [9, 10, 11, 12]])
+def test_frames_missing_between_black_bars_are_no_cut(lost):
+    frames, bars = scene(0, 20), np.s_[:, [*range(18), *range(78, 96)]]
+    frames, masks = np.stack(frames), holes(20)
+    masks[lost], frames[bars], masks[bars] = True, 3, False
+    assert found(list(frames), masks) == []
+
+
 def test_flicker_is_no_cut():
     chance = np.random.default_rng(0)
     frames = [np.clip(f * chance.uniform(0.6, 1.4) + chance.normal(0, 6, f.shape), 0, 255) for f in scene(0, 20)]

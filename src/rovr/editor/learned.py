@@ -19,9 +19,13 @@ from rovr.editor.sources import INVENTED, Sources, join
 from rovr.editor.views import Fusion, Views
 from rovr.editor.window import Window, even, fit, shrink, work_size
 from rovr.memory import release
+from rovr.types import BLACK
 
 MARGIN = 16
 """Pixels of surroundings that the network sees beside the hole, at working size."""
+
+MOSTLY = 0.5
+"""Share of a frame that is known, below which it is mostly missing."""
 
 WORKS = 64
 """Frames that are kept at working size, some 2 MB each."""
@@ -127,7 +131,7 @@ class LearnedEditor(Editor):
             return Repair(target.frame, torch.zeros_like(target.doubt), INVENTED)
         if flows is None:
             return smoothly(target, mask)
-        if mask.all():
+        if blank(target):
             target = lent(target, contexts)
         hole = even(shrink(mask[None].to(target.frame)))
         frame, full_doubt = target.frame.clone(), torch.zeros_like(target.doubt)
@@ -176,15 +180,22 @@ class LearnedEditor(Editor):
         )
 
 
+def blank(target: Prepared) -> bool:
+    """Whether a frame is missing but for the black bars of a letterbox, or as a whole."""
+    small, known = target.cache.small[:, :3], target.cache.small[:, 3:]
+    return bool(known.mean() < MOSTLY and not (known * (small.amax(1, keepdim=True) * 255 > BLACK)).any())
+
+
 def lent(target: Prepared, contexts: Sequence[Prepared]) -> Prepared:
-    """A frame that is missing as a whole, its smooth filling made from what contexts show in the same places.
+    """A frame that is :func:`blank`, its smooth filling made from what contexts show in the same places.
 
     It has no surroundings, and a filling of black would darken the repair as far as the network makes use of it.
     """
     known = torch.stack([context.cache.small[:, 3:] for context in contexts])
     seen = torch.stack([context.cache.small[:, :3] for context in contexts]) * known
     filled = push_pull(seen.sum(0) / known.sum(0).clamp(min=1e-6), known.mean(0))
-    small = torch.cat([filled, target.cache.small[:, 3:]], 1)
+    own, sure = target.cache.small[:, :3], target.cache.small[:, 3:]
+    small = torch.cat([torch.lerp(filled, own, sure), sure], 1)
     return replace(target, cache=replace(target.cache, small=small))
 
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from rovr.errors import UserError
 from rovr.masking.opaque import MOVES, STRIP, opaque_areas, stillness
-from rovr.masking.write import BLACK, Mask, check_sensitivity, shown
-from rovr.types import counted
+from rovr.masking.write import Mask, check_sensitivity, shown
+from rovr.types import BLACK, counted
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.source import count_decoded, count_frames, open_source
 

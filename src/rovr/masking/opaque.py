@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rovr.masking.write import BLACK, Mask
+from rovr.masking.write import Mask
+from rovr.types import BLACK
 
 # Grey levels by which an opaque area may change, in so large a share of the frames. Half would not do: between sky and
 # a horizon that goes up and down lies a line on one side of which most show the sky.

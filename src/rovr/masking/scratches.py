@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from rovr.editor.alignment import Aligner, follow
 from rovr.errors import UserError
 from rovr.masking.lines import find_lines, thin
-from rovr.masking.write import BLACK, Grey, Mask, Masker, Shown, check_sensitivity
+from rovr.masking.write import Grey, Mask, Masker, Shown, check_sensitivity
+from rovr.types import BLACK
 
 # Grey levels by which damage differs, at sensitivity 1.
 STEP = 18.0

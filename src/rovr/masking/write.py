@@ -22,9 +22,6 @@ from rovr.video.source import Source, VideoInfo, open_source
 KEENEST = 100
 """Greatest sensitivity: less than a grey level counts as a difference then, so that any noise does."""
 
-BLACK = 24
-"""Grey level up to which a pixel is black."""
-
 Mask = NDArray[np.bool_]
 Grey = NDArray[np.uint8]
 

@@ -3,7 +3,8 @@
 A cut is where nothing of the two frames before looks like either of the two frames after, although those that belong
 together do. Small pictures are compared by correlation, which does not care about flicker, and only where both are
 known; comparing two frames on either side keeps a flash or a spoiled frame from being taken for a cut. Frames that are
-missing as a whole, as splices leave them, are passed over and go with the scene before.
+missing as a whole, as splices leave them, are passed over and go with the scene before; what they show of a letterbox's
+bars tells nothing.
 """
 
 from collections import deque
@@ -14,6 +15,8 @@ from typing import TypeVar
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from rovr.types import BLACK
 
 T = TypeVar("T")
 
@@ -31,6 +34,9 @@ NOISE = 2.0
 
 SEEN = 0.05
 """Share of a picture that has to be known for it to be compared."""
+
+MOSTLY = 0.5
+"""Share of a picture that is known, below which it is mostly missing."""
 
 HELD = 2
 """Frames missing as a whole, in a row, that are passed over; beyond more of them nobody looks for a cut."""
@@ -82,6 +88,14 @@ def likeness(a: Thumb, b: Thumb) -> float:
     return (shared + floor) / float(np.sqrt((spread[0] + floor) * (spread[1] + floor)))
 
 
+def _shows(small: Thumb) -> bool:
+    """Whether enough is known of a picture; of one that is mostly missing, black bars do not count."""
+    known = small.known
+    if known.mean() < MOSTLY:
+        known = known * (small.color.max(-1) > BLACK)
+    return bool(known.sum() >= SEEN * known.size)
+
+
 def _is_cut(around: list[Thumb], gap: int) -> bool:
     """Whether the third of four frames in a row begins a scene, before which some were passed over."""
     before, after = around[:2], around[2:]
@@ -108,7 +122,7 @@ def with_cuts(items: Iterable[T], look: Callable[[T], Thumb]) -> Iterator[tuple[
     since = before = 0
     for item in items:
         small = look(item)
-        if small.known.sum() < SEEN * small.known.size:
+        if not _shows(small):
             waiting.append(item)
             if len(waiting) > HELD + 1 or not thumbs:
                 yield from ((one, False) for one in waiting)
