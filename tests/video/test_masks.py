@@ -1,3 +1,5 @@
+from dataclasses import replace
+from fractions import Fraction
 from itertools import islice
 
 import cv2
@@ -101,6 +103,16 @@ def test_masks_of_another_shape_are_stretched_with_a_warning(info, tmp_path):
     first(open_masks(info, save(tmp_path / "m.png", mask), say=said.append))
     assert len(said) == 1
     assert "stretched" in said[0]
+
+
+def test_masks_drawn_in_the_shape_in_which_a_video_plays_are_resized_without_a_warning(info, tmp_path):
+    # An editor shows pixels that are not square as they play, and so exports its masks.
+    said, mask = [], np.zeros((48, 93), np.uint8)
+    mask[10:30, 10:30] = 255
+    wide = replace(info, sample_aspect_ratio=Fraction(16, 11))
+    first(open_masks(wide, save(tmp_path / "m.png", mask), say=said.append))
+    assert len(said) == 1
+    assert "resized to fit" in said[0]
 
 
 def test_mask_video(info, tmp_path):

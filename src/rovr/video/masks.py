@@ -125,7 +125,7 @@ class MaskSource:
                 self._once("The masks have the size of the frames as stored, not as played: taken as stored.")
                 mask = grey > _WHITE
             elif size != shown:
-                self._once(_fitted(size, shown))
+                self._once(_fitted(size, shown, float(info.shown_aspect_ratio or 1)))
                 mask = turned(resized(grey > _WHITE, shown))
             else:
                 mask = turned(grey > _WHITE)
@@ -242,9 +242,9 @@ def open_masks(
     return MaskSource(info, path, rectangles, dilate, say)
 
 
-def _fitted(size: tuple[int, int], shown: tuple[int, int]) -> str:
-    """What is said of masks of another size."""
+def _fitted(size: tuple[int, int], shown: tuple[int, int], aspect: float) -> str:
+    """What is said of masks of another size; of pixels that are not square they may have the shape as it plays, too."""
     told = f"The masks are {size[0]}×{size[1]}, the video is {shown[0]}×{shown[1]}: "
-    if abs(size[0] * shown[1] - size[1] * shown[0]) <= 0.02 * size[1] * shown[0]:
+    if any(abs(size[0] * shown[1] / (size[1] * wide) - 1) <= 0.02 for wide in (shown[0], shown[0] * aspect)):
         return f"{told}resized to fit."
     return f"{told}stretched to fit, since their shape is another; see whether the holes lie where they should."
