@@ -39,8 +39,8 @@ def test_one_picture_serves_all_frames(info, hole):
 @pytest.mark.parametrize("value", [127, 128])
 def test_threshold(info, tmp_path, value):
     mask = np.zeros((48, 64), np.uint8)
-    mask[3, 4] = value
-    assert first(open_masks(info, save(tmp_path / "m.png", mask))).any() == (value > 127)
+    mask[3, 4], mask[0, 0] = value, 255
+    assert first(open_masks(info, save(tmp_path / "m.png", mask)))[3, 4] == (value > 127)
 
 
 def test_alpha_of_a_drawing(info, tmp_path):
@@ -95,6 +95,14 @@ def test_masks_larger_one_way_and_smaller_the_other(info, tmp_path):
     mask = first(open_masks(info, save(tmp_path / "mask.png", grey)))
     assert mask[10:12, 20].all()
     assert mask.sum() == 2
+
+
+def test_one_picture_that_is_too_dark_is_refused_before_any_work(info, tmp_path):
+    red = np.zeros((48, 64, 3), np.uint8)
+    red[10:20, 10:20] = 0, 0, 255
+    with pytest.raises(UserError, match="brightest value is 76"):
+        open_masks(info, save(tmp_path / "red.png", red))
+    open_masks(info, save(tmp_path / "empty.png", 0 * red))
 
 
 def test_masks_of_another_shape_are_stretched_with_a_warning(info, tmp_path):

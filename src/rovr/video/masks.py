@@ -80,6 +80,8 @@ class MaskSource:
             self._single = self._finish(self._read(path) if path else None)
             if self._single.all():
                 raise UserError("The mask covers every pixel of every frame; leave something to learn from.")
+            if not self._single.any():
+                self.check_brightness()
 
     def _once(self, text: str) -> None:
         if text not in self._told:
@@ -171,7 +173,7 @@ class MaskSource:
             raise length_error(frames, masks)
 
     def check_brightness(self) -> None:
-        """After the last frame of a job without a hole: was the mask empty, or merely too dark?
+        """Where no mask has a hole: are they empty, or merely too dark? Of several, the last has to be read first.
 
         Raises:
             UserError: something was drawn, but nothing above the threshold.
