@@ -77,6 +77,17 @@ def test_contexts_that_saw_nothing_leave_doubt() -> None:
     assert repair.doubt[core].mean() > 0.8
 
 
+@torch.inference_mode()
+def test_flow_that_may_be_off_leaves_as_much_doubt_in_larger_frames() -> None:
+    editor, doubts = load_editor("aligned"), []
+    # At the working size, and a little above.
+    for size in ((288, 320), (290, 322)):
+        frames, mask = moving(3, *size, step=7), hole(*size)
+        clip = [editor.prepare(frame, mask.float() * (k == 1)) for k, frame in enumerate(frames)]
+        doubts.append(float(editor.edit(clip[1], mask, [clip[0], clip[2]]).doubt[mask].mean()))
+    assert doubts[1] == pytest.approx(doubts[0], rel=0.25)
+
+
 @pytest.mark.parametrize("bars", [0, 14])
 @pytest.mark.parametrize("size", [(64, 64), (340, 450)])
 @torch.inference_mode()

@@ -72,19 +72,21 @@ class AlignedEditor(LearnedEditor):
         count = len(contexts)
         # Outside the hole the network's word means nothing, and bilinear reading would mix it into the border.
         hole = window.crop(even(shrink(mask[None].to(target.frame))))
-        told = push_pull(torch.cat([fusion.weights.flatten(1, 2), fusion.residual], 1), hole.square())
+        told = push_pull(torch.cat([fusion.weights.flatten(1, 2), fusion.residual, fusion.doubt], 1), hole.square())
         maps, place = read(told, mask, window, margin=FADE)
         # The residual was meant for this filling; one made at full size is another, and costs a decibel.
         base, _ = read(window.crop(target.cache.small[:, :3]), mask, window, margin=FADE)
         flow = enlarged(fusion.flows, mask, window, FADE)
         fetched = torch.cat([fetch(context, one, place) for context, one in zip(contexts, flow, strict=True)])
         known = fetched[:, 3:]
-        weights, residual = maps[0, : count + 1, None], maps[:, count + 1 :]
+        weights, residual, unsure = maps[0, : count + 1, None], maps[:, count + 1 : -1], maps[:, -1:]
         # Where a full-size pixel turns out unseen although its small neighbourhood was seen, take the filling.
         lost = weights[:count] * (known < 1e-3)
         inside = (weights[:count] - lost) * fusion.gains[0] * fetched[:, :3] / known.clamp(min=1e-3)
         image = inside.sum(0, keepdim=True) + (weights[count:] + lost.sum(0)) * base + residual
-        return settle(image, target, mask, place), 1 - (weights[:count] * known).sum(0, keepdim=True), place
+        # A full-size pixel may be hidden where its small neighbourhood was seen; what flow may be off is told by that.
+        doubt = torch.maximum(unsure, 1 - (weights[:count] * known).sum(0, keepdim=True))
+        return settle(image, target, mask, place), doubt, place
 
     def sources(self, target: Prepared, mask: Tensor, window: Window, fusion: Fusion, error: Tensor) -> Sources:
         """Each context by its weight, as far as its flow can be trusted."""
