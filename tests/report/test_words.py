@@ -19,7 +19,7 @@ from rovr.evaluate.plan import make_plan
 from rovr.evaluate.summary import compare
 from rovr.report import write_report
 from rovr.report.curves import Line, read_log
-from rovr.report.evaluation import Evaluation, Interval, Metric
+from rovr.report.evaluation import Evaluation, Interval, Method, Metric
 from rovr.report.glossary import MEASURES, damage
 from rovr.report.options import ReportOptions
 from rovr.report.plate import Plate
@@ -287,6 +287,22 @@ def with_oracle_and_agent():
         if row["method"] in better:
             row["values"]["hole_psnr"] = {"mean": 22.5 + (row["method"] != "telea") * 0.02, "low": 20.0, "high": 25.0}
     return report
+
+
+def test_an_agent_with_options_is_an_agent(tmp_path):
+    report = made_up_report.evaluation()
+    report["methods"][1]["selector"], report["methods"][2]["selector"] = "agent", "agent contexts=1"
+    words, _ = written(tmp_path, report)
+    assert "aligned/coverage (1), the best rule" not in words
+    assert words.count("Trained policies: one picks the frame") == 2
+    assert "aligned, agent, damage 'shift': hole-PSNR changes by" in words  # one line over the number of contexts
+
+
+@pytest.mark.parametrize("selector", ["my runs/mine.safetensors passes=2", "my runs/mine.safetensors"])
+def test_an_agent_from_a_file_is_called_by_its_name(selector):
+    method = Method("mine passes=2", selector, "aligned")
+    assert method.chosen_by_agent
+    assert method.chooser == selector.removeprefix("my runs/").replace(".safetensors", "")
 
 
 def test_the_oracle_is_a_bound_and_the_agent_meets_the_best_rule(tmp_path):

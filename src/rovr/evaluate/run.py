@@ -158,7 +158,7 @@ def _methods(plan: Plan, runs: list[Report]) -> list[Report]:
         rows.append(
             {
                 "name": method.name,
-                "selector": method.name if method.plain else method.selector,
+                "selector": method.selector + (method.name.removeprefix(method.plain) if method.plain else ""),
                 "editor": method.editor,
                 "contexts": looks.pop() if len(looks) == 1 else "varies",
                 "weights": weights,

@@ -1,6 +1,7 @@
 """How quality depends on the number of frames that one repair looks at."""
 
 import math
+import re
 from collections import defaultdict
 from itertools import pairwise
 
@@ -19,8 +20,9 @@ def families(methods: list[Method]) -> dict[str, dict[int, Method]]:
     found: dict[tuple[str, str], dict[int, Method]] = defaultdict(dict)
     for method in methods:
         if isinstance(method.contexts, int):
+            chooser = re.sub(r" contexts=\d+", "", method.chooser)
             # Of two with the same number, the first stands for both: they must differ in something else.
-            found[method.editor, method.chooser].setdefault(method.contexts, method)
+            found[method.editor, chooser].setdefault(method.contexts, method)
     return {
         f"{editor}, {selector}": dict(sorted(part.items()))
         for (editor, selector), part in found.items()

@@ -1,6 +1,7 @@
 """What an evaluation file holds, as ``rovr evaluate`` writes it."""
 
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -39,7 +40,8 @@ class Method:
     @property
     def chosen_by_agent(self) -> bool:
         """Whether a trained agent chooses: the one that ships, or one from a file."""
-        return self.selector == "agent" or self.selector.endswith(".safetensors")
+        bare, _ = self._split()
+        return bare == "agent" or bare.endswith(".safetensors")
 
     @property
     def knows_truth(self) -> bool:
@@ -49,7 +51,13 @@ class Method:
     @property
     def chooser(self) -> str:
         """The selector, an agent by its file's name."""
-        return Path(self.selector).stem if self.selector.endswith(".safetensors") else self.selector
+        bare, options = self._split()
+        return Path(bare).stem + options if bare.endswith(".safetensors") else self.selector
+
+    def _split(self) -> tuple[str, str]:
+        """The selector's name or file, and the options behind it: of ``agent passes=2`` ``agent`` and the rest."""
+        bare = re.sub(r"( \w+=\S+)+$", "", self.selector)
+        return bare, self.selector.removeprefix(bare)
 
 
 @dataclass(frozen=True)
