@@ -3,8 +3,10 @@
 import errno
 import json
 import math
+import os
 import shutil
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -23,6 +25,7 @@ from rovr.evaluate.origin import described
 from rovr.evaluate.plan import make_plan
 from rovr.evaluate.run import evaluate
 from rovr.evaluate.sight import sights
+from rovr.evaluate.spread import run_tasks
 from rovr.evaluate.table import tables
 from rovr.flow import DIS
 from rovr.metrics import psnr
@@ -242,6 +245,19 @@ def test_workers_and_order_change_nothing(done, clips, tmp_path):
     for run in timeless(whole)["runs"]:
         if run["method"] == "coverage":
             assert runs[run["corruption"], run["clip"], run["seed"]] == run
+
+
+class Deadly:
+    """Ends the process that it is sent to."""
+
+    def __reduce__(self):
+        return os._exit, (9,)
+
+
+def test_a_killed_process_is_told_in_a_line():
+    tasks = [(("shift", "one", seed), ["telea"]) for seed in range(2)]
+    with pytest.raises(UserError, match=r"was killed.* fewer --workers"):
+        list(run_tasks(SimpleNamespace(plan=Deadly()), tasks, workers=2))
 
 
 def test_runs_of_other_settings_are_not_taken_over(clips, tmp_path, capsys):

@@ -5,13 +5,14 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any
 
 import cv2
 import torch
 
+from rovr.errors import UserError
 from rovr.evaluate.bench import Bench
 from rovr.evaluate.plan import Plan
 
@@ -29,6 +30,9 @@ def run_tasks(bench: Bench, tasks: Sequence[Task], workers: int) -> Generator[di
         bench: of this process.
         tasks: what to run.
         workers: how many processes; at 1 it is this one.
+
+    Raises:
+        UserError: one of the processes was killed.
     """
     if workers > 1 and len(tasks) > 1:
         yield from _elsewhere(bench.plan, tasks, min(workers, len(tasks)))
@@ -70,6 +74,11 @@ def _elsewhere(plan: Plan, tasks: Sequence[Task], workers: int) -> Generator[dic
                     yield queue.get()
                 for future in done:
                     future.result()
+        except BrokenExecutor as error:
+            raise UserError(
+                "a process that measures was killed, perhaps for want of memory; the same command goes on, with fewer "
+                "--workers if this happens again"
+            ) from error
         except BaseException:
             # Whoever interrupts does not want to wait for the runs under way.
             for process in set(multiprocessing.active_children()) - others:
