@@ -107,5 +107,5 @@ def test_a_list_of_names_picks_clips(tmp_path):
         write_video(tmp_path / f"{name}.mp4", moving_texture(5, 32, 32, seed))
     (tmp_path / "mine.txt").write_text("two\n")
     assert Clips(tmp_path, 4, (32, 32), str(tmp_path / "mine.txt")).names == ("two",)
-    with pytest.raises(UserError, match="no split is called 'val'"):
+    with pytest.raises(UserError, match="no split is called 'val'; there are none here"):
         Clips(tmp_path, 4, (32, 32), "val")

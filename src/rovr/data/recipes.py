@@ -58,7 +58,8 @@ def _folders(base: Path, names: Iterable[str] | None, annotations: Path | None =
 def _choice(split: str | None, known: Iterable[str]) -> None:
     known = list(known)
     if split is not None and split not in known:
-        raise UserError(f"no split is called '{split}'; choose from {', '.join(known) or 'none'}, or a list file.")
+        there = f"choose from {', '.join(known)}, or give" if known else "there are none here; give"
+        raise UserError(f"no split is called '{split}'; {there} a list file.")
 
 
 def _listed(split: str | Path | None) -> list[str] | None:

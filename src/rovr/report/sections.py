@@ -205,7 +205,8 @@ def contexts_section(job: Job) -> Section:
     lead = "The same editor and selector, looking at more frames or fewer."
     section = Section("contexts", "How many frames to look at", lead)
     otherwise = (
-        "no two methods differ in the number of contexts alone; give further files of rovr evaluate --contexts, too."
+        "no two methods differ in the number of contexts alone; evaluate agent:contexts=4 beside agent, say, or give "
+        "further files of rovr evaluate --contexts, too."
     )
     job.put(section, contexts_plate(job.evaluation, job.focus, job.palette), otherwise)
     return section

@@ -73,7 +73,7 @@ class TrainConfig:
     device: str = "cpu"
     """Where the network trains: cpu, cuda, cuda:1, …, or auto."""
     bf16: bool = True
-    """Train in bfloat16 where the device has it."""
+    """By default in bfloat16 where the device has it; with --no-bf16 in float32."""
     save_minutes: float = 3.0
     """Minutes between checkpoints."""
     log_every: int = 50
