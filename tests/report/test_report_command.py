@@ -131,6 +131,7 @@ def test_logs_that_are_none(path, tmp_path, capsys):
         ("step,name,value,seconds\nx,loss,1,1\n", "has a line that is not"),
         ("step,name,value,seconds\n1,loss\n", "has a line that is not"),
         ("step,name,value,seconds\n1,accuracy,1,1\n", "choose with --series from accuracy"),
+        ("step,name,value,seconds\n1,val/coverage,1,1\n", "holds no figures of the training yet"),
     ):
         log.write_text(text)
         refuse(capsys, tmp_path, path, "-o", tmp_path / "out", "--curves", f"a={log}", says=says)

@@ -88,6 +88,8 @@ def _required(name: str, runs: list[dict[str, Any]], series: str) -> Curve:
     found = curve(name, runs, series)
     if found is None or len(found.lines) < len(runs):
         known = sorted({key.split("/")[-1] for run in runs for key in run if not key.startswith("val/")})
+        if not known:
+            raise UserError(f"a log of the curve '{name}' holds no figures of the training yet; train more steps")
         raise UserError(f"a log of the curve '{name}' has no '{series}'; choose with --series from {', '.join(known)}")
     return found
 
