@@ -216,7 +216,7 @@ def test_jobs_that_are_refused(video, hole, tmp_path, capsys):
     cv2.imwrite(str(full), np.full((48, 64), 255, np.uint8))
     start = ["restore", good, "-o", out, *FAST]
     for args, says in [
-        ([], "--mask or --box"),
+        ([], "--mask, which rovr mask finds or draws, or --box"),
         (["--mask", short], "12 frames, but there are 7 masks"),
         (["--mask", full], "covers every pixel"),
         (["--mask", tmp_path / "no.png"], "no.png"),

@@ -188,7 +188,7 @@ def test_box_outside(info):
 
 
 def test_nothing_to_repair_named(info):
-    with pytest.raises(UserError, match="--mask or --box"):
+    with pytest.raises(UserError, match="--mask, which rovr mask finds or draws, or --box"):
         open_masks(info)
 
 

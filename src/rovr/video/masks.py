@@ -234,7 +234,7 @@ def open_masks(
         UserError: neither mask nor box, nothing there, a box outside, or everything masked.
     """
     if mask is None and not boxes:
-        raise UserError("Nothing says what to repair; pass --mask or --box.")
+        raise UserError("Nothing says what to repair; pass --mask, which rovr mask finds or draws, or --box.")
     if dilate < 0:
         raise UserError(f"--dilate {dilate}: the holes can only be widened; give 0 or more.")
     path = None if mask is None else Path(mask)
