@@ -52,8 +52,9 @@ def main() -> None:
         path, masks = make(Path(name), args.scenes, args.seed)
         for turn in range(args.runs):
             for (processes, threads), environment in ways.items():
-                command = ["env", *environment, sys.executable, "-m", "rovr", "restore", str(path), "--mask", str(masks)]
-                command += ["-o", str(Path(name) / f"{turn}-{processes}-{threads}.mp4"), "--device", "cpu", "--quiet"]
+                command = ["env", *environment, sys.executable, "-m", "rovr", "restore", str(path), "--quiet"]
+                command += ["--mask", str(masks), "-o", str(Path(name) / f"{turn}-{processes}-{threads}.mp4")]
+                command += ["--device", "cpu"]
                 seconds = run([*command, "--workers", str(processes)])[1] / (args.scenes * LENGTH)
                 best[processes, threads] = min(best[processes, threads], seconds)
                 print(f"{processes} processes of {threads} threads: {seconds:.4f} s a frame", flush=True)

@@ -106,7 +106,6 @@ def test_one_scene_is_left_to_one_process(tmp_path, capsys):
     [
         (["--workers", "0"], "--workers 0: give at least 1"),
         (["--workers", "2", "--one-scene"], "--one-scene leaves one"),
-        (["--worker-cores", "2"], "--worker-cores: that is for workers on a cluster"),
         (["--worker-cores", "0"], "--worker-cores 0: give at least 1"),
     ],
 )

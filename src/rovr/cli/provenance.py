@@ -72,7 +72,10 @@ class Provenance:
 def _told(said: dict[str, Any]) -> list[str]:
     """A summary in words."""
     lines = [f"recovered {said['recovered']:7.1%}"]
-    lines += [f"  from {name + ' frames away':<18}{share:7.1%}" for name, share in said["by_distance"].items() if share]
+    for name, share in said["by_distance"].items():
+        if share:
+            away = f"{name} {'frame' if name == '1' else 'frames'} away"
+            lines.append(f"  from {away:<18}{share:7.1%}")
     lines += [f"  from more frames than are named {said['other']:.1%}"] if said["other"] else []
     lines += [f"invented  {said['invented']:7.1%}"]
     lines += [f"unknown   {said['unknown']:7.1%}"] if said["unknown"] else []
