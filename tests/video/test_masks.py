@@ -53,6 +53,43 @@ def test_alpha_of_a_drawing(info, tmp_path):
     assert "alpha" in said[0]
 
 
+@pytest.mark.parametrize(
+    ("ground", "brush"), [(0, (0, 0, 255)), (255, (0, 0, 255)), (255, (0, 0, 0)), (0, (250, 255, 255))]
+)
+def test_a_layer_painted_on_in_one_colour(info, tmp_path, ground, brush):
+    """As programs for pictures export it, whatever colour they leave where nothing was painted."""
+    drawing = np.full((48, 64, 4), ground, np.uint8)
+    drawing[..., 3] = 0
+    drawing[10:20, 10:20] = (*brush, 255)
+    drawing[20, 10:20] = (*brush, 90)
+    said = []
+    path = tmp_path / "m.png"
+    assert cv2.imwrite(str(path), drawing)
+    mask = first(open_masks(info, path, say=said.append))
+    assert mask[10:20, 10:20].all()
+    assert mask.sum() == 100
+    assert "alpha" in said[0]
+
+
+def test_a_layer_in_black_and_white_is_read_by_its_grey(info, tmp_path):
+    drawing = np.zeros((48, 64, 4), np.uint8)
+    drawing[5:40, 5:40, 3] = 255
+    drawing[10:20, 10:20] = 255
+    path = tmp_path / "m.png"
+    assert cv2.imwrite(str(path), drawing)
+    assert first(open_masks(info, path)).sum() == 100
+
+
+@pytest.mark.parametrize(("rows", "told"), [(30, False), (44, True)])
+def test_a_mask_that_hides_most_may_be_the_wrong_way_round(info, tmp_path, rows, told):
+    holes = np.zeros((12, 48, 64, 3), np.uint8)
+    holes[:, :rows] = 255
+    said = []
+    masks = open_masks(info, write_video(tmp_path / "m.mp4", holes), say=said.append)
+    assert all(mask[:rows].all() for mask in masks)
+    assert [text.split(" of the")[0] for text in said if "invert it" in text] == ["The mask hides 92%"] * told
+
+
 def test_opaque_picture_is_read_by_its_grey(info, tmp_path):
     drawing = np.zeros((48, 64, 4), np.uint8)
     drawing[..., 3] = 255

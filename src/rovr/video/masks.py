@@ -18,6 +18,9 @@ from rovr.video.source import Say, VideoInfo, count_decoded, count_frames, open_
 Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
 _WHITE = 127
+# Share of a mask beyond which it may be the wrong way round, and of all values by which those of one colour differ.
+_MOST = 2 / 3
+_ALIKE = 8
 # Pixels up to which holes are widened by a brush, whose work grows with its area.
 _NEAR = 16
 
@@ -72,6 +75,7 @@ class MaskSource:
         self.brightest = 0
         self.static = path is None or (not path.is_dir() and is_image(path))
         self._told: set[str] = set()
+        self._first = True
         self.dilate = dilate
         self._narrow = NarrowHoles(info.pix_fmt, dilate, say)
         self._boxes = _boxes_mask(boxes, info.shown_size, say) if boxes else None
@@ -97,9 +101,7 @@ class MaskSource:
         if not files:
             raise UserError(f"{path} holds no pictures; a folder of masks needs one PNG per frame.")
         first = read_image(files[0], cv2.IMREAD_UNCHANGED, self.info.max_pixels)
-        # One colour, and an alpha that says something: where it is opaque all over, that colour is the mask.
-        by_alpha = first.ndim == 3 and first.shape[2] == 4 and bool((first[..., :3] == first[0, 0, :3]).all())
-        by_alpha = by_alpha and bool((first[..., 3] != np.iinfo(first.dtype).max).any())
+        by_alpha = first.ndim == 3 and first.shape[2] == 4 and _painted(first)
         if by_alpha:
             self._once("The mask is drawn in its alpha channel: opaque = missing.")
 
@@ -133,6 +135,12 @@ class MaskSource:
                 mask = turned(grey > _WHITE)
         if self._boxes is not None:
             mask = mask | turned(self._boxes)
+        if self._first and _MOST < (share := float(mask.mean())) < 1:
+            self.say(
+                f"The mask hides {share:.0%} of the picture: white is what is missing, so invert it if it is drawn the "
+                "other way round."
+            )
+        self._first = False
         mask = widened(mask, self.dilate)
         self._narrow.look(mask)
         return np.ascontiguousarray(mask)
@@ -185,6 +193,17 @@ class MaskSource:
                 f"The mask's brightest value is {self.brightest}, and missing means above {_WHITE}; "
                 "draw holes in white (255)."
             )
+
+
+def _painted(image: NDArray[Any]) -> bool:
+    """Whether a picture (H, W, 4) is a layer painted on in one colour: what can be seen of it is the hole.
+
+    Of two colours, as of black and white, the lighter one is the hole as ever, and so is what is opaque all over.
+    """
+    highest = np.iinfo(image.dtype).max
+    seen = image[image[..., 3] > highest // 2][:, :3].astype(np.int64)
+    alike = not len(seen) or bool((np.ptp(seen, axis=0) <= highest // _ALIKE).all())
+    return alike and bool((image[..., 3] != highest).any())
 
 
 def resized(mask: Mask, size: tuple[int, int]) -> Mask:
