@@ -150,6 +150,16 @@ def test_folders(path, tmp_path):
         repair(path, tmp_path / "out2", **given)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems of other machines have no such names")
+def test_pictures_whose_names_are_no_text(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for index, frame in enumerate(moving_texture(3)):
+        picture = cv2.imencode(".png", frame)[1].tobytes()
+        (folder / f"\udce9{index}.png").write_bytes(picture)
+    assert repair(folder, tmp_path / "out.mkv")[2].repaired == 3
+
+
 def test_an_output_within_the_folder_that_is_read(tmp_path):
     folder = tmp_path / "frames"
     folder.mkdir()

@@ -63,6 +63,11 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def as_text(name: str) -> str:
+    """A file's name with whatever is no text in it spelled out: disks of other systems hold such names."""
+    return name.encode(errors="backslashreplace").decode()
+
+
 def stamp(path: Path, counts: Callable[[Path], bool] = lambda entry: True) -> list[Any]:
     """Size and time of a file, or of the files of a folder: changes whenever the content was written to.
 
@@ -77,7 +82,7 @@ def stamp(path: Path, counts: Callable[[Path], bool] = lambda entry: True) -> li
     for entry in sorted(filter(counts, path.iterdir())):
         # A link to nowhere is for whoever reads it to refuse.
         status = entry.stat(follow_symlinks=entry.exists())
-        digest.update(f"{entry.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+        digest.update(f"{as_text(entry.name)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     return [digest.hexdigest()]
 
 

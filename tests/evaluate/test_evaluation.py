@@ -5,6 +5,7 @@ import json
 import math
 import os
 import shutil
+import sys
 from contextlib import closing
 from types import SimpleNamespace
 
@@ -146,6 +147,14 @@ def test_the_holes_of_single_repairs_make_up_the_clips(done):
         sizes = [run["hole"][frame] for frame in frames]
         errors = [size * 10 ** (-score / 10) for size, score in zip(sizes, run["repairs"]["psnr"], strict=True)]
         assert -10 * math.log10(sum(errors) / sum(sizes)) == pytest.approx(run["values"]["hole_psnr"], abs=0.01)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems of other machines have no such names")
+def test_clips_whose_names_are_no_text_are_measured(tmp_path):
+    (tmp_path / "clips").mkdir()
+    write_video(tmp_path / "clips" / "a\udcff.mp4", moving_texture(3, SIDE, SIDE))
+    evaluate(config(tmp_path / "clips", tmp_path / "x.json", length=3, selectors=("nearest",), editor="telea"))
+    assert json.loads((tmp_path / "x.json").read_text())["runs"][0]["clip"] == r"a\udcff"
 
 
 @pytest.mark.parametrize("kind", ["shift", "static+photometric", "freeform-moving"])

@@ -5,6 +5,7 @@ import errno
 import json
 import random
 import re
+import sys
 from fractions import Fraction
 
 import cv2
@@ -159,6 +160,15 @@ def test_a_full_disk_is_said_and_leaves_the_video(made, tmp_path, monkeypatch, c
     assert "o.mp4 is complete, its report is not: The disk ran full" in told
     assert "page" in told
     assert [path.name for path in tmp_path.iterdir()] == ["o.mp4"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems of other machines have no such names")
+def test_a_name_that_is_no_text_is_spelled_out(tmp_path):
+    video = write_video(tmp_path / "in\udcff.mp4", moving_texture(2))
+    command = ["restore", str(video), "--box", "9,9,9,9", "-o", str(tmp_path / "o.mp4"), "--quiet", "--device", "cpu"]
+    fast = ["--editor", "telea", "--selector", "nearest", "--report", str(tmp_path / "page")]
+    assert main([*command, *fast]) == 0
+    assert told(tmp_path / "page")["title"] == r"in\udcff.mp4"
 
 
 def test_modules_become_one_script():

@@ -15,6 +15,7 @@ from rovr.data.folders import ClipSource, Footage, open_dataset
 from rovr.data.photometric import split_kind
 from rovr.errors import UserError
 from rovr.evaluate.freeform import KINDS, freeform_masks
+from rovr.files import as_text
 
 
 class Clips:
@@ -35,7 +36,7 @@ class Clips:
         self.length, self.size = length, size
         source = open_dataset(folder, split=split, length=length or 3, size=size)
         self.skipped = source.skipped
-        self._found: dict[str, Footage] = {footage.name: footage for footage in source.sequences}
+        self._found: dict[str, Footage] = {as_text(footage.name): footage for footage in source.sequences}
         if len(self._found) < len(source.sequences):
             raise UserError(f"{folder} holds two videos that differ in their endings alone; rename one")
 

@@ -11,6 +11,7 @@ from typing import Any
 from rovr._version import __version__
 from rovr.errors import UserError
 from rovr.evaluate.config import EvaluateConfig, Settled
+from rovr.files import as_text
 from rovr.types import counted
 
 Key = tuple[str, str, int, str]
@@ -109,7 +110,7 @@ class Plan:
         shared: dict[str, Any] = {name: getattr(self, name) for name in names}
         # Weights by what is in them, wherever they lie.
         shared |= {name: files.get(name, getattr(self, name)) for name in ("flow_weights", "perceptual", "i3d")}
-        shared |= {"folder": self.folder.resolve().name, "version": __version__}
+        shared |= {"folder": as_text(self.folder.resolve().name), "version": __version__}
         methods = {
             method.name: [
                 method.mark() | {"selector": files.get(method.selector, method.selector)},

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rovr.errors import UserError
+from rovr.files import as_text
 from rovr.outputs import prepared, writing
 from rovr.report.place import MARK, ReportFolder
 from rovr.serve.index import played_aspect
@@ -102,7 +103,7 @@ class RepairReport:
             raise UserError(f"{summary.output} is complete, its report is not: {error}") from error
 
     def _finish(self, summary: Summary, ratio: float, pictures: dict[int, dict[str, str]]) -> Path:
-        title = Path(summary.input).name
+        title = as_text(Path(summary.input).name)
         told = {name: value for name, value in summary.to_json().items() if name not in ("input", "output")}
         data = {
             "title": title,
