@@ -76,6 +76,14 @@ def test_terminals_without_our_letters(video, tmp_path):
     assert b"64\\xd748" in out
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="looks at what is open")
+def test_nothing_is_opened_in_place_of_a_closed_stream():
+    code = f"import os, sys; sys.path = {sys.path!r}; sys.stdin = sys.stdout = sys.stderr = None; os.closerange(0, 3)\n"
+    code += "from rovr.cli import main; code = main(['--version']); sys.stderr.isatty()\n"
+    code += "os._exit(code or 3 * any(os.readlink(f'/proc/self/fd/{n}') != os.devnull for n in range(3)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 def test_stdout_on_a_full_disk(tmp_path):
     with open("/dev/full", "w") as full:

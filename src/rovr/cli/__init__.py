@@ -69,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminated.
     """
     args = list(sys.argv[1:] if argv is None else argv)
+    _open_closed()
     for stream in (sys.stdout, sys.stderr):
         # What a terminal has no letter for, or a name that is no text, is no reason to end.
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
@@ -97,6 +98,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         verb.run()
 
     return answer(run, debug)
+
+
+def _open_closed() -> None:
+    """Where this process was begun with a standard stream closed, nothing else is to be opened in its place.
+
+    Whatever libraries print would go into that: into the output, for one.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                while os.open(os.devnull, os.O_RDWR) < number:
+                    pass
+            stream = open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8")  # noqa: SIM115
+            setattr(sys, name, stream)
 
 
 def answer(run: Callable[[], None], debug: bool = False) -> int:
