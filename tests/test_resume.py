@@ -160,6 +160,12 @@ def test_pictures_whose_names_are_no_text(tmp_path):
     assert repair(folder, tmp_path / "out.mkv")[2].repaired == 3
 
 
+def test_a_journal_that_cannot_be_had_is_named(path, tmp_path):
+    (tmp_path / ".out.mp4.journal").touch()
+    with pytest.raises(UserError, match=r"written in .*\.out\.mp4\.journal \(File exists\)"):
+        repair(path, tmp_path / "out.mp4")
+
+
 def test_an_output_within_the_folder_that_is_read(tmp_path):
     folder = tmp_path / "frames"
     folder.mkdir()

@@ -50,7 +50,9 @@ class Journal(Pages):
         try:
             self._lock = self._locked()
         except OSError as error:
-            raise UserError(f"Nothing can be written in {out.parent} ({error.strerror}); choose another.") from error
+            # A journal that is there may be another user's, in a folder where all may write.
+            place = self.folder if os.path.lexists(self.folder) else out.parent
+            raise UserError(f"Nothing can be written in {place} ({error.strerror}); choose another output.") from error
         if not self._lock.held:
             raise BusyError(f"Another process is at work on {out}; wait for it or choose another output.")
 
