@@ -18,6 +18,7 @@ from rovr.cli import main
 from rovr.errors import UserError
 from rovr.serve.onefile import HELD, MOST, RepairReport, bundled
 from rovr.types import Edit
+from rovr.video import open_source
 
 pytest_plugins = ["page_fixtures"]
 
@@ -169,6 +170,21 @@ def test_a_name_that_is_no_text_is_spelled_out(tmp_path):
     fast = ["--editor", "telea", "--selector", "nearest", "--report", str(tmp_path / "page")]
     assert main([*command, *fast]) == 0
     assert told(tmp_path / "page")["title"] == r"in\udcff.mp4"
+
+
+def test_frames_as_large_as_was_asked_for_are_shown(tmp_path, monkeypatch):
+    asked = []
+
+    def recorded(path, **given):
+        asked.append(given["max_pixels"])
+        return open_source(path, **given)
+
+    monkeypatch.setattr("rovr.serve.onefile.open_source", recorded)
+    video = write_video(tmp_path / "in.mp4", moving_texture(2))
+    command = ["restore", str(video), "--box", "9,9,9,9", "-o", str(tmp_path / "o.mp4"), "--quiet", "--device", "cpu"]
+    fast = ["--editor", "telea", "--selector", "nearest", "--report", str(tmp_path / "page")]
+    assert main([*command, *fast, "--max-pixels", "100000000"]) == 0
+    assert asked == [100_000_000] * 2
 
 
 def test_modules_become_one_script():

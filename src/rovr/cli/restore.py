@@ -106,7 +106,7 @@ class Restore(Repairing):
                 watch=report.watch if report else None,
             )
             if report is not None:
-                page = report.finish(summary, self.mask, self.box, self.dilate, rate)
+                page = report.finish(summary, self.mask, self.box, self.dilate, rate, self.max_pixels)
                 display.line(f"{page}: what was done, to look at")
         if self.json:
             print(json.dumps(summary.to_json()))

@@ -26,6 +26,7 @@ from rovr.serve.pictures import clear_png, jpeg, smaller
 from rovr.summary import Summary
 from rovr.types import Edit
 from rovr.video import open_masks, open_source
+from rovr.video.limits import MAX_PIXELS
 
 # Frames that are shown at most, and width of their pictures.
 MOST, WIDE, SMALL = 72, 720, 320
@@ -80,6 +81,7 @@ class RepairReport:
         boxes: Sequence[str] = (),
         dilate: int = 0,
         rate: Fraction | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> Path:
         """Write the page.
 
@@ -89,6 +91,7 @@ class RepairReport:
             boxes: rectangles.
             dilate: pixels that holes were widened by.
             rate: frames per second of a folder.
+            max_pixels: that a frame may have.
 
         Returns:
             The page.
@@ -98,7 +101,7 @@ class RepairReport:
         """
         try:
             with writing(self.place.path):
-                return self._finish(summary, *self._pictures(summary, mask, boxes, dilate, rate))
+                return self._finish(summary, *self._pictures(summary, mask, boxes, dilate, rate, max_pixels))
         except UserError as error:
             raise UserError(f"{summary.output} is complete, its report is not: {error}") from error
 
@@ -127,7 +130,13 @@ class RepairReport:
         return {frame for edit in chosen for frame in (edit.frame, *edit.contexts)}
 
     def _pictures(
-        self, summary: Summary, mask: Path | None, boxes: Sequence[str], dilate: int, rate: Fraction | None
+        self,
+        summary: Summary,
+        mask: Path | None,
+        boxes: Sequence[str],
+        dilate: int,
+        rate: Fraction | None,
+        max_pixels: int,
     ) -> tuple[float, dict[int, dict[str, str]]]:
         """Width over height as played, and what there is of each frame.
 
@@ -135,7 +144,8 @@ class RepairReport:
         """
         kept, found = self._kept(summary.frames), {}
         repaired = {edit.frame for edit in self.edits}
-        with open_source(summary.input, rate=rate) as source, open_source(summary.output, rate=rate) as made:
+        taken: dict[str, Any] = {"rate": rate, "max_pixels": max_pixels}
+        with open_source(summary.input, **taken) as source, open_source(summary.output, **taken) as made:
             turn, holes = source.info.orientation.to_shown, iter(open_masks(source.info, mask, boxes, dilate))
             # What a folder holds is turned already.
             turned = made.info.orientation.to_shown
