@@ -256,6 +256,9 @@ def test_nothing_is_left_when_the_server_ends(tmp_path, video, kill):
     assert len(list(place.glob("rovr-serve-*"))) == 1
     getattr(process, kill)()
     process.wait(60)
+    if kill == "terminate":
+        assert process.returncode == 0
+        assert "Stopped; the videos" in process.stdout.read()
     if kill == "kill":
         # Nobody can tidy up after that but the next server.
         process, port = start()

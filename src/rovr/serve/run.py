@@ -89,7 +89,8 @@ def serve(
         )
         server = uvicorn.Server(config)
         threading.Thread(target=_announce, args=(server, address, browser, token, say), daemon=True).start()
-        with contextlib.suppress(KeyboardInterrupt):
+        # Both are how a server is meant to end; uvicorn raises the signal once more when it is done.
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):
             server.run(sockets=[listener])
     say("Stopped; the videos that were opened here are deleted.")
 
