@@ -1,10 +1,12 @@
 """What it brings to take what hides before a still camera to stand still: python benchmarks/standing.py.
 
-The shipped editor with and without :mod:`rovr.editor.standing`, clip by clip on the same damage. *Flicker* is the
-change from frame to frame inside the holes that the truth does not have.
+The shipped editor with and without :mod:`rovr.editor.standing`, clip by clip on the same damage, on the footage on which
+such things are chosen and on that for testing. *Flicker* is the change from frame to frame inside the holes that the
+truth does not have.
 """
 
 import argparse
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +16,19 @@ from _common import ROOT, clips_of, commit, footage, machine, write
 from torch import Tensor
 
 from rovr.data.cases import Case, make_case
+from rovr.data.corrupt import damage
 from rovr.editor import aligned
 from rovr.editor.base import Editor
 from rovr.editor.loading import load_editor
 from rovr.editor.standing import standing
+from rovr.evaluate.freeform import freeform_masks
 from rovr.mdp.state import RepairState
 from rovr.metrics import flicker, psnr
 from rovr.repair import Repairer
 from rovr.select import DEFAULT, load_selector
 
-KINDS = ("shift", "static")
+KINDS = ("shift", "freeform-moving")
+SPLITS = ("val", "test")
 
 CLEAR = 0.1
 """dB by which a clip is better or worse."""
@@ -34,6 +39,14 @@ def along_the_flow(flows: Tensor, *seen: Tensor) -> Tensor:
     return flows
 
 
+def case_of(clip: Tensor, kind: str, seed: int) -> Case:
+    """A damaged clip."""
+    if kind == "shift":
+        return make_case(clip, kind, seed)
+    masks = freeform_masks(len(clip), *clip.shape[-2:], True, seed)
+    return Case(clip, damage(clip, masks), masks)
+
+
 def repaired(editor: Editor, case: Case) -> tuple[float, float]:
     """Hole-PSNR and flicker of a repaired case."""
     state = RepairState.begin(case.frames.clone(), case.masks)
@@ -42,15 +55,16 @@ def repaired(editor: Editor, case: Case) -> tuple[float, float]:
 
 
 def means(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A row for each kind of damage."""
+    """A row for each kind of damage of each split."""
     rows = []
-    for kind in KINDS:
-        own = [detail for detail in details if detail["damage"] == kind]
+    for split, kind in product(SPLITS, KINDS):
+        own = [detail for detail in details if (detail["footage"], detail["damage"]) == (split, kind)]
         if own:
             psnrs, flickers = (np.array([detail[key] for detail in own]) for key in ("hole_psnr", "flicker"))
             gains = psnrs[:, 1] - psnrs[:, 0]
             rows.append(
                 {
+                    "footage": split,
                     "damage": kind,
                     "clips": len(own),
                     "along_the_flow": psnrs[:, 0].mean(),
@@ -68,9 +82,8 @@ def means(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Run and write, after every clip."""
+    """Run and write, after each split."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=Path, default=footage("test"))
     parser.add_argument("--length", type=int, default=25)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
@@ -78,14 +91,14 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     editor, details = load_editor("aligned"), []
-    for name, clip in clips_of(args.clips, args.length, 256).items():
-        for kind in KINDS:
-            case, pairs = make_case(clip, kind, args.seed), []
+    for split in SPLITS:
+        for (name, clip), kind in product(clips_of(footage(split), args.length, 256).items(), KINDS):
+            case, pairs = case_of(clip, kind, args.seed), []
             for rule in (along_the_flow, standing):
                 aligned.standing = rule  # type: ignore[attr-defined]
                 pairs.append(repaired(editor, case))
             psnrs, flickers = zip(*pairs, strict=True)
-            details.append({"clip": name, "damage": kind, "hole_psnr": psnrs, "flicker": flickers})
+            details.append({"footage": split, "clip": name, "damage": kind, "hole_psnr": psnrs, "flicker": flickers})
             print(details[-1], flush=True)
         report = {
             "commit": commit(),
