@@ -22,11 +22,9 @@ from rovr.editor.chaining import Chain
 from rovr.editor.fullsize import FADE, fetch, settle
 from rovr.editor.learned import LearnedEditor, LearnedSession
 from rovr.editor.linking import Links
-from rovr.editor.motion import pictures
 from rovr.editor.sampling import halve, push_pull, sample
 from rovr.editor.sight import GRID, coarse, seek, within
 from rovr.editor.sources import Sources
-from rovr.editor.standing import standing
 from rovr.editor.views import Fusion
 from rovr.editor.window import Window, even, read, scales, shrink
 
@@ -153,11 +151,8 @@ class AlignedSession(LearnedSession):
         return self.rough[frame, way]
 
     def flows(self, frame: int, contexts: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Chained flow, none where all stands still; see :meth:`AlignedEditor.flows`."""
-        flow, error = stack([self._flow(frame, c) for c in contexts])
-        target, *others = (torch.cat(pictures([self._look(i)])[::-1], 1) for i in (frame, *contexts))
-        both = standing(torch.cat([flow, error], 1), target.expand(len(others), -1, -1, -1), torch.cat(others))
-        return both[:, :2], both[:, 2:]
+        """Chained flow; see :meth:`AlignedEditor.flows`."""
+        return stack([self._flow(frame, c) for c in contexts])
 
     def _flow(self, frame: int, context: int) -> FloatArray:
         if context not in self.clip.afar(frame):

@@ -15,9 +15,8 @@ from rovr.editor.aligned import AlignedEditor, AlignedSession
 from rovr.editor.base import Clip, paste
 from rovr.editor.fullsize import MADE_UP
 from rovr.editor.learned import MARGIN
-from rovr.editor.sampling import halve, push_pull, sample
+from rovr.editor.sampling import push_pull, sample
 from rovr.editor.sight import GRID, coarse, seek
-from rovr.editor.standing import standing
 from rovr.editor.views import Views
 from rovr.editor.window import WORK_SIDE
 
@@ -77,11 +76,7 @@ class BatchSession:
             Repaired frames (R, 3, H, W) in [0, 1] and their doubt (R, 1, H, W).
         """
         target = self.seen[rows, frames]
-        look = _look(target)
-        flows = torch.stack(
-            [standing(self.flow(rows, frames, one), look, _look(self.seen[rows, one])) for one in contexts.unbind(1)],
-            1,
-        )
+        flows = torch.stack([self.flow(rows, frames, one) for one in contexts.unbind(1)], 1)
         origin, height, width = _windows(masks)
         base, hole = _crop(target[:, :3], origin, height, width), _crop(masks.float(), origin, height, width)
         others = self.seen[rows[:, None], contexts]
@@ -121,13 +116,6 @@ class BatchSession:
 def _filled(frames: Tensor, doubt: Tensor) -> Tensor:
     """Frames with holes filled smoothly, and 1 − doubt: (N, 4, H, W)."""
     return torch.cat([push_pull(frames, (doubt < MADE_UP).float()), 1 - doubt], 1)
-
-
-def _look(frames: Tensor) -> Tensor:
-    """Luminance at half the size, in whole steps as :meth:`AlignedEditor.look` has it, and how well it is known."""
-    tiny = halve(frames)
-    gray = (tiny[:, :3] * tiny.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
-    return torch.cat([(gray * 255).round() / 255, tiny[:, 3:]], 1)
 
 
 def _windows(masks: Tensor) -> tuple[Tensor, int, int]:
