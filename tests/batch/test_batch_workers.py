@@ -101,6 +101,15 @@ def test_one_scene_is_left_to_one_process(tmp_path, capsys):
     assert not multiprocessing.active_children()
 
 
+def test_nothing_is_shared_out_where_nothing_is_missing(path, tmp_path, capsys):
+    holes = write_video(tmp_path / "holes.mkv", np.zeros((195, 64, 64, 3), np.uint8))
+    more = ["--mask", str(holes), "-o", str(tmp_path / "out.mp4"), "--workers", "2"]
+    assert main(["restore", str(path), *FAST, *more]) == 0
+    told = capsys.readouterr().err
+    assert "shared out" not in told
+    assert "0 of 195 frames repaired" in told.replace(" in 4 scenes", "")
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [

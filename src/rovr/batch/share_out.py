@@ -77,6 +77,8 @@ def share_out(
     pool: Pool[Portion]
     with open_pool(tools, share, workers, ray, cores) as pool:
         portions = _search(shot, restorer, EACH * pool.room, sharing)
+        if not portions:
+            return
         if len(portions) == 1 and ray is None:
             sharing.say("Only one scene has holes, and scenes are what is shared out; this process repairs it alone.")
             return
