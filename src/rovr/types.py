@@ -33,6 +33,9 @@ class Edit:
 BLACK = 24
 """Grey level up to which a pixel is black."""
 
+MOSTLY = 0.5
+"""Share of a frame that is known, below which it is mostly missing: what is left may be a letterbox's bars."""
+
 SEEDS = 1 << 63
 """How many seeds there are, from 0: what every source of chance takes."""
 

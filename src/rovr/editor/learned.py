@@ -19,13 +19,10 @@ from rovr.editor.sources import INVENTED, Sources, join
 from rovr.editor.views import Fusion, Views
 from rovr.editor.window import Window, even, fit, shrink, work_size
 from rovr.memory import release
-from rovr.types import BLACK
+from rovr.types import BLACK, MOSTLY
 
 MARGIN = 16
 """Pixels of surroundings that the network sees beside the hole, at working size."""
-
-MOSTLY = 0.5
-"""Share of a frame that is known, below which it is mostly missing."""
 
 WORKS = 64
 """Frames that are kept at working size, some 2 MB each."""

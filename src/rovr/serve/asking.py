@@ -14,7 +14,18 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=10**7)]
 Side = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 
 
-class Find(msgspec.Struct, tag="find", tag_field="kind", forbid_unknown_fields=True):
+class _Job(msgspec.Struct):
+    def task(self) -> dict[str, Any]:
+        """For the worker."""
+        made: dict[str, Any] = msgspec.to_builtins(self)
+        return made | {"task": made["kind"]}
+
+    def shown(self) -> dict[str, Any]:
+        """What the page is told of it."""
+        return {}
+
+
+class Find(_Job, tag="find", tag_field="kind", forbid_unknown_fields=True):
     """Find a mask; ``box`` (x, y, width, height) and ``start`` are for following an object."""
 
     how: Literal["scratches", "logo", "follow"]
@@ -22,26 +33,14 @@ class Find(msgspec.Struct, tag="find", tag_field="kind", forbid_unknown_fields=T
     start: Count = 0
     sensitivity: Annotated[float, msgspec.Meta(ge=0.1, le=10)] = 1.0
 
-    def task(self) -> dict[str, Any]:
-        """For the worker."""
-        return msgspec.to_builtins(self) | {"task": "find"}
 
-
-class Keep(msgspec.Struct, tag="mask", tag_field="kind", forbid_unknown_fields=True):
+class Keep(_Job, tag="mask", tag_field="kind", forbid_unknown_fields=True):
     """Write what is marked as a mask, to be kept."""
 
     marks: Marks
 
-    def task(self) -> dict[str, Any]:
-        """For the worker."""
-        return msgspec.to_builtins(self) | {"task": "mask"}
 
-    def shown(self) -> dict[str, Any]:
-        """What the page is told of it."""
-        return {}
-
-
-class _Repair(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class _Repair(_Job, forbid_unknown_fields=True, kw_only=True):
     marks: Marks
     # A file's name would be a selector too, but none that a page may name.
     selector: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,40}$")] = "agent"
@@ -58,10 +57,6 @@ class Preview(_Repair, tag="preview", tag_field="kind", kw_only=True, forbid_unk
 
     frame: Count
 
-    def task(self) -> dict[str, Any]:
-        """For the worker."""
-        return msgspec.to_builtins(self) | {"task": "preview"}
-
     def shown(self) -> dict[str, Any]:
         """What the page is told of it."""
         return {**super().shown(), "frame": self.frame}
@@ -72,10 +67,6 @@ class Restore(_Repair, tag="restore", tag_field="kind", kw_only=True, forbid_unk
 
     passes: Annotated[int, msgspec.Meta(ge=1, le=4)] = 1
     crf: Annotated[int, msgspec.Meta(ge=0, le=51)] = 18
-
-    def task(self) -> dict[str, Any]:
-        """For the worker."""
-        return msgspec.to_builtins(self) | {"task": "restore"}
 
 
 Asked = Find | Keep | Preview | Restore

@@ -125,15 +125,15 @@ def _given(path: Path, tell: Tell) -> Masker:
 
 def keep(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """Write what is marked as a mask."""
-    return {"masked": _write(task, tell, _drawing(task), 0).masked}
+    return {"masked": _write(task, tell).masked}
 
 
-def _write(task: dict[str, Any], tell: Tell, drawing: Drawing, widen: int) -> Written:
+def _write(task: dict[str, Any], tell: Tell) -> Written:
     source = Path(task["source"])
     least = "Nothing is marked in any frame; paint over what is wrong, or let it be found."
-    place = Place(source, Path(task["folder"]) / "mask.mkv", dilate=widen)
+    place = Place(source, Path(task["folder"]) / "mask.mkv", dilate=task.get("widen", 0))
     steps = _Steps(tell, "mask", _examined(source).frames)
-    return write_masks(place, drawing.masker(), least=least, on_frame=steps)
+    return write_masks(place, _drawing(task).masker(), least=least, on_frame=steps)
 
 
 def preview(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def restore(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """Repair the whole video; what was done, and how sure the editor was, is kept beside it."""
     folder, source = Path(task["folder"]), Path(task["source"])
     mask, out, frames = folder / "mask.mkv", folder / task["out"], _examined(source).frames
-    written = _write(task, tell, _drawing(task), task.get("widen", 0))
+    written = _write(task, tell)
     tell("step", phase="load", done=0, total=0)
     restorer = _restorer(task)
     ahead = _Steps(tell, "ahead", frames)

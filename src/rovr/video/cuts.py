@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rovr.types import BLACK
+from rovr.types import BLACK, MOSTLY
 
 T = TypeVar("T")
 
@@ -34,9 +34,6 @@ NOISE = 2.0
 
 SEEN = 0.05
 """Share of a picture that has to be known for it to be compared."""
-
-MOSTLY = 0.5
-"""Share of a picture that is known, below which it is mostly missing."""
 
 HELD = 2
 """Frames missing as a whole, in a row, that are passed over; beyond more of them nobody looks for a cut."""

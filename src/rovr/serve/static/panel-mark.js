@@ -33,12 +33,14 @@ const when = ({ first, last }) => {
   return last === first ? `frame ${first}` : `frames ${first}–${last === null ? "end" : last}`;
 };
 
-const find_ = async (how, more = {}) => {
+const ask = async (request) => {
   try {
-    app.own.add((await api.job(app.clip.id, { kind: "find", how, ...more })).id);
+    app.own.add((await api.job(app.clip.id, request)).id);
     tell("poll");
   } catch (error) { toast(error.message, { bad: true }); }
 };
+
+const find_ = (how, more = {}) => ask({ kind: "find", how, ...more });
 
 export const lastBox = () => [...app.marks.list].reverse().find((mark) => mark.type === "box" && !mark.erase);
 
@@ -51,12 +53,7 @@ const followBox = () => {
   find_("follow", { box: [left, top, w, h], start: app.frame });
 };
 
-const keepMask = async () => {
-  try {
-    app.own.add((await api.job(app.clip.id, { kind: "mask", marks: app.marks.asked })).id);
-    tell("poll");
-  } catch (error) { toast(error.message, { bad: true }); }
-};
+const keepMask = () => ask({ kind: "mask", marks: app.marks.asked });
 
 export const maskDone = (job) => {
   make("a", { href: api.download(job.id, "mask"), download: "" }).click();
