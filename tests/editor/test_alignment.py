@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rovr.editor.alignment import Aligner, Look, Move, camera_motion, plane_flow
+from rovr.editor.alignment import Aligner, Look, Move
 
 
 def texture(seed: int, height: int = 160, width: int = 160) -> np.ndarray:
@@ -56,17 +56,6 @@ def test_tiny_frames_do_not_move() -> None:
     assert not there.flow.any()
     assert back.camera.shape == (8, 9, 2)
     assert not Move.none(8, 9).trust.any()
-
-
-def test_the_camera_is_found_among_things_that_move_otherwise() -> None:
-    flow = np.tile(np.float32([4, -1]), (64, 64, 1))
-    flow[20:44, 20:44] = [-6, 3]
-    assert np.allclose(plane_flow(camera_motion(flow, np.ones((64, 64), np.float32)), 64, 64), [4, -1], atol=0.05)
-
-
-def test_plane_flow_of_a_translation() -> None:
-    matrix = np.array([[1, 0, 5], [0, 1, -2], [0, 0, 1]], np.float32)
-    assert np.allclose(plane_flow(matrix, 7, 9), [5, -2], atol=1e-5)
 
 
 def test_threads_measure_what_one_would_have() -> None:

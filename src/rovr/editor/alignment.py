@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
+from rovr.editor.camera import FloatArray, camera_motion, plane_flow
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,28 @@ class Aligner(threading.local):
     def moves(self, here: Look, there: Look) -> tuple[Move, Move]:
         """Motion from here to there, and from there to here."""
         forward, backward, ahead, back = self.both(here.gray, there.gray)
-        return _move(forward, ahead, here, there), _move(backward, back, there, here)
+        sure, sure_back = _trust(forward, ahead, here, there), _trust(backward, back, there, here)
+        start, goal = _followed(forward, sure)
+        goal_back, start_back = _followed(backward, sure_back)
+        # One homography for both ways, or else a chain there and back would not come home.
+        matrix = camera_motion(np.concatenate([start, start_back]), np.concatenate([goal, goal_back]))
+        return (
+            Move(forward, sure, plane_flow(matrix, *sure.shape)),
+            Move(backward, sure_back, plane_flow(np.linalg.inv(matrix), *sure.shape)),
+        )
 
 
-def _move(flow: FloatArray, agree: NDArray[np.bool_], start: Look, goal: Look) -> Move:
+def _trust(flow: FloatArray, agree: NDArray[np.bool_], start: Look, goal: Look) -> FloatArray:
     seen = agree * start.known * (follow(goal.known, flow, 0) > 0.99)
-    trust = (seen > 0.99).astype(np.float32)
-    return Move(flow, trust, plane_flow(camera_motion(flow, trust), *trust.shape))
+    return (seen > 0.99).astype(np.float32)
+
+
+def _followed(flow: FloatArray, trust: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Some of the places (N, 2) that are trusted, and where they went."""
+    rows, columns = np.mgrid[2 : flow.shape[0] : 4, 2 : flow.shape[1] : 4]
+    sure = trust[rows, columns] > 0.5
+    start = np.stack([columns, rows], -1)[sure].astype(np.float32)
+    return start, start + flow[rows, columns][sure]
 
 
 def _confirmed(flow: FloatArray, back: FloatArray) -> NDArray[np.bool_]:
@@ -96,28 +111,6 @@ def _confirmed(flow: FloatArray, back: FloatArray) -> NDArray[np.bool_]:
 
 def _length(flow: FloatArray) -> NDArray[Any]:
     return cv2.magnitude(flow[..., 0], flow[..., 1])
-
-
-def camera_motion(flow: FloatArray, trust: FloatArray) -> FloatArray:
-    """The homography (3, 3) that explains most of the trusted flow (h, w, 2); the identity where little is known."""
-    rows, columns = np.mgrid[2 : flow.shape[0] : 4, 2 : flow.shape[1] : 4]
-    sure = trust[rows, columns] > 0.5
-    start = np.stack([columns, rows], -1)[sure].astype(np.float32)
-    matrix: Any = None
-    if len(start) >= 30:
-        goal = start + flow[rows, columns][sure]
-        matrix, _ = cv2.findHomography(start, goal, cv2.USAC_MAGSAC, 0.5, maxIters=300, confidence=0.99)
-    return np.eye(3, dtype=np.float32) if matrix is None else matrix.astype(np.float32)
-
-
-def plane_flow(matrix: FloatArray, height: int, width: int) -> FloatArray:
-    """Flow (height, width, 2) of a homography (3, 3)."""
-    grid = _grid(height, width)
-    xs, ys = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
-    across, down, depth = (row[0] * xs + (row[1] * ys + row[2]) for row in matrix)
-    flow = np.stack([across, down], -1) / np.maximum(depth, 1e-3)[..., None] - grid
-    # A degenerate homography throws pixels to infinity; beyond the frame they are invalid anyway.
-    return np.clip(flow, -2 * width - 2 * height, 2 * width + 2 * height).astype(np.float32)
 
 
 def follow(image: NDArray[Any], flow: FloatArray, outside: float | None = None) -> NDArray[Any]:
