@@ -36,6 +36,16 @@ def test_what_lies_in_the_hole_or_was_not_seen_bears_no_witness() -> None:
     assert torch.allclose(gains(base, mask, seen, known, error), torch.tensor(1.0), atol=1e-6)
 
 
+def test_black_bars_bear_no_witness() -> None:
+    base, mask = torch.full((1, 3, HEIGHT, WIDTH), 0.5), torch.ones(1, 1, HEIGHT, WIDTH)
+    base[..., :10], mask[..., :10] = 0.01, 0
+    seen = base[:, None].clone()
+    seen[..., :10] = 0.02
+    # The picture is missing as a whole; of ten thousand such pixels the noise alone would decide.
+    wide = (x.repeat_interleave(40, -1) for x in (base, mask, seen, *certain()))
+    assert torch.equal(gains(*wide), torch.ones(1, 1, 3, 1, 1))
+
+
 def test_without_witnesses_nothing_changes_and_gains_are_bounded() -> None:
     base, mask = scene()
     known, error = certain()

@@ -15,6 +15,10 @@ LIMIT = 2.0
 SEEN = 0.99
 """How well a pixel has to be known to bear witness."""
 
+DARK, BLACK = 0.06, 0.015
+"""Brightness beyond which a witness is in one of the two frames at least, and in both: black bars have many pixels, and
+these differ by noise alone, or by the picture beside them."""
+
 
 def gains(base: Tensor, mask: Tensor, seen: Tensor, known: Tensor, error: Tensor) -> Tensor:
     """What to multiply contexts by.
@@ -29,7 +33,9 @@ def gains(base: Tensor, mask: Tensor, seen: Tensor, known: Tensor, error: Tensor
     Returns:
         (B, K, 3, 1, 1).
     """
-    weight = ((mask < 1 - SEEN)[:, None] & (known > SEEN)) / (1 + error).square()
+    bright, bright_seen = base.amax(1, keepdim=True)[:, None], seen.amax(2, keepdim=True)
+    lit = (bright > BLACK) & (bright_seen > BLACK) & ((bright > DARK) | (bright_seen > DARK))
+    weight = ((mask < 1 - SEEN)[:, None] & (known > SEEN) & lit) / (1 + error).square()
     wanted = (weight * base[:, None]).sum((3, 4), keepdim=True) + PRIOR
     found = (weight * seen).sum((3, 4), keepdim=True) + PRIOR
     return (wanted / found).clamp(1 / LIMIT, LIMIT)
