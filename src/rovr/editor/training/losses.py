@@ -11,8 +11,8 @@ from rovr.editor.training.ranks import ALONE, Ranks
 from rovr.metrics import hole_error
 from rovr.perceptual import PerceptualLoss
 
-EASY = 3e-4
-"""Squared error (35 dB) below which a sample is good enough; keeps still, flat clips from outweighing the rest."""
+EASY = 2e-5
+"""Squared error (47 dB) below which a sample is good enough, so that flat ones do not outweigh the rest."""
 
 
 def perceptual_weight(step: int, total: int, final: float = 0.9, steepness: float = 5.0) -> float:

@@ -21,6 +21,9 @@ from rovr.editor.window import Window
 from rovr.mdp.state import RepairState
 from rovr.perceptual import PerceptualLoss
 
+SMALL = 0.02
+"""Pixels below which an error hardly counts. Chains add up a dozen steps, so what each is off by has to be small."""
+
 
 class Moving(Course):
     """See the module's docstring.
@@ -72,8 +75,8 @@ class Moving(Course):
         """
         correction, doubt = self.taught(net)(batch["clues"])
         weight = batch["weight"] / ranks.total(batch["weight"].sum()).clamp(min=1)
-        gap = ((correction - batch["correction"]).square().sum(1, keepdim=True) + 0.0025).sqrt()
-        before = (batch["correction"].square().sum(1, keepdim=True) + 0.0025).sqrt()
+        gap = ((correction - batch["correction"]).square().sum(1, keepdim=True) + SMALL**2).sqrt()
+        before = (batch["correction"].square().sum(1, keepdim=True) + SMALL**2).sqrt()
         return {
             "motion": ((gap * torch.exp(-doubt) + doubt) * weight).sum(),
             "flow": (gap.clamp(max=20) * weight).sum(),
