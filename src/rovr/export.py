@@ -2,7 +2,7 @@
 
 The editor's two networks take frames and windows of any size and any number of contexts; with them
 ``--editor aligned-onnx`` repairs videos (:mod:`rovr.editor.onnx`). The policies are written for a number of frames, any
-number of clips at once. The names of inputs and outputs are those of the code.
+number of clips at once and any number of past repairs. The names of inputs and outputs are those of the code.
 """
 
 import io
@@ -127,8 +127,10 @@ def agent_networks(agent: Agent, frames: int) -> dict[str, Network]:
         FRAME_POLICY: (agent.frame_policy, first),
         CONTEXT_POLICY: (agent.context_policy, second),
     }
+    # What is past grows with every repair.
+    varying = {**dict.fromkeys([*first, *second], (0,)), "history": (0, 1)}
     return {
-        file: Network(Logits(policy, list(inputs)), inputs, ("logits",), dict.fromkeys(inputs, (0,)))
+        file: Network(Logits(policy, list(inputs)), inputs, ("logits",), varying)
         for file, (policy, inputs) in policies.items()
     }
 

@@ -1,4 +1,4 @@
-"""The exported policies say what the originals say, for numbers of clips that the export never saw."""
+"""The exported policies say what the originals say, for numbers of clips and of past repairs that it never saw."""
 
 from unittest.mock import Mock
 
@@ -14,7 +14,7 @@ from rovr.export import CONTEXT_POLICY, FRAME_POLICY, agent_networks
 
 # PyTorch's exporter takes its time, and much more of it on a busy machine.
 @pytest.mark.timeout(900)
-def test_the_policies_that_ship_for_any_number_of_clips(tmp_path, monkeypatch):
+def test_the_policies_that_ship_for_any_number_of_clips_and_repairs(tmp_path, monkeypatch):
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     traced = Mock(wraps=torch.export.export)
@@ -26,12 +26,16 @@ def test_the_policies_that_ship_for_any_number_of_clips(tmp_path, monkeypatch):
     networks = agent_networks(agent, 6)
     for file, policy in ((FRAME_POLICY, agent.frame_policy), (CONTEXT_POLICY, agent.context_policy)):
         session = onnxruntime.InferenceSession(str(tmp_path / file))
-        for batch in (1, 3, 5):
+        # A clip has as many repairs behind it as frames, towards its end.
+        for batch, past in ((1, 1), (3, 4), (5, 6)):
             rows = torch.randint(3, (batch,), generator=chance)
             inputs = {name: tensor[rows] for name, tensor in networks[file].inputs.items()}
             for name in ("cells", "sight", "cover", "frame"):
                 if name in inputs:
                     inputs[name] = torch.rand(inputs[name].shape, generator=chance)
+            if "history" in inputs:
+                inputs["history"] = torch.randint(6, (batch, past, 3), generator=chance)
+                inputs["length"] = torch.randint(past + 1, (batch,), generator=chance)
             if "target" in inputs:
                 inputs["target"] = torch.randint(6, (batch,), generator=chance)
             with torch.inference_mode():
