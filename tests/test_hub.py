@@ -149,6 +149,17 @@ def test_paths_and_devices_are_taken_as_such(model, agent, monkeypatch):
         Restorer.from_pretrained(Path("aligned"), device="cpu")
 
 
+def test_a_tilde_is_ones_home_for_saving_as_for_loading(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    Restorer.from_pretrained("telea", "nearest", "cpu").save_pretrained("~/mine")
+    assert (tmp_path / "mine" / "config.json").is_file()
+    assert Restorer.from_pretrained("~/mine", device="cpu").repairer.editor.name == "telea"
+    for name in ("~nobody/mine", Path("~nobody/mine")):
+        with pytest.raises(UserError, match="there is no folder"):
+            Restorer.from_pretrained(name, device="cpu")
+
+
 def test_what_would_have_no_effect_is_refused(agent):
     with pytest.raises(UserError, match="leave weights out"):
         Restorer.from_pretrained(AlignedEditor(), "nearest", "cpu", weights="mine.safetensors")

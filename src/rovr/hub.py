@@ -5,6 +5,7 @@
 - Where there is none, and it is of the form ``owner/name``, it is a repository on the Hub.
 """
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -71,7 +72,8 @@ def locate(name: str, revision: str | None = None, token: str | None = None, fil
     Raises:
         UserError: neither a folder nor a repository, or one that cannot be fetched.
     """
-    folder = Path(name).expanduser()
+    # Unlike that of a Path, it leaves the name of somebody unknown as it is.
+    folder = Path(os.path.expanduser(name))
     if folder.is_dir():
         if revision is not None:
             raise UserError(f"{name} is a folder here, which has no revision {revision}; leave the revision out")

@@ -1,5 +1,6 @@
 """Repair clips held in memory: an editor and a selector under one roof."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +122,7 @@ class Restorer:
         check_counts(2 if contexts is None else contexts, passes)
         place = pick_device(str(device))
         if isinstance(editor, Path):
-            editor = str(editor.expanduser().absolute())
+            editor = str(Path(os.path.expanduser(editor)).absolute())
         if isinstance(selector, Path):
             selector = str(selector)
         if isinstance(editor, str) and hub.is_path(editor):
@@ -151,7 +152,8 @@ class Restorer:
         """
         from rovr.model_folder import write_model
 
-        write_model(Path(folder), self.repairer.editor, self.repairer.selector, self.repairer.contexts)
+        parts = (self.repairer.editor, self.repairer.selector, self.repairer.contexts)
+        write_model(Path(os.path.expanduser(folder)), *parts)
 
     def push_to_hub(self, repository: str, license: str = "apache-2.0", **options: Any) -> str:
         """Upload editor and selector to the Hugging Face Hub, with a model card where there is none yet.

@@ -1,5 +1,6 @@
 """One video of many, what becomes of it, and what all of them are repaired with; all of it can be sent anywhere."""
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -184,7 +185,7 @@ class Tools:
         """The same for someone who is in another folder; names that are no paths stay."""
 
         def placed(name: str) -> str:
-            path = Path(name).expanduser()
+            path = Path(os.path.expanduser(name))
             return str(path.absolute()) if path.exists() and ("/" in name or path.suffix) else name
 
         weights = None if self.weights is None else self.weights.absolute()
