@@ -159,6 +159,8 @@ def export(
     Raises:
         UserError: weights that cannot be read, files in the way, or what is needed is not installed.
     """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file; give a folder with -o")
     if frames < 3:
         raise UserError(f"--frames {frames}: policies need 3 frames at least")
     networks: dict[str, Network] = {}

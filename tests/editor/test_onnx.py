@@ -127,6 +127,12 @@ def test_it_travels_to_other_processes(both):
     assert torch.equal(again.net.motion(clues)[0], both[1].net.motion(clues)[0])
 
 
+def test_a_file_in_place_of_the_folder_is_one_line(tmp_path, capsys):
+    (tmp_path / "editor.onnx").write_bytes(b"another program's")
+    assert main(["export", "-o", str(tmp_path / "editor.onnx")]) == 2
+    assert "editor.onnx is a file; give a folder with -o" in capsys.readouterr().err
+
+
 def test_by_default_everything_that_ships_is_written(monkeypatch, tmp_path):
     """Networks are not really written here, which takes a minute; the other tests do."""
     monkeypatch.setattr("rovr.export.write", lambda network, path: path.write_text(path.name))
