@@ -163,6 +163,10 @@ def export(
         raise UserError(f"{out} is a file; give a folder with -o")
     if frames < 3:
         raise UserError(f"--frames {frames}: policies need 3 frames at least")
+    if part == "agent" and weights is not None:
+        raise UserError("--weights are not written with --part agent; leave out one of the two")
+    if part == "editor" and agent is not None:
+        raise UserError("--agent is not written with --part editor; leave out one of the two")
     networks: dict[str, Network] = {}
     if part != "agent":
         editor = load_editor("aligned", weights=weights)

@@ -133,6 +133,13 @@ def test_a_file_in_place_of_the_folder_is_one_line(tmp_path, capsys):
     assert "editor.onnx is a file; give a folder with -o" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("args", [["--part", "agent", "--weights", "w"], ["--part", "editor", "--agent", "a"]])
+def test_what_would_not_be_written_is_refused(tmp_path, capsys, args):
+    assert main(["export", "-o", str(tmp_path / "e"), *args]) == 2
+    assert f"{args[1]}; leave out one of the two" in capsys.readouterr().err
+    assert not (tmp_path / "e").exists()
+
+
 def test_by_default_everything_that_ships_is_written(monkeypatch, tmp_path):
     """Networks are not really written here, which takes a minute; the other tests do."""
     monkeypatch.setattr("rovr.export.write", lambda network, path: path.write_text(path.name))
