@@ -440,3 +440,20 @@ def test_masks_may_be_any_array_or_list(restorer, clip):
         restorer.restore(list(frames), masks)
     with pytest.raises(UserError, match="do not fit"):
         restorer.restore(frames, None)
+
+
+def test_defaults_of_pytorch_that_repairs_cannot_have_are_one_line(restorer, clip):
+    def both(says: str) -> None:
+        for call in (lambda: restorer.restore(*clip), lambda: Restorer.from_pretrained("telea", "nearest", "cpu")):
+            with pytest.raises(UserError, match=says):
+                call()
+
+    torch.set_default_dtype(torch.float64)
+    try:
+        both(r"default is torch\.float64 here; call torch\.set_default_dtype\(torch\.float32\)")
+    finally:
+        torch.set_default_dtype(torch.float32)
+    with torch.device("meta"):
+        both("default device is meta here; repair under 'with torch.device")
+        with torch.device("cpu"):
+            assert len(restorer.restore(*clip).edits) == 8

@@ -32,6 +32,23 @@ def pick_device(name: str = "auto") -> "torch.device":
     return torch.device(name)
 
 
+def check_defaults() -> None:
+    """See that PyTorch makes new tensors as repairs take for granted, which the program around them may have changed.
+
+    Raises:
+        UserError: it does not.
+    """
+    import torch
+
+    if (kind := torch.get_default_dtype()) != torch.float32:
+        raise UserError(f"PyTorch's default is {kind} here; call torch.set_default_dtype(torch.float32) before.")
+    if (place := torch.get_default_device()).type != "cpu":
+        raise UserError(
+            f"PyTorch's default device is {place} here; repair under 'with torch.device(\"cpu\")'. Where repairs are "
+            "made is said by the argument device."
+        )
+
+
 def describe_device(device: "torch.device") -> str:
     """Name a device as its owner knows it."""
     import torch

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rovr.anchors import ANCHORS, anchor_count
 from rovr.blocks import BlockRepairer, Item, block_size
-from rovr.device import pick_device
+from rovr.device import check_defaults, pick_device
 from rovr.editor.base import Editor
 from rovr.errors import UserError
 from rovr.provenance.trace import Trace
@@ -113,12 +113,14 @@ class Restorer:
         Raises:
             UserError: an unknown name, an absent device, weights that do not fit, a model that cannot be fetched,
                 contexts or passes that are no whole number from 1 on,
-                a revision of what has none, or weights for an editor that is made already.
+                a revision of what has none, weights for an editor that is made already, or a default type or device of
+                PyTorch's that is another than repairs need.
         """
         from rovr import hub, model_folder
         from rovr.editor import load_editor
         from rovr.select import DEFAULT, load_selector
 
+        check_defaults()
         check_counts(2 if contexts is None else contexts, passes)
         place = pick_device(str(device))
         if isinstance(editor, Path):
@@ -180,7 +182,12 @@ class Restorer:
     def blocks(
         self, width: int, height: int, on_edit: Callable[[Edit], None] | None = None, traced: bool = False
     ) -> BlockRepairer[Any]:
-        """A block repairer for frames of this size."""
+        """A block repairer for frames of this size.
+
+        Raises:
+            UserError: PyTorch's default type or device is another than repairs need.
+        """
+        check_defaults()
         window, margin = block_size(width * height, self.window, self.margin)
         anchors = anchor_count(width * height, self.anchors)
         return BlockRepairer(self.repairer, window, margin, self.device, on_edit, self.cuts, traced, anchors)
