@@ -165,6 +165,27 @@ def test_a_selector_that_chooses_what_it_must_not_is_stopped(frame, contexts, sa
         Repairer(Copying(), Careless(frame, *contexts)).run(state(4), torch.Generator())
 
 
+@pytest.mark.parametrize("kind", [np.int64, torch.tensor])
+def test_whole_numbers_of_other_libraries_are_taken_as_numbers(kind):
+    class Borrowing(Selector):
+        def select(self, state):
+            return Edit(kind(int(state.pending.nonzero()[0])), [kind(1)])
+
+    # Two tensors of the same number are different keys, so what was kept about a frame was not found again.
+    editor = Copying()
+    edits = Repairer(editor, Borrowing()).run(state(4), torch.Generator()).edits
+    assert edits == [Edit(frame, (1,)) for frame in (0, 2, 3)]
+    assert editor.looks == 4
+
+
+@pytest.mark.parametrize("edit", [None, (0, (2,)), Edit(0.5, (2,)), Edit(0, 2)])
+def test_a_selector_that_gives_no_edit_is_told_so(edit):
+    careless = Careless(0)
+    careless.edit = edit
+    with pytest.raises(UserError, match="which is no Edit of whole numbers"):
+        Repairer(Copying(), careless).run(state(4), torch.Generator())
+
+
 def test_an_editor_that_gives_itself_no_name_has_that_of_its_class():
     class Plain(Copying):
         pass

@@ -1,6 +1,7 @@
 """The decision process in inference: select, edit, record, until every damaged frame is repaired."""
 
 from collections.abc import Callable
+from operator import index
 from threading import RLock
 from typing import Any
 
@@ -81,7 +82,7 @@ class Repairer:
             on_early: called after each edit of the passes before the last, likewise.
 
         Raises:
-            UserError: the selector chose a frame that is not pending, or contexts that are none.
+            UserError: the selector chose a frame that is not pending, contexts that are none, or what is no Edit.
         """
         with self._lock:
             damaged = state.pending.clone()
@@ -112,8 +113,7 @@ class Repairer:
         self.selector.attend(session)
         self.selector.reset(state, generator, self.contexts)
         while not state.done:
-            edit = self.selector.select(state)
-            self._check(edit, state)
+            edit = self._checked(self.selector.select(state), state)
             if again:
                 state.reopen(edit.frame)
                 session.forget(edit.frame)
@@ -127,9 +127,15 @@ class Repairer:
         # Whoever keeps a selector must not keep a clip's memory with it.
         self.selector.attend(None)
 
-    def _check(self, edit: Edit, state: RepairState) -> None:
+    def _checked(self, edit: Edit, state: RepairState) -> Edit:
         """Hold a selector of one's own to its word: a frame that is repaired already would be chosen for ever."""
         name = self.selector.name
+        try:
+            # No two tensors are the same key, and editors keep by its number what they found out about a frame.
+            edit = Edit(index(edit.frame), tuple(map(index, edit.contexts)))
+        except (AttributeError, TypeError):
+            says = f"the selector {name} chose {edit}, which is no Edit of whole numbers; mend its select"
+            raise UserError(says) from None
         if not (0 <= edit.frame < state.length and state.pending[edit.frame]):
             raise UserError(f"the selector {name} chose frame {edit.frame}, which is not pending; mend its select")
         wrong = [c for c in edit.contexts if c == edit.frame or not 0 <= c < len(state.frames)]
@@ -138,6 +144,7 @@ class Repairer:
                 f"the selector {name} chose {wrong[0]} as a context of frame {edit.frame}, "
                 f"which has to be another of the {len(state.frames)} frames; mend its select"
             )
+        return edit
 
 
 def _turn(state: RepairState, tracker: Tracker | None) -> None:
