@@ -186,6 +186,17 @@ def test_a_selector_that_gives_no_edit_is_told_so(edit):
         Repairer(Copying(), careless).run(state(4), torch.Generator())
 
 
+def test_what_an_editor_of_ones_own_overshoots_is_cut_off():
+    class Sharpening(Copying):
+        def edit(self, target, mask, contexts):
+            value = torch.tensor([-0.1, 0.5, 1.1]).view(3, 1, 1).expand_as(target.frame)
+            return Repair(paste(target.frame, value, mask), mask * 1.1)
+
+    done = Repairer(Sharpening(), load_selector("sequential")).run(state(4), torch.Generator())
+    assert done.frames[3, :, 3, 3].tolist() == [0, 128, 255]
+    assert int(done.doubt[3, 0, 3, 3]) == 255
+
+
 def test_an_editor_that_gives_itself_no_name_has_that_of_its_class():
     class Plain(Copying):
         pass

@@ -121,11 +121,11 @@ class RepairState:
 
         Args:
             edit: the action taken.
-            frame: (3, H, W) float in [0, 1].
+            frame: (3, H, W) float in [0, 1]; what overshoots is cut off.
             doubt: (1, H, W) float in [0, 1].
         """
-        # The editor may run on another device than the clip lies on.
-        repaired, doubt = ((x * 255).round().to(self.frames.device, torch.uint8) for x in (frame, doubt))
+        # The editor may run on another device than the clip lies on. Beyond white, bytes begin at black again.
+        repaired, doubt = ((x * 255).round().clamp(0, 255).to(self.frames.device, torch.uint8) for x in (frame, doubt))
         self.frames[edit.frame] = torch.where(self.masks[edit.frame], repaired, self.frames[edit.frame])
         self.doubt[edit.frame] = doubt
         self.pending[edit.frame] = False
