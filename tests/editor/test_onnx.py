@@ -5,6 +5,7 @@ import pickle
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,11 +15,12 @@ from rovr.cli import main
 from rovr.editor.aligned import AlignedEditor
 from rovr.editor.loading import load_editor
 from rovr.editor.motion import CHANNELS
-from rovr.editor.onnx import FUSION, MOTION
+from rovr.editor.onnx import FUSION, MOTION, OnnxNet
 from rovr.editor.views import Fusion, Views
 from rovr.errors import UserError
 from rovr.export import CONTEXT_POLICY, FRAME_POLICY
 from rovr.restorer import Restorer
+from rovr.resume import describe_job
 
 for package in ("onnxruntime", "onnxscript"):
     # Not imported, which takes a second, by every process that collects the tests.
@@ -125,6 +127,21 @@ def test_it_travels_to_other_processes(both):
     clues = torch.rand(1, CHANNELS, 32, 32)
     again = pickle.loads(pickle.dumps(both[1]))
     assert torch.equal(again.net.motion(clues)[0], both[1].net.motion(clues)[0])
+
+
+def test_another_export_is_another_job(monkeypatch, tmp_path):
+    """Else ``--resume`` would go on with the blocks that other networks repaired."""
+    monkeypatch.setattr(OnnxNet, "_open", lambda net: None)
+    info = SimpleNamespace(path=tmp_path, width=64, height=48)
+    jobs = []
+    for number, weights in enumerate((b"these", b"those", b"these")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / MOTION).write_bytes(b"the same")
+        (folder / FUSION).write_bytes(weights)
+        restorer = Restorer.from_pretrained("aligned-onnx", "nearest", "cpu", weights=folder)
+        jobs.append(describe_job(restorer, info, None, [])["the editor's weights"])
+    assert jobs[0] == jobs[2] != jobs[1]
 
 
 def test_a_file_in_place_of_the_folder_is_one_line(tmp_path, capsys):
