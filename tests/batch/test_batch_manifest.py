@@ -126,3 +126,17 @@ def test_settings_change_with_whatever_the_output_depends_on(tmp_path):
     assert settings_of(task, Tools(cuts=False)) != before
     path.write_bytes(b"12")
     assert settings_of(task, tools) != before
+
+
+@pytest.mark.parametrize("part", ["editor", "selector", "weights"])
+def test_what_was_trained_anew_under_the_same_name_is_another_setting(tmp_path, part):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    file = folder / "agent.safetensors"
+    file.write_bytes(b"1")
+    task = Task(tmp_path / "in.mp4", tmp_path / "out.mp4")
+    tools = Tools(**{part: {"editor": str(folder), "selector": str(file), "weights": file}[part]})
+    before = settings_of(task, tools)
+    assert settings_of(task, tools) == before
+    file.write_bytes(b"12")
+    assert settings_of(task, tools) != before

@@ -185,8 +185,8 @@ class Tools:
         """The same for someone who is in another folder; names that are no paths stay."""
 
         def placed(name: str) -> str:
-            path = Path(os.path.expanduser(name))
-            return str(path.absolute()) if path.exists() and ("/" in name or path.suffix) else name
+            path = _place(name)
+            return name if path is None else str(path.absolute())
 
         weights = None if self.weights is None else self.weights.absolute()
         selector = None if self.selector is None else placed(self.selector)
@@ -198,14 +198,23 @@ def settings_of(task: Task, tools: Tools) -> dict[str, Any]:
     made_with = {**asdict(task.options), **asdict(tools)}
     # Neither where nor within which limits it is made.
     del made_with["device"], made_with["max_pixels"]
-    if tools.weights is not None:
-        made_with["weights"] = stamp(tools.weights) if tools.weights.exists() else str(tools.weights)
+    for name, value in (("editor", tools.editor), ("selector", tools.selector), ("weights", tools.weights)):
+        if value is not None:
+            # What lies in a file or a folder may be trained anew under the same name.
+            path = _place(value)
+            made_with[name] = str(value) if path is None else stamp(path)
     return {
         "input": _stamp(task.input),
         "mask": None if task.mask is None else _stamp(task.mask),
         "boxes": list(task.boxes),
         **made_with,
     }
+
+
+def _place(name: str | Path) -> Path | None:
+    """Where the file or folder of this name is; None for the name of an editor or a selector, or where nothing is."""
+    path = Path(os.path.expanduser(name))
+    return path if path.exists() and (isinstance(name, Path) or "/" in name or path.suffix) else None
 
 
 def _stamp(path: Path) -> list[Any] | None:
