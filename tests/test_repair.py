@@ -186,6 +186,16 @@ def test_a_selector_that_gives_no_edit_is_told_so(edit):
         Repairer(Copying(), careless).run(state(4), torch.Generator())
 
 
+def test_a_repair_that_is_broken_off_leaves_no_clip_behind():
+    def stop(edit):
+        raise KeyboardInterrupt
+
+    selector = load_selector("sequential")
+    with pytest.raises(KeyboardInterrupt):
+        Repairer(Copying(), selector).run(state(4), torch.Generator(), stop)
+    assert selector.session is None
+
+
 def test_what_an_editor_of_ones_own_overshoots_is_cut_off():
     class Sharpening(Copying):
         def edit(self, target, mask, contexts):

@@ -111,21 +111,23 @@ class Repairer:
         session = self.editor.session(state, room)
         session.traced = tracker is not None
         self.selector.attend(session)
-        self.selector.reset(state, generator, self.contexts)
-        while not state.done:
-            edit = self._checked(self.selector.select(state), state)
-            if again:
-                state.reopen(edit.frame)
+        try:
+            self.selector.reset(state, generator, self.contexts)
+            while not state.done:
+                edit = self._checked(self.selector.select(state), state)
+                if again:
+                    state.reopen(edit.frame)
+                    session.forget(edit.frame)
+                repair = session.edit(edit.frame, state.masks[edit.frame], edit.contexts)
+                state.record(edit, repair.frame, repair.doubt)
+                if tracker is not None:
+                    tracker.record(edit, repair.sources, state.masks)
                 session.forget(edit.frame)
-            repair = session.edit(edit.frame, state.masks[edit.frame], edit.contexts)
-            state.record(edit, repair.frame, repair.doubt)
-            if tracker is not None:
-                tracker.record(edit, repair.sources, state.masks)
-            session.forget(edit.frame)
-            if on_edit is not None:
-                on_edit(edit)
-        # Whoever keeps a selector must not keep a clip's memory with it.
-        self.selector.attend(None)
+                if on_edit is not None:
+                    on_edit(edit)
+        finally:
+            # Whoever keeps a selector must not keep a clip's memory with it.
+            self.selector.attend(None)
 
     def _checked(self, edit: Edit, state: RepairState) -> Edit:
         """Hold a selector of one's own to its word: a frame that is repaired already would be chosen for ever."""
