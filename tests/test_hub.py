@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -228,12 +229,19 @@ class Hub(BaseHTTPRequestHandler):
     """As much of the Hub's interface as a download asks for."""
 
     folder: Path
+    refuse = 401
 
     def do_HEAD(self) -> None:
         self._answer(body=False)
 
     def do_GET(self) -> None:
         self._answer(body=True)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(self.refuse)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _answer(self, body: bool) -> None:
         parts = self.path.split("?")[0].strip("/").split("/")
@@ -339,6 +347,16 @@ def test_what_cannot_be_fetched_is_one_line(endpoint, tmp_path, name, offline, s
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("rovr: ")]
     assert f"cannot fetch {name}, which is no folder here, from the Hugging Face Hub" in line
     assert any(part in line for part in says.split("|"))
+
+
+@pytest.mark.parametrize(("status", "says"), [(401, "it wants a login: hf auth login"), (403, "may the token write")])
+def test_pushing_without_the_right_to_is_told_how_to_get_it(endpoint, monkeypatch, status, says):
+    library = pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr(Hub, "refuse", status)
+    api = partial(library.HfApi, endpoint=endpoint)
+    monkeypatch.setattr(hub, "_hub", lambda: SimpleNamespace(HfApi=api))
+    with pytest.raises(UserError, match=f"cannot upload to owner/new on the Hugging Face Hub: .*{says}"):
+        Restorer.from_pretrained("telea", "nearest", "cpu").push_to_hub("owner/new")
 
 
 def test_a_hub_out_of_reach_is_one_line(tmp_path):

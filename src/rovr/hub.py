@@ -151,6 +151,11 @@ MEND = {
     "OfflineModeIsEnabled": "HF_HUB_OFFLINE is set, and nothing is kept here",
 }
 
+ANSWERS = {
+    401: "it wants a login: hf auth login, or a token that is valid",
+    403: "this login may not do that; is the owner right, and may the token write?",
+}
+
 
 def _failed(what: str, error: Exception) -> UserError:
     lines = str(error).strip().splitlines()
@@ -158,7 +163,8 @@ def _failed(what: str, error: Exception) -> UserError:
     kinds = [kind.__name__ for kind in type(error).__mro__]
     if "LocalEntryNotFoundError" in kinds and (answer := _answer(error.__cause__)):
         return UserError(f"{what}: {answer}")
-    why = next((MEND[kind] for kind in kinds if kind in MEND), lines[0] if lines else kinds[0])
+    said = ANSWERS.get(getattr(getattr(error, "response", None), "status_code", 0), lines[0] if lines else kinds[0])
+    why = next((MEND[kind] for kind in kinds if kind in MEND), said)
     return error if isinstance(error, UserError) else UserError(f"{what}: {why}")
 
 
