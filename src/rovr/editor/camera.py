@@ -1,7 +1,7 @@
 """What of the motion between two frames the camera did: one homography, fitted to where points went.
 
 Random samples find such a homography among things that move otherwise, but only as precisely as the few points of a
-sample are; chained over a dozen frames that is off by pixels, and every hidden place before a still or slowly moving
+sample are; chained over a dozen frames that adds up, and every hidden place before a still or slowly moving
 background is copied from beside where it is. Here all points count, the less the worse they fit: iteratively
 reweighted least squares (Holland and Welsch 1977), with weights that forget what lies far off (Geman and McClure 1987)
 on a scale that follows the median.
@@ -41,7 +41,7 @@ def camera_motion(start: FloatArray, goal: FloatArray) -> FloatArray:
     to_unit = np.array([[1, 0, -centre[0]], [0, 1, -centre[1]], [0, 0, size]]) / size
     matrix = _fitted((start - centre) / size, (goal - centre) / size, PRECISE / size)
     # Nearly flat, or with places behind the camera: no motion between two frames is like that.
-    if np.linalg.det(matrix) < LEAST or np.abs(matrix[2, :2]).sum() > 1 - LEAST:
+    if not (np.linalg.det(matrix) > LEAST and np.abs(matrix[2, :2]).sum() < 1 - LEAST):
         return nothing
     matrix = np.linalg.inv(to_unit) @ matrix @ to_unit
     return (matrix / matrix[2, 2]).astype(np.float32)
