@@ -68,6 +68,11 @@ def as_text(name: str) -> str:
     return name.encode(errors="backslashreplace").decode()
 
 
+def at_home(name: str | Path) -> Path:
+    """A path with its tilde replaced by a home; that of nobody known stays as it is, where a Path's own way fails."""
+    return Path(os.path.expanduser(name))
+
+
 def stamp(path: Path, counts: Callable[[Path], bool] = lambda entry: True) -> list[Any]:
     """Size and time of a file, or of the files of a folder: changes whenever the content was written to.
 

@@ -5,7 +5,6 @@
 - Where there is none, and it is of the form ``owner/name``, it is a repository on the Hub.
 """
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -16,6 +15,7 @@ from typing import Any
 from rovr._version import __version__
 from rovr.editor.base import Editor
 from rovr.errors import UserError
+from rovr.files import at_home
 from rovr.model_folder import FILES, write_model
 from rovr.select.base import Selector
 
@@ -72,8 +72,7 @@ def locate(name: str, revision: str | None = None, token: str | None = None, fil
     Raises:
         UserError: neither a folder nor a repository, or one that cannot be fetched.
     """
-    # Unlike that of a Path, it leaves the name of somebody unknown as it is.
-    folder = Path(os.path.expanduser(name))
+    folder = at_home(name)
     if folder.is_dir():
         if revision is not None:
             raise UserError(f"{name} is a folder here, which has no revision {revision}; leave the revision out")

@@ -1,6 +1,5 @@
 """Repair clips held in memory: an editor and a selector under one roof."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from rovr.blocks import BlockRepairer, Item, block_size
 from rovr.device import check_defaults, pick_device
 from rovr.editor.base import Editor
 from rovr.errors import UserError
+from rovr.files import at_home
 from rovr.provenance.trace import Trace
 from rovr.repair import Repairer, check_counts
 from rovr.select.base import Selector
@@ -124,7 +124,7 @@ class Restorer:
         check_counts(2 if contexts is None else contexts, passes)
         place = pick_device(str(device))
         if isinstance(editor, Path):
-            editor = str(Path(os.path.expanduser(editor)).absolute())
+            editor = str(at_home(editor).absolute())
         if isinstance(selector, Path):
             selector = str(selector)
         if isinstance(editor, str) and hub.is_path(editor):
@@ -155,7 +155,7 @@ class Restorer:
         from rovr.model_folder import write_model
 
         parts = (self.repairer.editor, self.repairer.selector, self.repairer.contexts)
-        write_model(Path(os.path.expanduser(folder)), *parts)
+        write_model(at_home(folder), *parts)
 
     def push_to_hub(self, repository: str, license: str = "apache-2.0", **options: Any) -> str:
         """Upload editor and selector to the Hugging Face Hub, with a model card where there is none yet.

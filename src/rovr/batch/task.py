@@ -1,6 +1,5 @@
 """One video of many, what becomes of it, and what all of them are repaired with; all of it can be sent anywhere."""
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rovr.device import pick_device
 from rovr.errors import UserError
-from rovr.files import stamp
+from rovr.files import at_home, stamp
 from rovr.types import SEEDS, check_crf
 from rovr.video.folder import is_image
 from rovr.video.limits import MAX_PIXELS
@@ -213,7 +212,7 @@ def settings_of(task: Task, tools: Tools) -> dict[str, Any]:
 
 def _place(name: str | Path) -> Path | None:
     """Where the file or folder of this name is; None for the name of an editor or a selector, or where nothing is."""
-    path = Path(os.path.expanduser(name))
+    path = at_home(name)
     return path if path.exists() and (isinstance(name, Path) or "/" in name or path.suffix) else None
 
 
