@@ -4,6 +4,7 @@ What is copied from a frame of another brightness shows as a patch. Around the h
 and flow says which pixels belong together: the ratio of their sums, channel by channel, is the gain.
 """
 
+import torch
 from torch import Tensor
 
 PRIOR = 20.0
@@ -15,7 +16,7 @@ LIMIT = 2.0
 SEEN = 0.99
 """How well a pixel has to be known to bear witness."""
 
-DARK, BLACK = 0.06, 0.015
+LIT, FAINT = 0.06, 0.015
 """Brightness beyond which a witness is in one of the two frames at least, and in both: black bars have many pixels, and
 these differ by noise alone, or by the picture beside them."""
 
@@ -33,8 +34,8 @@ def gains(base: Tensor, mask: Tensor, seen: Tensor, known: Tensor, error: Tensor
     Returns:
         (B, K, 3, 1, 1).
     """
-    bright, bright_seen = base.amax(1, keepdim=True)[:, None], seen.amax(2, keepdim=True)
-    lit = (bright > BLACK) & (bright_seen > BLACK) & ((bright > DARK) | (bright_seen > DARK))
+    here, there = base.amax(1, keepdim=True)[:, None], seen.amax(2, keepdim=True)
+    lit = (torch.minimum(here, there) > FAINT) & (torch.maximum(here, there) > LIT)
     weight = ((mask < 1 - SEEN)[:, None] & (known > SEEN) & lit) / (1 + error).square()
     wanted = (weight * base[:, None]).sum((3, 4), keepdim=True) + PRIOR
     found = (weight * seen).sum((3, 4), keepdim=True) + PRIOR
