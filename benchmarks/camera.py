@@ -13,16 +13,14 @@ import cv2
 import numpy as np
 import torch
 from _common import ROOT, clips_of, commit, footage, machine, span, write
+from _exchanged import side_by_side
+from torch import Tensor
 
-from rovr.data.cases import Case, make_case
+from rovr.data.cases import Case
 from rovr.editor import alignment
-from rovr.editor.base import Editor
 from rovr.editor.camera import FloatArray, camera_motion
-from rovr.editor.loading import load_editor
-from rovr.mdp.state import RepairState
 from rovr.metrics import flicker, psnr
-from rovr.repair import Repairer
-from rovr.select import DEFAULT, load_selector
+from rovr.select import DEFAULT
 
 KINDS = ("shift", "shift+photometric", "blocks")
 
@@ -40,11 +38,9 @@ WAYS = {"random_samples": sampled, "all_points": camera_motion}
 MEASURES = ("hole_psnr", "flicker")
 
 
-def repaired(editor: Editor, case: Case) -> dict[str, float]:
-    """What a repaired case measures."""
-    state = RepairState.begin(case.frames.clone(), case.masks)
-    Repairer(editor, load_selector(DEFAULT)).run(state, torch.Generator().manual_seed(0))
-    values = (rule(state.frames, case.truth, case.masks) for rule in (psnr, flicker))
+def measured(frames: Tensor, case: Case) -> dict[str, float]:
+    """Hole-PSNR and flicker of a repaired case."""
+    values = (rule(frames, case.truth, case.masks) for rule in (psnr, flicker))
     return dict(zip(MEASURES, values, strict=True))
 
 
@@ -71,7 +67,7 @@ def means(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Run and write, after every clip."""
+    """Run and write, after every repair."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=Path, default=footage("val"))
     parser.add_argument("--length", type=int, default=25)
@@ -80,16 +76,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "camera.json")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    editor, details = load_editor("aligned"), []
-    for name, clip in clips_of(args.clips, args.length, 256).items():
-        for kind in KINDS:
-            for seed in range(args.seeds):
-                case, found = make_case(clip, kind, seed), {}
-                for way, rule in WAYS.items():
-                    alignment.camera_motion = rule  # type: ignore[attr-defined]
-                    found[way] = repaired(editor, case)
-                details.append({"clip": name, "damage": kind, "seed": seed, **found})
-                print(details[-1], flush=True)
+    clips, details = clips_of(args.clips, args.length, 256), []
+    part = alignment, "camera_motion"
+    for detail in side_by_side(clips, KINDS, range(args.seeds), DEFAULT, part, WAYS, measured):
+        details.append(detail)
+        print(detail, flush=True)
         report = {
             "commit": commit(),
             "seed": span(args.seeds),

@@ -11,16 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from _common import ROOT, clips_of, commit, footage, machine, write
+from _exchanged import side_by_side
 
-from rovr.data.cases import Case, make_case
+from rovr.data.cases import Case
 from rovr.editor import aligned_net
-from rovr.editor.base import Editor
 from rovr.editor.levels import gains
-from rovr.editor.loading import load_editor
-from rovr.mdp.state import RepairState
 from rovr.metrics import psnr
-from rovr.repair import Repairer
-from rovr.select import load_selector
 
 KINDS = ("shift+photometric", "shift")
 
@@ -30,11 +26,9 @@ def left_alone(*seen: torch.Tensor) -> torch.Tensor:
     return torch.ones_like(gains(*seen))
 
 
-def repaired(editor: Editor, case: Case) -> float:
+def measured(frames: torch.Tensor, case: Case) -> float:
     """The hole-PSNR of a repaired case."""
-    state = RepairState.begin(case.frames.clone(), case.masks)
-    Repairer(editor, load_selector("sight")).run(state, torch.Generator().manual_seed(0))
-    return psnr(state.frames, case.truth, case.masks)
+    return psnr(frames, case.truth, case.masks)
 
 
 def means(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -50,7 +44,7 @@ def means(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Run and write, after every clip."""
+    """Run and write, after every repair."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=Path, default=footage("val"))
     parser.add_argument("--length", type=int, default=25)
@@ -59,15 +53,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "levels.json")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    editor, details = load_editor("aligned"), []
-    for name, clip in clips_of(args.clips, args.length, 256).items():
-        for kind in KINDS:
-            case, found = make_case(clip, kind, args.seed), {}
-            for way, rule in (("as_they_are", left_alone), ("matched", gains)):
-                aligned_net.gains = rule  # type: ignore[attr-defined]
-                found[way] = repaired(editor, case)
-            details.append({"clip": name, "damage": kind, **found})
-            print(details[-1], flush=True)
+    clips, details = clips_of(args.clips, args.length, 256), []
+    ways = {"as_they_are": left_alone, "matched": gains}
+    for detail in side_by_side(clips, KINDS, [args.seed], "sight", (aligned_net, "gains"), ways, measured):
+        details.append(detail)
+        print(detail, flush=True)
         report = {
             "commit": commit(),
             "seed": args.seed,
