@@ -246,6 +246,57 @@ def test_other_number_of_masks(info, tmp_path, count):
         open_masks(info, path).check_length()
 
 
+def folders(tmp_path, frames, masks):
+    """Two folders with pictures of such names; the n-th mask, from 1, has n holes."""
+    for name, names in (("frames", frames), ("masks", masks)):
+        (tmp_path / name).mkdir()
+        for count, file in enumerate(names, 1):
+            image = np.full((48, 64), 90, np.uint8) if name == "frames" else np.zeros((48, 64), np.uint8)
+            if name == "masks":
+                image[0, :count] = 255
+            save(tmp_path / name / file, image)
+    return open_source(tmp_path / "frames").info, tmp_path / "masks"
+
+
+def test_masks_of_some_frames_are_found_by_the_frames_names(tmp_path):
+    notes = []
+    info, path = folders(tmp_path, [f"shot.{k}.png" for k in range(8, 12)], ["shot.9.bmp", "shot.11.bmp"])
+    masks = open_masks(info, path, say=notes.append)
+    masks.check_length()
+    assert [mask.sum() for mask in masks] == [0, 1, 0, 2]
+    assert [mask.sum() for mask in masks.begin_at(1)] == [1, 0, 2]
+    assert notes == ["2 of 4 frames have no mask of the same name: left as they are."]
+
+
+def test_boxes_are_missing_in_frames_without_a_mask_too(tmp_path):
+    info, path = folders(tmp_path, ["a.png", "b.png"], ["b.png"])
+    assert [mask.sum() for mask in open_masks(info, path, ["20,20,3,2"])] == [6, 7]
+
+
+def test_a_first_frame_without_a_mask_does_not_hide_that_masks_are_the_wrong_way_round(tmp_path):
+    notes = []
+    info, path = folders(tmp_path, ["a.png", "b.png", "c.png"], [])
+    image = np.full((48, 64), 255, np.uint8)
+    image[:8] = 0
+    save(path / "b.png", image)
+    list(open_masks(info, path, say=notes.append))
+    assert any("invert" in note for note in notes)
+
+
+@pytest.mark.parametrize("names", [["1.png", "2.png", "3.png"], ["b.png", "c.png", "x.png"]])
+def test_masks_of_other_names_go_by_their_order(tmp_path, names):
+    info, path = folders(tmp_path, ["a.png", "b.png", "c.png"], names)
+    masks = open_masks(info, path)
+    masks.check_length()
+    assert [mask.sum() for mask in masks] == [1, 2, 3]
+
+
+def test_fewer_masks_of_other_names_are_refused(tmp_path):
+    info, path = folders(tmp_path, ["a.png", "b.png", "c.png"], ["b.png", "x.png"])
+    with pytest.raises(UserError, match=r"3 frames.*2 masks.*named as its frame"):
+        open_masks(info, path).check_length()
+
+
 @pytest.mark.parametrize(
     ("columns", "pix_fmt", "dilate", "says"),
     [

@@ -76,6 +76,7 @@ class MaskSource:
         self.static = path is None or (not path.is_dir() and is_image(path))
         self._told: set[str] = set()
         self._first = True
+        self._named = self._by_name()
         self.dilate = dilate
         self._narrow = NarrowHoles(info.pix_fmt, dilate, say)
         self._boxes = _boxes_mask(boxes, info.shown_size, say) if boxes else None
@@ -115,6 +116,19 @@ class MaskSource:
 
         return read
 
+    def _by_name(self) -> list[Path | None] | None:
+        """The mask of each frame, None where there is none; None altogether where names do not pair them up."""
+        if self.path is None or not self.path.is_dir() or self.info.kind != "folder":
+            return None
+        frames = [file.stem for file in list_images(self.info.path)]
+        masks = {file.stem: file for file in list_images(self.path)}
+        if not masks or len(set(frames)) < len(frames) or not masks.keys() <= set(frames):
+            return None
+        if bare := len(frames) - len(masks):
+            have = "has" if bare == 1 else "have"
+            self._once(f"{bare} of {len(frames)} frames {have} no mask of the same name: left as they are.")
+        return [masks.get(frame) for frame in frames]
+
     def _finish(self, grey: NDArray[np.uint8] | None) -> Mask:
         """From a picture to a hole in stored orientation."""
         info = self.info
@@ -136,11 +150,12 @@ class MaskSource:
         if self._boxes is not None:
             mask = mask | turned(self._boxes)
         if self._first and _MOST < (share := float(mask.mean())) < 1:
-            self.say(
+            self._once(
                 f"The mask hides {share:.0%} of the picture: white is what is missing, so invert it if it is drawn the "
                 "other way round."
             )
-        self._first = False
+        # Frames without a mask of their own say nothing of the others'.
+        self._first = self._first and grey is None and not self.static
         mask = widened(mask, self.dilate)
         self._narrow.look(mask)
         return np.ascontiguousarray(mask)
@@ -155,8 +170,8 @@ class MaskSource:
                 yield self._single
         path: Any = self.path
         if path.is_dir():
-            for file in list_images(path)[first:]:
-                yield self._finish(self._read(file))
+            for file in (self._named or list_images(path))[first:]:
+                yield self._finish(self._read(file) if file else None)
             return
         with open_source(path, max_pixels=self.info.max_pixels) as source:
             turn = source.info.orientation.to_shown
@@ -169,7 +184,7 @@ class MaskSource:
         Raises:
             UserError: they differ.
         """
-        if self.static or self.path is None:
+        if self.static or self.path is None or self._named:
             return
         paths, limit = (self.info.path, self.path), self.info.max_pixels
         counts = [count_frames(path, limit) for path in paths]
@@ -229,7 +244,8 @@ def length_error(frames: int, masks: int) -> UserError:
     """What to say where masks and frames do not pair up."""
     are = "is" if masks == 1 else "are"
     return UserError(
-        f"The video has {counted(frames, 'frame')}, but there {are} {counted(masks, 'mask')}; give one mask per frame."
+        f"The video has {counted(frames, 'frame')}, but there {are} {counted(masks, 'mask')}; give one mask per frame, "
+        "or two folders in which each mask is named as its frame."
     )
 
 
