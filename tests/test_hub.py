@@ -169,6 +169,13 @@ def test_what_would_have_no_effect_is_refused(agent):
             Restorer.from_pretrained(editor, "nearest", "cpu", revision="v2")
 
 
+def test_a_file_is_not_replaced_by_a_folder(model, tmp_path):
+    (tmp_path / "taken").write_text("mine")
+    with pytest.raises(UserError, match="taken cannot be made into a folder"):
+        Restorer.from_pretrained(model).save_pretrained(tmp_path / "taken")
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
 def test_strangers_are_not_saved(tmp_path):
     class Own(Coverage):
         name = "own"

@@ -440,6 +440,14 @@ def test_masks_may_be_any_array_or_list(restorer, clip):
         restorer.restore(list(frames), masks)
     with pytest.raises(UserError, match="do not fit"):
         restorer.restore(frames, None)
+    with pytest.raises(UserError, match="arrays of one size"):
+        restorer.restore(frames, [*masks[1:], masks[0][1:]])
+
+
+@pytest.mark.parametrize("crf", [-1, 52, 18.5, "18"])
+def test_a_quality_that_there_is_not_is_told_before_any_work(crf, tmp_path):
+    with pytest.raises(UserError, match="takes a whole number"):
+        restore_video("no.mp4", None, tmp_path / "o.mp4", boxes=["1,1,2,2"], crf=crf)
 
 
 def test_defaults_of_pytorch_that_repairs_cannot_have_are_one_line(restorer, clip):

@@ -38,7 +38,7 @@ def write_model(folder: Path, editor: Editor, selector: Selector, contexts: int)
     """Write a model and return its configuration, which is written last.
 
     Raises:
-        UserError: an editor or a selector of one's own, of which nobody knows how to store it.
+        UserError: no folder can be made there, or nobody knows how to store an editor or a selector of one's own.
     """
     config = {
         "rovr": __version__,
@@ -46,7 +46,10 @@ def write_model(folder: Path, editor: Editor, selector: Selector, contexts: int)
         "selector": _selector_entry(selector),
         "contexts": contexts,
     }
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made into a folder ({error.strerror}); choose another.") from None
     if isinstance(editor, LearnedEditor):
         write_weights(folder / EDITOR, editor.net.state_dict(), {"editor": editor.name})
     if isinstance(selector, Learned):

@@ -252,7 +252,10 @@ def _holes(masks: Frames, clip: Tensor) -> Tensor:
     """Any accepted kind of masks as (T, 1, H, W) bool on the CPU."""
     if not isinstance(masks, Tensor):
         # NumPy knows lists, arrays that run backwards and arrays that are not to be written to, which PyTorch does not.
-        masks = torch.from_numpy(np.ascontiguousarray(np.asarray(masks) != 0))
+        try:
+            masks = torch.from_numpy(np.ascontiguousarray(np.asarray(masks) != 0))
+        except (ValueError, TypeError):
+            raise UserError("Masks are one array or one tensor, or a list of arrays of one size.") from None
     holes = masks.detach().cpu() != 0
     length, _, height, width = clip.shape
     given = tuple(holes.shape)

@@ -57,8 +57,8 @@ def check_crf(crf: int, name: str = "--crf") -> None:
     Raises:
         UserError: it has not; says it by this name.
     """
-    if not 0 <= crf <= 51:
-        raise UserError(f"{name} {crf}: H.264 takes 0 (best) to 51.")
+    if not isinstance(crf, Integral) or not 0 <= crf <= 51:
+        raise UserError(f"{name} {crf!r}: H.264 takes a whole number from 0 (best) to 51.")
 
 
 def is_count(number: object) -> bool:

@@ -213,10 +213,24 @@ def test_dilate(info, tmp_path):
     assert grown.sum() < 25
 
 
-@pytest.mark.parametrize("text", ["1,2,3", "a,b,c,d", "1,2,0,4", "1,2,3,-4", ""])
-def test_bad_boxes(text):
-    with pytest.raises(UserError, match="--box"):
-        parse_box(text)
+@pytest.mark.parametrize(
+    "box", ["1,2,3", "a,b,c,d", "1,2,0,4", "1,2,3,-4", "", (1, 2, 3), (1, 2, 0, 4), (1, 2, 3.5, 4), 7]
+)
+def test_bad_boxes(info, box):
+    for read in (parse_box, lambda box: open_masks(info, boxes=[box])):
+        with pytest.raises(UserError, match="--box"):
+            read(box)
+
+
+def test_boxes_may_be_numbers_and_one_may_stand_alone(info):
+    for boxes in (["20,10,3,2"], [(20, 10, 3, 2)], [np.array([20, 10, 3, 2])], "20,10,3,2"):
+        assert first(open_masks(info, boxes=boxes)).sum() == 6
+
+
+@pytest.mark.parametrize("dilate", [-1, 1.5, "2"])
+def test_holes_are_widened_by_whole_pixels(info, dilate):
+    with pytest.raises(UserError, match="--dilate"):
+        open_masks(info, boxes=["20,10,3,2"], dilate=dilate)
 
 
 def test_box_outside(info):

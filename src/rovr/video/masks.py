@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from numbers import Integral
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +27,18 @@ _ALIKE = 8
 _NEAR = 16
 
 
-def parse_box(text: str) -> Box:
-    """Read ``x,y,w,h`` in pixels of the video as it plays.
+def parse_box(box: str | Box) -> Box:
+    """Read ``x,y,w,h`` in pixels of the video as it plays, or see that four numbers are such a box.
 
     Raises:
         UserError: not four whole numbers, or an empty box.
     """
     try:
-        x, y, width, height = (int(part) for part in text.split(","))
-    except ValueError:
-        raise UserError(f"--box {text}: give four whole numbers x,y,w,h, as in 10,20,64,32.") from None
+        x, y, width, height = map(int, box.split(",")) if isinstance(box, str) else map(index, box)
+    except (ValueError, TypeError):
+        raise UserError(f"--box {box}: give four whole numbers x,y,w,h, as in 10,20,64,32.") from None
     if width < 1 or height < 1:
-        raise UserError(f"--box {text}: width and height must be at least 1.")
+        raise UserError(f"--box {box}: width and height must be at least 1.")
     return x, y, width, height
 
 
@@ -261,7 +263,7 @@ def open_masks(
     Args:
         info: of the video.
         mask: a video, a folder of pictures, or one picture for all frames; grey above 127 = missing.
-        boxes: ``x,y,w,h`` each, in pixels of the video as it plays; missing in every frame.
+        boxes: ``x,y,w,h`` each, or four numbers, in pixels of the video as it plays; missing in every frame.
         dilate: pixels to widen the holes by.
         say: told what the user should know.
 
@@ -270,12 +272,12 @@ def open_masks(
     """
     if mask is None and not boxes:
         raise UserError("Nothing says what to repair; pass --mask, which rovr mask finds or draws, or --box.")
-    if dilate < 0:
-        raise UserError(f"--dilate {dilate}: the holes can only be widened; give 0 or more.")
+    if not isinstance(dilate, Integral) or dilate < 0:
+        raise UserError(f"--dilate {dilate!r}: the holes can only be widened; give 0 or more, in whole pixels.")
     path = None if mask is None else Path(mask)
     if path is not None and not path.exists():
         raise UserError(f"The mask {path} does not exist; check the path.")
-    rectangles = [parse_box(box) if isinstance(box, str) else box for box in boxes]
+    rectangles = [parse_box(box) for box in ([boxes] if isinstance(boxes, str) else boxes)]
     return MaskSource(info, path, rectangles, dilate, say)
 
 
