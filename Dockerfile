@@ -3,6 +3,7 @@
 #
 #   docker build -t rovr .                                     PyTorch with CUDA, for GPUs and for CPUs
 #   docker build -t rovr:cpu --build-arg TORCH_INDEX=ADDRESS . PyTorch for the CPU alone, several gigabytes less
+#   docker build -t rovr:app --build-arg EXTRAS=app .          other extras, here the page
 #
 # The CUDA libraries come with PyTorch's wheels, so that both have the same base; the driver is the host's.
 ARG PYTHON_VERSION=3.12
@@ -17,7 +18,8 @@ COPY constraints.txt ./
 RUN /opt/rovr/bin/pip install -c constraints.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} torch torchvision
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
-RUN /opt/rovr/bin/pip install -c constraints.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} '.[vision,hub,onnx]'
+ARG EXTRAS=vision,hub,onnx
+RUN /opt/rovr/bin/pip install -c constraints.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} ".[$EXTRAS]"
 
 FROM python:${PYTHON_VERSION}-slim-bookworm AS rovr
 LABEL org.opencontainers.image.title="ROVR" \

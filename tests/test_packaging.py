@@ -43,8 +43,9 @@ def test_the_container_has_known_instructions_and_pinned_bases():
     for command in (rest for word, rest in instructions() if word == "RUN" and "pip install" in rest):
         assert "-c constraints.txt" in command
         assert "TORCH_INDEX" in command
-    extras = re.findall(r"'\.\[([\w,]+)\]'", (ROOT / "Dockerfile").read_text())
-    assert set(",".join(extras).split(",")) <= set(PROJECT["project"]["optional-dependencies"])
+    (extras,) = (rest.removeprefix("EXTRAS=") for word, rest in instructions() if word == "ARG" and "EXTRAS" in rest)
+    assert set(extras.split(",")) <= set(PROJECT["project"]["optional-dependencies"])
+    assert any('".[$EXTRAS]"' in rest for word, rest in instructions() if word == "RUN")
 
 
 def test_the_container_is_given_what_it_copies():
