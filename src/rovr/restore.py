@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -22,11 +23,12 @@ from rovr.select.base import Selector
 from rovr.summary import Job, Notes, Summary
 from rovr.types import RATE_UNUSED, check_crf, check_seed, frame_rate
 from rovr.video.colour import Frame
+from rovr.video.fields import BY_FIELD, Combing, Field, choose_fields, split, woven
 from rovr.video.limits import MAX_PIXELS
-from rovr.video.masks import Box, MaskSource, length_error, open_masks
+from rovr.video.masks import Box, Mask, MaskSource, length_error, open_masks
 from rovr.video.outfile import Sink
 from rovr.video.sink import open_sink
-from rovr.video.source import Source, expected_frames, open_source
+from rovr.video.source import INTERLACED, Source, expected_frames, open_source
 
 __all__ = ["RestoreResult", "Restorer", "Summary", "restore_video"]
 
@@ -50,6 +52,7 @@ def restore_video(
     crf: int = 18,
     lossless: bool = False,
     grain: bool = False,
+    fields: bool | None = None,
     overwrite: bool = False,
     resume: bool = False,
     rate: Fraction | float | None = None,
@@ -82,6 +85,8 @@ def restore_video(
         crf: quality of H.264, 0 (best) to 51.
         lossless: write FFV1 with every sample outside the holes as it was.
         grain: give repairs the grain of their surroundings (:mod:`rovr.grain`).
+        fields: repair the fields of interlaced video one by one (:mod:`rovr.video.fields`); by default where much moves
+            between them. With neither ``provenance`` nor ``watch``, which know of frames alone.
         overwrite: replace an output that exists.
         resume: keep finished blocks in a hidden folder beside the output until that is complete, and take over those
             that an earlier run with the same arguments, killed or failed, has kept.
@@ -115,7 +120,16 @@ def restore_video(
         source = stack.enter_context(open_source(path, notes, rate, max_pixels))
         if rate is not None and source.info.kind != "folder":
             notes(RATE_UNUSED)
-        masks = open_masks(source.info, mask, boxes, dilate, notes)
+
+        def again() -> Iterator[tuple[Frame, Mask]]:
+            with open_source(path, rate=rate, max_pixels=max_pixels) as anew:
+                yield from matched(anew, open_masks(anew.info, mask, boxes, dilate))
+
+        told = provenance is not None or watch is not None
+        fields = choose_fields(source.info, fields, told, again)
+        if source.info.interlaced:
+            notes(BY_FIELD if fields else INTERLACED)
+        masks = open_masks(source.info, mask, boxes, dilate, notes, fields)
         journal = None
         if resume:
             journal = stack.enter_context(Journal(Path(out), notes))
@@ -126,6 +140,7 @@ def restore_video(
                 crf=crf,
                 lossless=lossless,
                 grain=grain,
+                fields=fields,
                 provenance=provenance is not None,
             )
             journal.begin(describe_job(restorer, source.info, mask, boxes, **options))
@@ -161,17 +176,21 @@ def restore_video(
             if journal is not None:
                 journal.seal(partial, summary.to_json())
 
-        def again() -> Iterator[Item[Frame]]:
-            with open_source(path, rate=rate, max_pixels=max_pixels) as anew:
-                yield from paired(anew, open_masks(anew.info, mask, boxes, dilate))
-
-        info = source.info
-        blocks = restorer.blocks(info.width, info.height, lambda edit: on_frame(), record is not None)
-        blocks.keeper, blocks.watch, blocks.on_ahead, blocks.on_early = journal, watch, on_ahead, on_early
-        items = blocks.run(paired(source, masks), torch.Generator().manual_seed(seed), again)
-        _write(items, sink, summary, on_frame, record, grain)
-        summary.scenes = blocks.scenes
-        summary.resumed = journal.taken if journal is not None else 0
+        info, each = source.info, 2 if fields else 1
+        done = _every(each, on_frame)
+        blocks = restorer.blocks(info.width, info.height // each, lambda edit: done(), record is not None)
+        blocks.keeper, blocks.watch = journal, watch
+        blocks.on_ahead, blocks.on_early = _of_frames(each, on_ahead), _of_frames(each, on_early)
+        combing = Combing()
+        pairs = combing.watched(matched(source, masks)) if info.interlaced else matched(source, masks)
+        chance = torch.Generator().manual_seed(seed)
+        items = blocks.run(paired(pairs, fields), chance, lambda: paired(again(), fields))
+        repairs = _write(items, sink, summary, done, record, grain)
+        if advice := combing.advice(fields):
+            notes(advice)
+        summary.scenes = [first // each for first in blocks.scenes]
+        if journal is not None:
+            summary.resumed = round(journal.taken * summary.repaired / max(1, repairs))
         summary.seconds_repairing = blocks.seconds
         summary.seconds_per_repair = blocks.seconds / max(1, summary.repaired - summary.resumed)
         summary.provenance = record.finish() if record else None
@@ -202,7 +221,18 @@ def _summary(source: Source, out: str, restorer: Restorer, seed: int) -> Summary
     )
 
 
-def paired(source: Source, masks: MaskSource) -> Iterator[Item[Frame]]:
+def _every(number: int, tell: Callable[[], None]) -> Callable[[], None]:
+    """Tell once for so many calls."""
+    calls = count(1)
+    return lambda: None if next(calls) % number else tell()
+
+
+def _of_frames(each: int, tell: Callable[[int], None] | None) -> Callable[[int], None] | None:
+    """Tell of frames, where each is counted so many times."""
+    return tell and (lambda index: tell(index // each))
+
+
+def matched(source: Source, masks: MaskSource) -> Iterator[tuple[Frame, Mask]]:
     """Pair frames with masks.
 
     Raises:
@@ -210,52 +240,70 @@ def paired(source: Source, masks: MaskSource) -> Iterator[Item[Frame]]:
     """
     pairs = iter(masks)
     frames = iter(source)
-    count, seen = 0, False
+    length, seen = 0, False
     for frame in frames:
         mask = next(pairs, None)
         if mask is None:
-            raise length_error(count + 1 + sum(1 for _ in frames), count)
-        count += 1
+            raise length_error(length + 1 + sum(1 for _ in frames), length)
+        length += 1
         seen = seen or not mask.all()
-        pixels = torch.from_numpy(frame.beside(mask))
-        yield Item(pixels, torch.from_numpy(mask)[None], frame, bool(mask.any()))
+        yield frame, mask
     if not masks.static:
         surplus = sum(1 for _ in pairs)
         if surplus:
-            raise length_error(count, count + surplus)
+            raise length_error(length, length + surplus)
     if not seen:
         raise UserError("The mask covers every pixel of every frame; leave something to learn from.")
+
+
+def paired(pairs: Iterable[tuple[Frame, Mask]], fields: bool = False) -> Iterator[Item[Frame]]:
+    """Frames with their masks, or the fields of both, as they are repaired."""
+    for pair in pairs:
+        for part, hole in split(*pair) if fields else (pair,):
+            pixels = torch.from_numpy(part.beside(hole))
+            yield Item(pixels, torch.from_numpy(hole)[None], part, bool(hole.any()))
 
 
 def _write(
     items: Iterable[Item[Frame]],
     sink: Sink,
     summary: Summary,
-    on_frame: Callable[[], None],
+    on_part: Callable[[], None],
     record: ProvenanceOutput | None,
     grain: bool,
-) -> None:
-    """Write every frame as it comes from its repair, and keep the tally."""
+) -> int:
+    """Write every frame as it comes from its repair, or those of its fields, keep the tally, and count the repairs."""
     missing = doubt = 0.0
-    for item in items:
+    repairs, changed = 0, False
+    parts: list[Field] = []
+    for index, item in enumerate(items):
         frame = item.payload
         if item.damaged and item.doubt is not None:
             rgb, hole = item.frame.permute(1, 2, 0).numpy(), item.mask[0].numpy()
             if grain:
-                rgb = add_grain(rgb, hole, summary.seed, summary.frames)
+                rgb = add_grain(rgb, hole, summary.seed, index)
             frame = frame.pasted(rgb, hole)
-            summary.repaired += 1
+            repairs, changed = repairs + 1, True
             summary.contexts = max(summary.contexts, len(item.edit.contexts) if item.edit else 0)
             missing += int(item.mask.sum())
             doubt += float(item.doubt[item.mask].sum()) / 255
         else:
-            on_frame()
+            on_part()
+        if isinstance(frame, Field):
+            parts.append(frame)
+            if len(parts) < 2:
+                continue
+            frame = woven(parts) if changed else frame.whole
+            parts.clear()
         sink.write(frame)
         if record is not None:
             record.write(frame, item.trace)
         summary.frames += 1
+        summary.repaired += changed
+        changed = False
     summary.hole_share = missing / (summary.frames * summary.width * summary.height)
     summary.mean_doubt = doubt / missing if missing else 0.0
+    return repairs
 
 
 def _commit(

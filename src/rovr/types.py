@@ -36,6 +36,9 @@ BLACK = 24
 MOSTLY = 0.5
 """Share of a frame that is known, below which it is mostly missing: what is left may be a letterbox's bars."""
 
+CHOICES: dict[str, bool | None] = {"auto": None, "yes": True, "no": False}
+"""What may be said of something that is done where it helps."""
+
 SEEDS = 1 << 63
 """How many seeds there are, from 0: what every source of chance takes."""
 

@@ -122,6 +122,7 @@ def test_settings_change_with_whatever_the_output_depends_on(tmp_path):
     assert settings_of(task, Tools(contexts=3)) != before
     assert settings_of(Task(path, task.output, options=Options(seed=1)), tools) != before
     assert settings_of(Task(path, task.output, options=Options(grain=True)), tools) != before
+    assert settings_of(Task(path, task.output, options=Options(fields="yes")), tools) != before
     assert settings_of(Task(path, task.output, options=Options(max_pixels=99)), tools) == before
     assert settings_of(task, Tools(cuts=False)) != before
     path.write_bytes(b"12")

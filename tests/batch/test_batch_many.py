@@ -64,8 +64,8 @@ def test_the_options_of_one_are_those_of_many(folder, monkeypatch):
     args = ["restore-many", str(folder / "in"), "-o", str(folder / "out"), "--quiet"]
     assert main(args) == 0
     assert (given["options"], given["tools"]) == (Options(), Tools())
-    assert main([*args, "--grain", "--provenance", "--one-scene", "--max-pixels", "99"]) == 0
-    assert given["options"] == Options(grain=True, provenance=True, max_pixels=99)
+    assert main([*args, "--grain", "--fields", "no", "--provenance", "--one-scene", "--max-pixels", "99"]) == 0
+    assert given["options"] == Options(grain=True, fields="no", provenance=True, max_pixels=99)
     assert given["tools"] == Tools(cuts=False)
 
 

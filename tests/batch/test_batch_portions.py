@@ -10,7 +10,7 @@ from conftest import moving_texture, write_video
 from rovr.batch.portions import Scene, Shot, find_scenes, make_portions, repair_portion
 from rovr.batch.task import Tools
 from rovr.editor.classical import ClassicalEditor
-from rovr.restore import paired, restore_video
+from rovr.restore import matched, paired, restore_video
 from rovr.resume import journal_folder
 from rovr.video import open_source
 from rovr.video.masks import open_masks
@@ -19,7 +19,7 @@ from rovr.video.part import Mark
 TOOLS = Tools(editor="telea", selector="random", device="cpu")
 LENGTHS = (14, 9, 90, 3, 20)
 BOX = "8,8,24,20"
-OPTIONS = {"dilate": 0, "seed": 5, "crf": 18, "lossless": False, "provenance": False}
+OPTIONS = {"dilate": 0, "seed": 5, "crf": 18, "lossless": False, "fields": False, "provenance": False}
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def path(tmp_path):
 def scenes_of(path, mask=None, boxes=(BOX,)):
     restorer = TOOLS.load()
     with open_source(path) as source:
-        return find_scenes(paired(source, open_masks(source.info, mask, boxes)), restorer.blocks(64, 48))
+        return find_scenes(paired(matched(source, open_masks(source.info, mask, boxes))), restorer.blocks(64, 48))
 
 
 def marked(*damaged):

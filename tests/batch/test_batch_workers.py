@@ -61,7 +61,7 @@ def test_a_killed_process_harms_nobody(path, tmp_path):
             self.told = (*self.told, text)
 
     restorer, killer, out = TOOLS.load(), Killer(), tmp_path / "out.mp4"
-    options = job_options(dilate=0, seed=0, crf=18, lossless=False, grain=False, provenance=False)
+    options = job_options(dilate=0, seed=0, crf=18, lossless=False, grain=False, fields=False, provenance=False)
     shot = Shot(path, None, out, (BOX,), tuple(options.items()))
 
     def start(job):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rovr.batch.pool import Pool, open_pool
 from rovr.batch.portions import Portion, Shot, find_scenes, make_portions, repair_portion
 from rovr.batch.task import Tools
-from rovr.restore import paired
+from rovr.restore import matched, paired
 from rovr.video.masks import open_masks
 from rovr.video.source import expected_frames, open_source
 
@@ -91,7 +91,7 @@ def _search(shot: Shot, restorer: "Restorer", count: int, sharing: Sharing) -> l
         masks = open_masks(source.info, shot.mask, shot.boxes, dict(shot.options)["dilate"])
         sharing.search(expected_frames(source.info))
         blocks = restorer.blocks(source.info.width, source.info.height)
-        return make_portions(find_scenes(paired(source, masks), blocks, sharing.searched), count)
+        return make_portions(find_scenes(paired(matched(source, masks)), blocks, sharing.searched), count)
 
 
 def _hand_out(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rovr.device import pick_device
 from rovr.errors import UserError
 from rovr.files import at_home, stamp
-from rovr.types import SEEDS, check_crf
+from rovr.types import CHOICES, SEEDS, check_crf
 from rovr.video.folder import is_image
 from rovr.video.limits import MAX_PIXELS
 
@@ -30,6 +30,7 @@ class Options:
         lossless: whether FFV1 is written.
         rate: frames per second, where the input is a folder.
         grain: whether repairs get the grain of their surroundings.
+        fields: whether fields are repaired one by one, a key of :data:`rovr.types.CHOICES`.
         provenance: whether ``NAME.npz`` is written beside the output ``NAME.mp4``, with the video that shows it.
         max_pixels: that a frame may have.
     """
@@ -40,6 +41,7 @@ class Options:
     lossless: bool = False
     rate: float = 25.0
     grain: bool = False
+    fields: str = "auto"
     provenance: bool = False
     max_pixels: int = MAX_PIXELS
 
@@ -233,6 +235,8 @@ def check_options(options: Options) -> None:
     check_crf(options.crf, "crf")
     if options.dilate < 0:
         raise UserError(f"dilate {options.dilate}: the holes can only be widened; give 0 or more.")
+    if options.fields not in CHOICES:
+        raise UserError(f"fields {options.fields}: give {', '.join(CHOICES)}.")
     if not 0 <= options.seed < SEEDS:
         raise UserError(f"seed {options.seed}: give 0 or more, below 2^63.")
     if not 0 < options.rate <= 1000:

@@ -17,7 +17,7 @@ from rovr.restore import restore_video
 from rovr.restorer import Restorer
 from rovr.resume import BusyError, OtherJob, journal_folder
 from rovr.summary import Job, Summary
-from rovr.types import frame_rate
+from rovr.types import CHOICES, frame_rate
 
 # What may be over the next time: a network drive away for a moment, memory that others held.
 _PASSING = (OSError, MemoryError, torch.OutOfMemoryError)
@@ -87,6 +87,7 @@ def _restore(task: Task, restorer: Restorer, replace: bool, on_share: Callable[[
         crf=options.crf,
         lossless=options.lossless,
         grain=options.grain,
+        fields=CHOICES[options.fields],
         overwrite=replace,
         resume=True,
         rate=frame_rate(options.rate) if task.input.is_dir() else None,

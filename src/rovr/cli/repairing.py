@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
@@ -38,6 +38,8 @@ class Repairing:
     """Write FFV1 (.mkv) with every sample outside the holes exactly as it was."""
     grain: bool = False
     """Give repairs the grain of their surroundings, so that they do not show; costs decibels."""
+    fields: Literal["auto", "yes", "no"] = "auto"
+    """Repair the fields of interlaced video one by one; auto does where much moves between them."""
     worker_cores: int = 1
     """Cores of each worker on the cluster."""
     rate: Annotated[float | None, arg(metavar="FPS")] = None

@@ -11,7 +11,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from rovr.cli.cores import Cores
 from rovr.cli.repairing import Repairing, check_workers
 from rovr.cli.signals import HEAVY, going_on
-from rovr.types import counted, frame_rate
+from rovr.types import CHOICES, counted, frame_rate
 
 if TYPE_CHECKING:
     from rovr.cli.progress import Display
@@ -93,6 +93,7 @@ class Restore(Repairing):
                 crf=self.crf,
                 lossless=self.lossless,
                 grain=self.grain,
+                fields=False if workers else CHOICES[self.fields],
                 overwrite=self.overwrite,
                 resume=self.resume or workers is not None,
                 rate=rate,

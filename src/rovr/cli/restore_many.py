@@ -72,6 +72,7 @@ class RestoreMany(Repairing):
                     lossless=self.lossless,
                     rate=25.0 if self.rate is None else self.rate,
                     grain=self.grain,
+                    fields=self.fields,
                     provenance=self.provenance,
                     max_pixels=self.max_pixels,
                 ),

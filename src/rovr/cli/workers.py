@@ -37,6 +37,8 @@ class Workers:
             raise UserError(
                 "A video is shared out scene by scene, and --one-scene leaves one; leave out one of the two."
             )
+        if verb.fields == "yes":
+            raise UserError("Fields are repaired in one process: leave out --fields yes, or --workers and --ray.")
         self.verb = verb
         self.display = display
         self.tools = verb.tools()
@@ -55,6 +57,7 @@ class Workers:
             crf=verb.crf,
             lossless=verb.lossless,
             grain=verb.grain,
+            fields=False,
             provenance=verb.provenance is not None,
         )
         shot = Shot(

@@ -20,7 +20,7 @@ _PLAIN = (bool, int, float, str, type(None))
 
 
 def job_options(
-    *, dilate: int, seed: int, crf: int, lossless: bool, grain: bool, provenance: bool
+    *, dilate: int, seed: int, crf: int, lossless: bool, grain: bool, fields: bool, provenance: bool
 ) -> dict[str, bool | int]:
     """The options that count, by their names on the command line; whoever leaves one out is told so."""
     return {
@@ -29,6 +29,7 @@ def job_options(
         "crf": crf,
         "lossless": lossless,
         "grain": grain,
+        "fields": fields,
         "provenance": provenance,
     }
 

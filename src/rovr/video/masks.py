@@ -64,13 +64,16 @@ class MaskSource:
         boxes: rectangles missing in every frame.
         dilate: pixels to widen the holes by.
         say: told what the user should know.
+        by_field: whether fields are repaired one by one.
 
     Attributes:
         static: whether one mask serves all frames, however many there are.
         brightest: the largest value met in a mask, 0–255, to tell a dim mask from an empty one.
     """
 
-    def __init__(self, info: VideoInfo, path: Path | None, boxes: Sequence[Box], dilate: int, say: Say) -> None:
+    def __init__(
+        self, info: VideoInfo, path: Path | None, boxes: Sequence[Box], dilate: int, say: Say, by_field: bool = False
+    ) -> None:
         self.info = info
         self.path = path
         self.say = say
@@ -80,7 +83,7 @@ class MaskSource:
         self._first = True
         self._named = self._by_name()
         self.dilate = dilate
-        self._narrow = NarrowHoles(info.pix_fmt, dilate, say)
+        self._narrow = NarrowHoles(info.pix_fmt, dilate, say, by_field)
         self._boxes = _boxes_mask(boxes, info.shown_size, say) if boxes else None
         self._read: Callable[[Path], NDArray[np.uint8]] = self._reader()
         if self.static:
@@ -257,6 +260,7 @@ def open_masks(
     boxes: Sequence[str | Box] = (),
     dilate: int = 0,
     say: Say = lambda note: None,
+    by_field: bool = False,
 ) -> MaskSource:
     """Begin reading masks for a video.
 
@@ -266,6 +270,7 @@ def open_masks(
         boxes: ``x,y,w,h`` each, or four numbers, in pixels of the video as it plays; missing in every frame.
         dilate: pixels to widen the holes by.
         say: told what the user should know.
+        by_field: whether fields are repaired one by one.
 
     Raises:
         UserError: neither mask nor box, nothing there, a box outside, or everything masked.
@@ -278,7 +283,7 @@ def open_masks(
     if path is not None and not path.exists():
         raise UserError(f"The mask {path} does not exist; check the path.")
     rectangles = [parse_box(box) for box in ([boxes] if isinstance(boxes, str) else boxes)]
-    return MaskSource(info, path, rectangles, dilate, say)
+    return MaskSource(info, path, rectangles, dilate, say, by_field)
 
 
 def _fitted(size: tuple[int, int], shown: tuple[int, int], aspect: float) -> str:

@@ -20,12 +20,10 @@ from rovr.video.limits import MAX_PIXELS, check_pixels
 from rovr.video.orient import Orientation
 from rovr.video.picture_size import picture_size
 from rovr.video.side_data import PROFILE, side_data
-from rovr.video.source import Say, Source, VideoInfo
+from rovr.video.source import INTERLACED, Say, Source, VideoInfo
 
 # FFmpeg's own remarks repeat what we say in one line, or do not concern the user.
 logging.getLogger("libav").setLevel(logging.CRITICAL)
-
-_INTERLACED = "The video is interlaced: both fields of a frame are repaired as one picture."
 
 STARTS_OVER = Fraction(1, 5)
 """Seconds by which time stamps jump back where a recording begins anew, and not one stamp is wrong."""
@@ -143,8 +141,6 @@ class FileSource(Source):
         orientation = Orientation.of(first)
         if not orientation.exact:
             self.say("The display matrix is not made of quarter turns: masks are taken as the frames are stored.")
-        if first.interlaced_frame:
-            self.say(_INTERLACED)
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         if rate > 1000 and rate * stream.time_base >= 1:
             # FFmpeg takes every tick of a DV tape for a frame.
@@ -264,7 +260,7 @@ class FileSource(Source):
         while frame is not None:
             if frame.interlaced_frame and not told:
                 told = True
-                self.say(_INTERLACED)
+                self.say(INTERLACED)
             if (frame.width, frame.height) != (info.width, info.height):
                 raise UserError(
                     f"{self.path}: frame {index} is {frame.width}×{frame.height}, the ones before "

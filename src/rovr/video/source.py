@@ -18,6 +18,10 @@ Say = Callable[[str], None]
 """Takes one sentence the user should hear."""
 
 
+INTERLACED = "The video is interlaced: both fields of a frame are repaired as one picture."
+"""What is said where fields are not repaired one by one."""
+
+
 @dataclass(frozen=True)
 class VideoInfo:
     """What is known of a video before it is read through.

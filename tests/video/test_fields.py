@@ -1,0 +1,218 @@
+"""Interlaced video, repaired field by field."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+import av
+import numpy as np
+import pytest
+from conftest import moving_texture
+
+from rovr.cli import main
+from rovr.editor.classical import ClassicalEditor
+from rovr.errors import UserError
+from rovr.restore import Restorer, restore_video
+from rovr.select import load_selector
+from rovr.video import frames, open_source, pixels
+from rovr.video.fields import BY_FIELD, Combing, split, woven
+from rovr.video.source import INTERLACED
+
+COUNT, HEIGHT, WIDTH = 6, 64, 96
+ORDERS = ["tff", "bff"]
+
+
+def pictures(speed: int) -> np.ndarray:
+    """Twice as many as there are frames, moving to the left so many pixels each: (2 · COUNT, HEIGHT, WIDTH, 3)."""
+    wide = moving_texture(1, HEIGHT, WIDTH + 2 * COUNT * 8)[0]
+    return np.stack([wide[:, k * speed : k * speed + WIDTH] for k in range(2 * COUNT)])
+
+
+def filmed(moving: np.ndarray, order: str) -> np.ndarray:
+    """Two pictures in each frame: the earlier one in the lines of the field that comes first."""
+    first = ORDERS.index(order)
+    both = np.empty_like(moving[::2])
+    both[:, first::2], both[:, 1 - first :: 2] = moving[::2, first::2], moving[1::2, 1 - first :: 2]
+    return both
+
+
+def interlaced(path, pictures, order="tff", pix_fmt="yuv420p"):
+    """Written without loss."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=25, options={"flags": "+ildct+ilme"})
+        stream.height, stream.width, stream.pix_fmt = *pictures.shape[1:3], pix_fmt
+        for index, rgb in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24").reformat(format=pix_fmt)
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            output.mux(stream.encode(frames.filtered(frame, "setfield", order)))
+        output.mux(stream.encode(None))
+    return path
+
+
+def streaks(seed: int = 0) -> np.ndarray:
+    """Holes in one field of most frames, (COUNT, HEIGHT, WIDTH) bool."""
+    chance = np.random.default_rng(seed)
+    masks = np.zeros((COUNT, HEIGHT, WIDTH), bool)
+    for mask in masks[:-1]:
+        top = chance.integers(0, HEIGHT - 18)
+        mask[top : top + 16 : 2, 10:80] = True
+    return masks
+
+
+def drawn(path, masks):
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = *masks.shape[1:], "gray"
+        for index, mask in enumerate(masks):
+            frame = av.VideoFrame.from_ndarray(mask.astype(np.uint8) * 255, "gray")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+def luma(path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return np.stack([pixels.planes(frame)[0][..., 0].copy() for frame in container.decode(video=0)])
+
+
+@pytest.fixture
+def film(tmp_path):
+    """Makes a damaged video, its mask, and the truth's luma."""
+
+    def make(speed=6, order="tff", pix_fmt="yuv420p"):
+        truth, masks = filmed(pictures(speed), order), streaks()
+        whole = luma(interlaced(tmp_path / "truth.mkv", truth, order, pix_fmt))
+        path = interlaced(tmp_path / "in.mkv", np.where(masks[..., None], 128, truth), order, pix_fmt)
+        return path, drawn(tmp_path / "mask.mkv", masks), masks, whole
+
+    return make
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le", "yuv411p", "gray", "gbrp10le"])
+def test_fields_are_every_other_line_and_make_the_frame_again(tmp_path, order, pix_fmt):
+    path = interlaced(tmp_path / "in.mkv", filmed(pictures(5), order), order, pix_fmt)
+    mask = streaks()[0]
+    with open_source(path) as source:
+        for frame in source:
+            parts = list(split(frame, mask))
+            assert [part.first for part, _ in parts] == ([0, 1] if order == "tff" else [1, 0])
+            for part, hole in parts:
+                assert np.array_equal(hole, mask[part.first :: 2])
+                for own, lines in zip(pixels.planes(part.native), pixels.planes(frame.native), strict=True):
+                    assert np.array_equal(own, lines[part.first :: 2])
+            again = woven([part for part, _ in parts])
+            assert again.native.interlaced_frame
+            assert again.native.pts == frame.native.pts
+            for own, lines in zip(pixels.planes(again.native), pixels.planes(frame.native), strict=True):
+                assert np.array_equal(own, lines)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_where_things_move_dropouts_of_one_field_are_repaired_better(film, tmp_path, order):
+    path, mask, masks, truth = film(order=order)
+    errors, notes = [], []
+    for fields in (False, True):
+        out = tmp_path / f"{fields}.mkv"
+        summary = restore_video(path, mask, out, lossless=True, fields=fields, cuts=False)
+        found = luma(out)
+        assert np.array_equal(found[~masks], luma(path)[~masks])
+        assert (summary.frames, summary.repaired) == (COUNT, COUNT - 1)
+        assert summary.hole_share == pytest.approx(masks.mean(), abs=1e-6)
+        errors.append(((found.astype(float) - truth)[masks] ** 2).mean())
+        notes.append(" ".join(summary.notes))
+        with av.open(str(out)) as container:
+            assert all(frame.interlaced_frame for frame in container.decode(video=0))
+    assert errors[1] < 0.8 * errors[0]
+    assert ["as one picture" in note for note in notes] == [True, False]
+    assert ["--fields yes should" in note for note in notes] == [True, False]
+
+
+@pytest.mark.parametrize(("speed", "fields"), [(0, False), (6, True)])
+def test_where_much_moves_fields_are_repaired_one_by_one(film, tmp_path, speed, fields):
+    path, mask, *_ = film(speed=speed)
+    made, notes = {}, {}
+    for choice in (None, True, False):
+        out = tmp_path / f"{choice}.mkv"
+        notes[choice] = " ".join(restore_video(path, mask, out, lossless=True, fields=choice).notes)
+        made[choice] = luma(out)
+    assert np.array_equal(made[None], made[fields])
+    assert not np.array_equal(made[None], made[not fields])
+    assert notes[None] == notes[fields]
+    assert notes[None].startswith(BY_FIELD if fields else INTERLACED)
+    # Streaks of a field are as wide as a sample of colour there, and not in the frame.
+    assert ["too narrow" in notes[choice] for choice in (True, False)] == [False, True]
+    assert f"--fields {'yes' if fields else 'no'} should repair it better" in notes[not fields]
+
+
+def test_what_knows_of_frames_alone_is_given_frames(film, tmp_path):
+    path, mask, *_ = film()
+    summary = restore_video(path, mask, tmp_path / "out.mkv", lossless=True, provenance=tmp_path / "p.npz")
+    assert summary.notes[0] == INTERLACED
+    assert main(["restore", str(path), "--mask", str(mask), "-o", str(tmp_path / "b.mp4"), "--workers", "2"]) == 0
+
+
+def test_combing_is_told_around_the_hole(tmp_path):
+    ratios = []
+    for speed in (0, 2, 6):
+        path = interlaced(tmp_path / f"{speed}.mkv", filmed(pictures(speed), "tff"))
+        meter = Combing()
+        with open_source(path) as source:
+            for frame in source:
+                meter.look(frame, np.zeros((HEIGHT, WIDTH), bool))
+        ratios.append(meter.ratio)
+    assert all(less < more for less, more in pairwise(ratios))
+    nothing = Combing()
+    nothing.look(frame, np.ones((HEIGHT, WIDTH), bool))
+    assert nothing.advice(fields=True) == nothing.advice(fields=False) == ""
+
+
+def test_an_interrupted_job_goes_on_to_the_same_output(film, tmp_path):
+    path, mask, *_ = film()
+    restorer = Restorer(ClassicalEditor("telea"), load_selector("sequential"), window=4, margin=1)
+    call = {"fields": True, "restorer": restorer, "resume": True}
+    whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    restore_video(path, mask, whole, **call)
+    seen = []
+
+    def stop():
+        seen.append(None)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        restore_video(path, mask, out, on_frame=stop, **call)
+    with pytest.raises(UserError, match="--fields was True and is False"):
+        restore_video(path, mask, out, **{**call, "fields": False})
+    done = []
+    summary = restore_video(path, mask, out, on_frame=lambda: done.append(0), **call)
+    assert 0 < summary.resumed < summary.repaired == COUNT - 1
+    assert len(done) == COUNT
+    assert out.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("extra", "says"),
+    [
+        (["--provenance", "p.npz"], "leave out --provenance"),
+        (["--report", "page"], "leave out --provenance and --report"),
+        (["--workers", "2"], "leave out --fields yes, or --workers"),
+    ],
+)
+def test_what_knows_of_frames_alone_is_refused(film, tmp_path, capsys, monkeypatch, extra, says):
+    path, mask, *_ = film()
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    assert main(["restore", str(path), "--mask", str(mask), "-o", "out.mkv", "--fields", "yes", *extra]) == 2
+    assert says in capsys.readouterr().err
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_video_without_fields_is_refused(video, tmp_path):
+    with pytest.raises(UserError, match="does not say that it is interlaced"):
+        restore_video(video(), None, tmp_path / "out.mkv", boxes=["1,1,8,8"], fields=True)
+    path = interlaced(tmp_path / "in.mkv", filmed(pictures(5), "tff")[:, :62])
+    with pytest.raises(UserError, match=r"has 62 lines.* only where 4 divides them"):
+        restore_video(path, None, tmp_path / "out.mkv", boxes=["1,1,8,8"], fields=True)
+    assert not (tmp_path / "out.mkv").exists()
+    assert restore_video(path, None, tmp_path / "out.mkv", boxes=["1,1,8,8"], lossless=True).notes[0] == INTERLACED
