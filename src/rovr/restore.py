@@ -168,7 +168,7 @@ def restore_video(
             stack.callback(record.abort)
         masks.check_length()
         restorer = restorer or load()
-        summary = _summary(source, given, restorer, seed)
+        summary = _summary(source, given, restorer, seed, fields)
         on_start(Job(expected_frames(source.info), describe_device(restorer.device), source.info.shown_size))
 
         def seal(partial: Path) -> None:
@@ -204,7 +204,7 @@ def restore_video(
     return summary
 
 
-def _summary(source: Source, out: str, restorer: Restorer, seed: int) -> Summary:
+def _summary(source: Source, out: str, restorer: Restorer, seed: int, fields: bool) -> Summary:
     info, repairer = source.info, restorer.repairer
     return Summary(
         input=str(info.path),
@@ -217,6 +217,7 @@ def _summary(source: Source, out: str, restorer: Restorer, seed: int) -> Summary
         selector=repairer.selector.name,
         contexts=repairer.contexts,
         passes=repairer.passes,
+        fields=fields,
         seed=seed,
     )
 

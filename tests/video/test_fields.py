@@ -134,7 +134,9 @@ def test_where_much_moves_fields_are_repaired_one_by_one(film, tmp_path, speed, 
     made, notes = {}, {}
     for choice in (None, True, False):
         out = tmp_path / f"{choice}.mkv"
-        notes[choice] = " ".join(restore_video(path, mask, out, lossless=True, fields=choice).notes)
+        summary = restore_video(path, mask, out, lossless=True, fields=choice)
+        assert summary.fields == (fields if choice is None else choice)
+        notes[choice] = " ".join(summary.notes)
         made[choice] = luma(out)
     assert np.array_equal(made[None], made[fields])
     assert not np.array_equal(made[None], made[not fields])
