@@ -123,7 +123,7 @@ def restore_video(
 
         def again() -> Iterator[tuple[Frame, Mask]]:
             with open_source(path, rate=rate, max_pixels=max_pixels) as anew:
-                yield from matched(anew, open_masks(anew.info, mask, boxes, dilate))
+                yield from matched(anew, open_masks(anew.info, mask, boxes, dilate, by_field=bool(fields)))
 
         told = provenance is not None or watch is not None
         fields = choose_fields(source.info, fields, told, again)

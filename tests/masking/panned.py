@@ -45,4 +45,5 @@ def shown(frames):
     for index, grey in enumerate(frames):
         size = (grey.shape[1], grey.shape[0])
         bgr = grey if grey.ndim == 3 else colour(grey[None])[0]
-        yield SimpleNamespace(index=index, time=index / 25, grey=grey, bgr=bgr, info=SimpleNamespace(shown_size=size))
+        info = SimpleNamespace(shown_size=size, interlaced=False)
+        yield SimpleNamespace(index=index, time=index / 25, grey=grey, bgr=bgr, info=info)

@@ -11,6 +11,7 @@ from conftest import moving_texture
 from rovr.cli import main
 from rovr.editor.classical import ClassicalEditor
 from rovr.errors import UserError
+from rovr.masking import Place, finding_scratches, write_masks
 from rovr.restore import Restorer, restore_video
 from rovr.select import load_selector
 from rovr.video import frames, open_source, pixels
@@ -82,7 +83,7 @@ def film(tmp_path):
     def make(speed=6, order="tff", pix_fmt="yuv420p"):
         truth, masks = filmed(pictures(speed), order), streaks()
         whole = luma(interlaced(tmp_path / "truth.mkv", truth, order, pix_fmt))
-        path = interlaced(tmp_path / "in.mkv", np.where(masks[..., None], 128, truth), order, pix_fmt)
+        path = interlaced(tmp_path / "in.mkv", np.where(masks[..., None], 250, truth), order, pix_fmt)
         return path, drawn(tmp_path / "mask.mkv", masks), masks, whole
 
     return make
@@ -191,6 +192,20 @@ def test_an_interrupted_job_goes_on_to_the_same_output(film, tmp_path):
     assert 0 < summary.resumed < summary.repaired == COUNT - 1
     assert len(done) == COUNT
     assert out.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_dropouts_of_one_field_are_found_where_much_moves(film, tmp_path, order):
+    path, _, masks, _ = film(order=order)
+    write_masks(Place(path, tmp_path / "found.mkv"), finding_scratches())
+    found = luma(tmp_path / "found.mkv") > 127
+    assert (found & masks).sum() > 0.5 * masks.sum()
+    assert (found & masks).sum() > 0.5 * found.sum()
+    write_masks(Place(path, tmp_path / "wide.mkv"), finding_scratches(dilate=1))
+    assert (luma(tmp_path / "wide.mkv") > 127).sum() > found.sum()
+    # What is widened stays in its field, so that the other one is there to be looked at.
+    both = (luma(tmp_path / "wide.mkv") > 127).reshape(COUNT, -1, 2, WIDTH).any((1, 3)).all(1)
+    assert both.sum() < COUNT / 2
 
 
 @pytest.mark.parametrize(

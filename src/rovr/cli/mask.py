@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -58,10 +58,11 @@ class _Mask:
             display.start(frames * passes if frames else None, "masking")
             yield display
 
-    def _write(self, display: "Display", masker: "Masker", least: str | None = None) -> None:
+    def _write(self, display: "Display", masker: "Masker", least: str | None = None, dilate: int | None = None) -> None:
         from rovr.masking import write_masks
 
-        done = write_masks(self._place(), masker, least=least, on_frame=display.step)
+        place = self._place() if dilate is None else replace(self._place(), dilate=dilate)
+        done = write_masks(place, masker, least=least, on_frame=display.step)
         display.line(
             f"{self.output}: masks of {counted(done.frames, 'frame')}, {done.masked} with a hole, "
             f"{done.share:.2%} of all pixels"
@@ -117,9 +118,10 @@ class MaskScratches(_Mask):
         """Do it."""
         from rovr.masking import finding_scratches
 
-        masker = finding_scratches(self.sensitivity)
+        # The finder widens what it finds: it knows whether that was found in one field.
+        masker = finding_scratches(self.sensitivity, self.dilate)
         with self._display() as display:
-            self._write(display, masker)
+            self._write(display, masker, dilate=0)
 
 
 @dataclass(frozen=True, kw_only=True)

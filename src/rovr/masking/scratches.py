@@ -7,7 +7,8 @@ looks for lines down the frame that are partly new, since they do not move with 
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 
 import cv2
 import numpy as np
@@ -16,8 +17,11 @@ from numpy.typing import NDArray
 from rovr.editor.alignment import Aligner, follow
 from rovr.errors import UserError
 from rovr.masking.lines import find_lines, thin
-from rovr.masking.write import Grey, Mask, Masker, Shown, check_sensitivity
+from rovr.masking.write import Grey, Mask, Masker, Shown, check_dilate, check_sensitivity
 from rovr.types import BLACK
+from rovr.video.fields import LOOKED_AT, Field, fields_of, much_moves
+from rovr.video.masks import widened
+from rovr.video.orient import Orientation
 
 # Grey levels by which damage differs, at sensitivity 1.
 STEP = 18.0
@@ -43,16 +47,20 @@ class _Seen:
     plain: Grey
 
 
-def finding_scratches(sensitivity: float = 1.0) -> Masker:
-    """A masker that finds scratches and dropouts, reading up to two frames ahead.
+def finding_scratches(sensitivity: float = 1.0, dilate: int = 0) -> Masker:
+    """A masker that finds scratches and dropouts, reading up to two frames ahead, of interlaced video some more.
+
+    Where much moves between the fields of a video, each is compared with the fields before and after it.
 
     Args:
         sensitivity: 1 by default; 2 finds what differs half as much.
+        dilate: pixels to widen what was found by, of a field where it was found in that.
 
     Raises:
-        UserError: a sensitivity that is none; from the masker, fewer than three frames.
+        UserError: a sensitivity or a width that is none; from the masker, fewer than three frames.
     """
     check_sensitivity(sensitivity)
+    check_dilate(dilate)
     step = STEP / sensitivity
 
     def find(frames: Iterator[Shown]) -> Iterator[Mask]:
@@ -70,7 +78,35 @@ def finding_scratches(sensitivity: float = 1.0) -> Masker:
             raise UserError("Scratches are told by the frames around them; give a video of at least 3 frames.")
         yield _damage(aligner, window[2], window[1], window[0], step)
 
-    return find
+    def choose(frames: Iterator[Shown]) -> Iterator[Mask]:
+        head = list(islice(frames, 1))
+        if head and head[0].info.interlaced:
+            head += islice(frames, LOOKED_AT - 1)
+            nothing = np.zeros((head[0].info.height, head[0].info.width), bool)
+            if much_moves(head[0].info, ((one.frame, nothing) for one in head)):
+                return (widened(mask, dilate, True) for mask in _by_field(find, chain(head, frames)))
+        return (widened(mask, dilate) for mask in find(chain(head, frames)))
+
+    return choose
+
+
+def _by_field(find: Masker, frames: Iterator[Shown]) -> Iterator[Mask]:
+    """Masks of frames by those of their fields."""
+    fields: deque[tuple[Field, Orientation]] = deque()
+
+    def apart() -> Iterator[Shown]:
+        for frame in frames:
+            for field in fields_of(frame.frame):
+                fields.append((field, frame.info.orientation))
+                yield replace(frame, frame=field)
+
+    masks = find(apart())
+    for mask in masks:
+        (field, orientation), _ = fields.popleft(), fields.popleft()
+        pair = [orientation.to_stored(half) for half in (mask, next(masks))]
+        whole = np.empty((2 * len(pair[0]), pair[0].shape[1]), bool)
+        whole[field.first :: 2], whole[1 - field.first :: 2] = pair
+        yield np.ascontiguousarray(orientation.to_shown(whole))
 
 
 def _without_lines(grey: Grey) -> Grey:

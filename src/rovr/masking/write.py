@@ -103,6 +103,16 @@ def check_sensitivity(sensitivity: float) -> None:
         raise UserError(f"--sensitivity {sensitivity:g}: give a number above 0, up to {KEENEST}; 1 is the default.")
 
 
+def check_dilate(dilate: int) -> None:
+    """Refuse what holes cannot be widened by.
+
+    Raises:
+        UserError: it is below 0.
+    """
+    if dilate < 0:
+        raise UserError(f"--dilate {dilate}: the holes can only be widened; give 0 or more.")
+
+
 def shown(source: Source) -> Iterator[Shown]:
     """All frames of a video as they are played."""
     start: float | None = None
@@ -134,8 +144,7 @@ def write_masks(
         UserError: an input that cannot be read, an output that cannot be written, or nothing masked though
             something must be.
     """
-    if place.dilate < 0:
-        raise UserError(f"--dilate {place.dilate}: the holes can only be widened; give 0 or more.")
+    check_dilate(place.dilate)
     out = prepared(place.out)
     with writing(out), ExitStack() as stack:
         source = stack.enter_context(open_source(place.video, rate=place.rate, max_pixels=place.max_pixels))

@@ -77,7 +77,7 @@ def find(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     video, how = Path(task["source"]), task["how"]
     passes = 2 if how == "logo" else 1
     steps = _Steps(tell, "find", passes * _examined(video).frames)
-    place = Place(video, task["out"], dilate={"logo": 2, "scratches": 1}.get(how, 0))
+    place = Place(video, task["out"], dilate=2 if how == "logo" else 0)
     least = {"scratches": "No scratches were found.", "file": "The mask has no white in it, so nothing is marked."}
     done = write_masks(place, _masker(task, how, video, tell, steps), least=least.get(how), on_frame=steps)
     return {"masked": done.masked, "share": done.share}
@@ -85,7 +85,7 @@ def find(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
 
 def _masker(task: dict[str, Any], how: str, video: Path, tell: Tell, steps: Callable[[], None]) -> Masker:
     if how == "scratches":
-        return finding_scratches(task.get("sensitivity", 1.0))
+        return finding_scratches(task.get("sensitivity", 1.0), dilate=1)
     if how == "logo":
         return standing(lambda: find_logo(video, task.get("sensitivity", 1.0), None, steps))
     if how == "file":

@@ -27,7 +27,7 @@ COMBED = 1.0
 """Of :class:`Combing`: where more moves, fields repaired one by one come out better (``benchmarks/fields.py``)."""
 
 LOOKED_AT, READ = 50, 1000
-"""Damaged frames by which a video is judged, and frames at most that are read for them."""
+"""Frames by which a video is judged, and frames at most that are read to find so many that are damaged."""
 
 BY_FIELD = "The video is interlaced, and its fields are repaired one by one."
 """What is said then."""
@@ -60,9 +60,10 @@ def choose_fields(
     Raises:
         UserError: they are to be, and cannot.
     """
-    rows = 2 << pixels.chroma_steps(info.pix_fmt)[1]
     if wanted is None:
-        return info.interlaced and not info.height % rows and not told and _are_combed(begin())
+        damaged = (pair for pair in islice(begin(), READ) if pair[1].any()) if info.interlaced else ()
+        return not told and much_moves(info, damaged)
+    rows = _rows(info)
     if wanted and not info.interlaced:
         raise UserError(f"{info.path} does not say that it is interlaced; repair it without --fields yes.")
     if wanted and info.height % rows:
@@ -77,16 +78,19 @@ def choose_fields(
     return wanted
 
 
-def _are_combed(pairs: Iterable[tuple[Frame, Mask]]) -> bool:
-    """By what the first damaged frames say."""
-    meter, damaged = Combing(), 0
-    for frame, mask in islice(pairs, READ):
-        if mask.any():
-            meter.look(frame, mask)
-            damaged += 1
-            if damaged == LOOKED_AT:
-                break
+def much_moves(info: VideoInfo, pairs: Iterable[tuple[Frame, Mask]]) -> bool:
+    """Whether a video has fields that can be taken apart, and much moves between them in the first few frames given."""
+    if not info.interlaced or info.height % _rows(info):
+        return False
+    meter = Combing()
+    for frame, mask in islice(pairs, LOOKED_AT):
+        meter.look(frame, mask)
     return meter.ratio > COMBED
+
+
+def _rows(info: VideoInfo) -> int:
+    """What has to divide the height, so that each field has whole samples of colour."""
+    return 2 << pixels.chroma_steps(info.pix_fmt)[1]
 
 
 def _begins_below(frame: "av.VideoFrame") -> bool:
@@ -98,20 +102,17 @@ def _begins_below(frame: "av.VideoFrame") -> bool:
     return True
 
 
-def split(frame: Frame, mask: Mask) -> Iterator[tuple[Field, Mask]]:
-    """The two fields of a frame with their masks, the earlier one first.
-
-    Args:
-        frame: of a video whose fields :func:`choose_fields` lets be taken apart.
-        mask: (H, W) bool.
-
-    Yields:
-        Fields with masks (H / 2, W).
-    """
+def fields_of(frame: Frame) -> Iterator[Field]:
+    """The two fields of a frame that has them, the earlier one first."""
     for first in (1, 0) if _begins_below(frame.native) else (0, 1):
         native = filtered(frame.native, "field", f"type={_NAMES[first]}")
-        field = Field(native, frame.colour, frame.grey, frame.profile, whole=frame, first=first)
-        yield field, np.ascontiguousarray(mask[first::2])
+        yield Field(native, frame.colour, frame.grey, frame.profile, whole=frame, first=first)
+
+
+def split(frame: Frame, mask: Mask) -> Iterator[tuple[Field, Mask]]:
+    """The same with their masks: (H, W) → twice (H / 2, W) bool."""
+    for field in fields_of(frame):
+        yield field, np.ascontiguousarray(mask[field.first :: 2])
 
 
 def woven(parts: Sequence[Field]) -> Frame:

@@ -82,7 +82,7 @@ class MaskSource:
         self._told: set[str] = set()
         self._first = True
         self._named = self._by_name()
-        self.dilate = dilate
+        self.dilate, self.by_field = dilate, by_field
         self._narrow = NarrowHoles(info.pix_fmt, dilate, say, by_field)
         self._boxes = _boxes_mask(boxes, info.shown_size, say) if boxes else None
         self._read: Callable[[Path], NDArray[np.uint8]] = self._reader()
@@ -161,7 +161,7 @@ class MaskSource:
             )
         # Frames without a mask of their own say nothing of the others'.
         self._first = self._first and grey is None and not self.static
-        mask = widened(mask, self.dilate)
+        mask = widened(mask, self.dilate, self.by_field)
         self._narrow.look(mask)
         return np.ascontiguousarray(mask)
 
@@ -234,10 +234,20 @@ def resized(mask: Mask, size: tuple[int, int]) -> Mask:
     return np.asarray(cv2.resize(touched.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)
 
 
-def widened(mask: Mask, by: int) -> Mask:
-    """A mask (H, W) whose holes reach some pixels further, in bounded time and memory however far."""
+def widened(mask: Mask, by: int, by_field: bool = False) -> Mask:
+    """A mask (H, W) whose holes reach some pixels further, in bounded time and memory however far.
+
+    Args:
+        mask: the mask.
+        by: so many pixels.
+        by_field: whether holes in one field stay in that.
+    """
     if not by or not mask.any():
         return mask
+    if by_field:
+        wide = np.empty_like(mask)
+        wide[0::2], wide[1::2] = (widened(mask[first::2], by) for first in (0, 1))
+        return wide
     if by <= _NEAR:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * by + 1, 2 * by + 1))
         return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0)
