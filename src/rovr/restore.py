@@ -17,6 +17,7 @@ from rovr.errors import UserError
 from rovr.grain import add_grain
 from rovr.outputs import followed, prepared, writing
 from rovr.provenance.output import ProvenanceOutput
+from rovr.provenance.trace import Trace, of_fields
 from rovr.restorer import Restorer, RestoreResult
 from rovr.resume import Journal, describe_job, job_options
 from rovr.select.base import Selector
@@ -86,7 +87,7 @@ def restore_video(
         lossless: write FFV1 with every sample outside the holes as it was.
         grain: give repairs the grain of their surroundings (:mod:`rovr.grain`).
         fields: repair the fields of interlaced video one by one (:mod:`rovr.video.fields`); by default where much moves
-            between them. With neither ``provenance`` nor ``watch``, which know of frames alone.
+            between them, and ``watch``, which is told of frames, is not given.
         overwrite: replace an output that exists.
         resume: keep finished blocks in a hidden folder beside the output until that is complete, and take over those
             that an earlier run with the same arguments, killed or failed, has kept.
@@ -125,8 +126,7 @@ def restore_video(
             with open_source(path, rate=rate, max_pixels=max_pixels) as anew:
                 yield from matched(anew, open_masks(anew.info, mask, boxes, dilate, by_field=bool(fields)))
 
-        told = provenance is not None or watch is not None
-        fields = choose_fields(source.info, fields, told, again)
+        fields = choose_fields(source.info, fields, watch is not None, again)
         if source.info.interlaced:
             notes(BY_FIELD if fields else INTERLACED)
         masks = open_masks(source.info, mask, boxes, dilate, notes, fields)
@@ -276,7 +276,7 @@ def _write(
     """Write every frame as it comes from its repair, or those of its fields, keep the tally, and count the repairs."""
     missing = doubt = 0.0
     repairs, changed = 0, False
-    parts: list[Field] = []
+    parts: list[tuple[Field, Trace | None]] = []
     for index, item in enumerate(items):
         frame = item.payload
         if item.damaged and item.doubt is not None:
@@ -290,15 +290,17 @@ def _write(
             doubt += float(item.doubt[item.mask].sum()) / 255
         else:
             on_part()
+        trace = item.trace
         if isinstance(frame, Field):
-            parts.append(frame)
+            parts.append((frame, trace))
             if len(parts) < 2:
                 continue
-            frame = woven(parts) if changed else frame.whole
+            frame = woven([field for field, _ in parts]) if changed else frame.whole
+            trace = of_fields([(field.first, own) for field, own in parts])
             parts.clear()
         sink.write(frame)
         if record is not None:
-            record.write(frame, item.trace)
+            record.write(frame, trace)
         summary.frames += 1
         summary.repaired += changed
         changed = False

@@ -8,7 +8,8 @@ import numpy as np
 from rovr.provenance.trace import NOBODY, WHOLE, Trace
 
 REACHES = (0, 1, 2, 4, 8, 16)
-"""Where the classes of distance begin, in frames; 0 is another place of the same frame, by way of a repaired one."""
+"""Where the classes of distance begin, in frames; 0 is the same frame: another place of it, by way of a repaired one,
+or its other field."""
 
 NOTABLE = 16
 """Share, of 255, from which a frame counts as a source of a pixel."""

@@ -1,5 +1,6 @@
 """The provenance of one repaired frame, pixel by pixel."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,6 +103,29 @@ class Trace:
     def recovered(self) -> Tensor:
         """(n,) int16, share that comes from frames, named or not."""
         return WHOLE - self.invented.short() - self.unknown.short()
+
+
+def of_fields(parts: Sequence[tuple[int, Trace | None]]) -> Trace | None:
+    """The trace of a frame by those of its fields, whose frames are numbered as fields are, two by two.
+
+    Args:
+        parts: the first line of a field, 0 or 1, and its trace; None where nothing was repaired.
+    """
+    traces = [(first, trace) for first, trace in parts if trace is not None]
+    if not traces:
+        return None
+    height, width = traces[0][1].size
+    rows = [2 * (trace.places // width) + first for first, trace in traces]
+    places = torch.cat([row * width + trace.places % width for row, (_, trace) in zip(rows, traces, strict=True)])
+    places, order = places.sort()
+
+    def both(name: str) -> Tensor:
+        return torch.cat([getattr(trace, name) for _, trace in traces], -1)[..., order]
+
+    # A frame may stand there twice now, once for each of its fields.
+    frames = both("frames").div(2, rounding_mode="floor")
+    shares, other, unknown = (both(name) / WHOLE for name in ("shares", "other", "unknown"))
+    return Trace.settle((2 * height, width), places, frames.T, shares.T, other, unknown)
 
 
 def _merged(frames: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:

@@ -47,14 +47,14 @@ class Field(Frame):
 
 
 def choose_fields(
-    info: VideoInfo, wanted: bool | None, told: bool, begin: Callable[[], Iterable[tuple[Frame, Mask]]]
+    info: VideoInfo, wanted: bool | None, watched: bool, begin: Callable[[], Iterable[tuple[Frame, Mask]]]
 ) -> bool:
     """Whether the fields of a video are to be repaired one by one.
 
     Args:
         info: of the video.
         wanted: what the user says; None = where that repairs better.
-        told: whether repairs are to be written down or shown, which is done for frames alone.
+        watched: whether somebody watches the repairs, which is done for frames alone.
         begin: its frames with their masks from the start.
 
     Raises:
@@ -62,7 +62,7 @@ def choose_fields(
     """
     if wanted is None:
         damaged = (pair for pair in islice(begin(), READ) if pair[1].any()) if info.interlaced else ()
-        return not told and much_moves(info, damaged)
+        return not watched and much_moves(info, damaged)
     rows = _rows(info)
     if wanted and not info.interlaced:
         raise UserError(f"{info.path} does not say that it is interlaced; repair it without --fields yes.")
@@ -71,10 +71,8 @@ def choose_fields(
             f"{info.path} has {info.height} lines, and fields of {info.pix_fmt} can be taken apart only where {rows} "
             "divides them; repair it without --fields yes."
         )
-    if wanted and told:
-        raise UserError(
-            "Repairs of fields can be neither followed nor shown: leave out --provenance and --report, or --fields yes."
-        )
+    if wanted and watched:
+        raise UserError("Repairs of fields cannot be shown one by one: leave out --report, or --fields yes.")
     return wanted
 
 
