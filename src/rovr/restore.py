@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from itertools import count
@@ -10,23 +10,21 @@ from pathlib import Path
 
 import torch
 
-from rovr.blocks import Item, Watch
+from rovr.blocks import Watch
 from rovr.device import describe_device
 from rovr.editor.base import Editor
-from rovr.errors import UserError
-from rovr.grain import add_grain
+from rovr.items import matched, paired, write
 from rovr.outputs import followed, prepared, writing
 from rovr.provenance.output import ProvenanceOutput
-from rovr.provenance.trace import Trace, of_fields
 from rovr.restorer import Restorer, RestoreResult
 from rovr.resume import Journal, describe_job, job_options
 from rovr.select.base import Selector
 from rovr.summary import Job, Notes, Summary
 from rovr.types import RATE_UNUSED, check_crf, check_seed, frame_rate
 from rovr.video.colour import Frame
-from rovr.video.fields import BY_FIELD, Combing, Field, choose_fields, split, woven
+from rovr.video.fields import BY_FIELD, Combing, choose_fields
 from rovr.video.limits import MAX_PIXELS
-from rovr.video.masks import Box, Mask, MaskSource, length_error, open_masks
+from rovr.video.masks import Box, Mask, MaskSource, open_masks
 from rovr.video.outfile import Sink
 from rovr.video.sink import open_sink
 from rovr.video.source import INTERLACED, Source, expected_frames, open_source
@@ -185,7 +183,7 @@ def restore_video(
         pairs = combing.watched(matched(source, masks)) if info.interlaced else matched(source, masks)
         chance = torch.Generator().manual_seed(seed)
         items = blocks.run(paired(pairs, fields), chance, lambda: paired(again(), fields))
-        repairs = _write(items, sink, summary, done, record, grain)
+        repairs = write(items, sink, summary, done, record, grain)
         if advice := combing.advice(fields):
             notes(advice)
         summary.scenes = [first // each for first in blocks.scenes]
@@ -231,82 +229,6 @@ def _every(number: int, tell: Callable[[], None]) -> Callable[[], None]:
 def _of_frames(each: int, tell: Callable[[int], None] | None) -> Callable[[int], None] | None:
     """Tell of frames, where each is counted so many times."""
     return tell and (lambda index: tell(index // each))
-
-
-def matched(source: Source, masks: MaskSource) -> Iterator[tuple[Frame, Mask]]:
-    """Pair frames with masks.
-
-    Raises:
-        UserError: their numbers differ, or nothing at all is left to be seen.
-    """
-    pairs = iter(masks)
-    frames = iter(source)
-    length, seen = 0, False
-    for frame in frames:
-        mask = next(pairs, None)
-        if mask is None:
-            raise length_error(length + 1 + sum(1 for _ in frames), length)
-        length += 1
-        seen = seen or not mask.all()
-        yield frame, mask
-    if not masks.static:
-        surplus = sum(1 for _ in pairs)
-        if surplus:
-            raise length_error(length, length + surplus)
-    if not seen:
-        raise UserError("The mask covers every pixel of every frame; leave something to learn from.")
-
-
-def paired(pairs: Iterable[tuple[Frame, Mask]], fields: bool = False) -> Iterator[Item[Frame]]:
-    """Frames with their masks, or the fields of both, as they are repaired."""
-    for pair in pairs:
-        for part, hole in split(*pair) if fields else (pair,):
-            pixels = torch.from_numpy(part.beside(hole))
-            yield Item(pixels, torch.from_numpy(hole)[None], part, bool(hole.any()))
-
-
-def _write(
-    items: Iterable[Item[Frame]],
-    sink: Sink,
-    summary: Summary,
-    on_part: Callable[[], None],
-    record: ProvenanceOutput | None,
-    grain: bool,
-) -> int:
-    """Write every frame as it comes from its repair, or those of its fields, keep the tally, and count the repairs."""
-    missing = doubt = 0.0
-    repairs, changed = 0, False
-    parts: list[tuple[Field, Trace | None]] = []
-    for index, item in enumerate(items):
-        frame = item.payload
-        if item.damaged and item.doubt is not None:
-            rgb, hole = item.frame.permute(1, 2, 0).numpy(), item.mask[0].numpy()
-            if grain:
-                rgb = add_grain(rgb, hole, summary.seed, index)
-            frame = frame.pasted(rgb, hole)
-            repairs, changed = repairs + 1, True
-            summary.contexts = max(summary.contexts, len(item.edit.contexts) if item.edit else 0)
-            missing += int(item.mask.sum())
-            doubt += float(item.doubt[item.mask].sum()) / 255
-        else:
-            on_part()
-        trace = item.trace
-        if isinstance(frame, Field):
-            parts.append((frame, trace))
-            if len(parts) < 2:
-                continue
-            frame = woven([field for field, _ in parts]) if changed else frame.whole
-            trace = of_fields([(field.first, own) for field, own in parts])
-            parts.clear()
-        sink.write(frame)
-        if record is not None:
-            record.write(frame, trace)
-        summary.frames += 1
-        summary.repaired += changed
-        changed = False
-    summary.hole_share = missing / (summary.frames * summary.width * summary.height)
-    summary.mean_doubt = doubt / missing if missing else 0.0
-    return repairs
 
 
 def _commit(

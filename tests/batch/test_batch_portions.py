@@ -10,7 +10,8 @@ from conftest import moving_texture, write_video
 from rovr.batch.portions import Scene, Shot, find_scenes, make_portions, repair_portion
 from rovr.batch.task import Tools
 from rovr.editor.classical import ClassicalEditor
-from rovr.restore import matched, paired, restore_video
+from rovr.items import matched, paired
+from rovr.restore import restore_video
 from rovr.resume import journal_folder
 from rovr.video import open_source
 from rovr.video.masks import open_masks

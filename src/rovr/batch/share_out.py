@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rovr.batch.pool import Pool, open_pool
 from rovr.batch.portions import Portion, Shot, find_scenes, make_portions, repair_portion
 from rovr.batch.task import Tools
-from rovr.restore import matched, paired
+from rovr.items import matched, paired
 from rovr.video.masks import open_masks
 from rovr.video.source import expected_frames, open_source
 
