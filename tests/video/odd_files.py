@@ -173,9 +173,12 @@ def rotated(degrees: int) -> Callable[[Path], Path]:
 
 
 def interlaced(folder: Path) -> Path:
-    """Fields, top first."""
+    """Fields, top first, between which much moves."""
     options = {"flags": "+ildct+ilme", "top": "1", "x264-params": "interlaced=1:tff=1"}
-    return write_video(folder / "fields.mkv", moving_texture(COUNT, 64, 64), options=options)
+    filmed = moving_texture(6 * COUNT, 64, 64)[::3]
+    both = filmed[::2].copy()
+    both[:, 1::2] = filmed[1::2, 1::2]
+    return write_video(folder / "fields.mkv", both, options=options)
 
 
 def variable_rate(folder: Path) -> Path:
@@ -374,7 +377,7 @@ ODD = {
     "rotated 180": Odd(rotated(180)),
     "rotated 270": Odd(rotated(270), size=(HEIGHT, WIDTH)),
     "rotated 45": Odd(rotated(45), says="quarter turns"),
-    "interlaced": Odd(interlaced, says="interlaced", size=(64, 64)),
+    "interlaced": Odd(interlaced, says="fields are repaired one by one", size=(64, 64)),
     "variable frame rate": Odd(variable_rate),
     "one frame": Odd(one_frame, frames=1),
     "non-square pixels": Odd(lambda f: write_video(f / "wide.mp4", moving_texture(COUNT), aspect=Fraction(16, 11))),
