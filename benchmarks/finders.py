@@ -1,4 +1,4 @@
-"""How much of a logo, and of scratches, the finders of ``rovr mask`` find, and what they take for such.
+"""How much of a logo, of scratches and of subtitles the finders of ``rovr mask`` find, and what they take for such.
 
     python benchmarks/finders.py [--clips DIR] [--out results/finders.json]
 
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from rovr.data.corrupt import make_masks
 from rovr.errors import UserError
-from rovr.masking import find_logo, finding_scratches, shown
+from rovr.masking import find_logo, finding_scratches, finding_subtitles, shown
 from rovr.video import open_source
 from rovr.video.masks import widened
 
@@ -70,6 +70,41 @@ SCRATCHES = {"bright": (235, 0.0), "dark": (20, 0.0), "bright, the film flickers
 """Grey level, and how much the light of the whole picture strays."""
 
 
+SUBTITLES = {"white letters, outlined": (WHITE, 0), "yellow letters, outlined, fading": ((255, 235, 60), 4)}
+"""Colour, and frames that a text takes to come and to go."""
+
+
+def lines(height: int, width: int, text: str) -> tuple[Mask, Mask]:
+    """Two lines low in the middle: the letters, and what they take with their outlines."""
+    both = []
+    for pen in (1, 4):
+        picture = np.zeros((height, width), np.uint8)
+        for row, line in enumerate(text.split("/")):
+            scale = height / 450
+            (wide, _), _ = cv2.getTextSize(line, cv2.FONT_HERSHEY_DUPLEX, scale, 1)
+            place = ((width - wide) // 2, height * 86 // 100 + row * height // 13)
+            cv2.putText(picture, line, place, cv2.FONT_HERSHEY_DUPLEX, scale, 1, pen * max(1, round(height / 400)))
+        both.append(picture > 0)
+    return both[0], both[1]
+
+
+def titled(pictures: Pictures, colour: tuple[int, int, int], fade: int) -> tuple[Pictures, Mask]:
+    """Pictures with two texts, one after the other, and where these are, (T, H, W)."""
+    count, height, width = pictures.shape[:3]
+    made, where = pictures.astype(float), np.zeros((count, height, width), bool)
+    for text, first, end in (
+        ("I have never seen/it like this.", count // 16, count // 2 - 3),
+        ("Neither have I!", count // 2 + 2, count - count // 16),
+    ):
+        letters, outlined = lines(height, width, text)
+        for t in range(first, end):
+            share = min(1.0, (t - first + 1) / (fade + 1), (end - t) / (fade + 1))
+            for mask, level in ((outlined, (0, 0, 0)), (letters, colour)):
+                made[t] = np.where(mask[..., None], (1 - share) * made[t] + share * np.array(level), made[t])
+            where[t] = outlined
+    return made.round().astype(np.uint8), where
+
+
 def laid(pictures: Pictures, masks: Mask, colour: tuple[int, ...], share: float) -> Pictures:
     """Put a colour over (T, H, W, 3), where masks (H, W) or (T, H, W) say so."""
     over = (1 - share) * pictures + share * np.array(colour)
@@ -85,6 +120,12 @@ def scratches(path: Path) -> Mask:
     """As ``rovr mask scratches`` finds them, (T, H, W)."""
     with open_source(path) as source:
         return np.stack(list(finding_scratches()(shown(source))))
+
+
+def subtitles(path: Path) -> Mask:
+    """As ``rovr mask subtitles`` finds them, (T, H, W)."""
+    with open_source(path) as source:
+        return np.stack(list(finding_subtitles(path)(shown(source))))
 
 
 def judged(found: Mask, truth: Mask, area: Mask) -> dict[str, float]:
@@ -110,7 +151,13 @@ def cases(pictures: Pictures, name: str) -> Iterator[tuple[str, str, Pictures, M
         light = 1 + stray * chance.uniform(-1, 1, (count, 1, 1, 1))
         lit = np.clip(pictures * light, 0, 255).astype(np.uint8)
         yield "scratches", mark, laid(lit, masks, (level,) * 3, 0.9), masks, masks
-    for finder, held in (("logo", 1), ("scratches", count)):
+    for mark, (colour, fade) in SUBTITLES.items():
+        shown_with, truth = titled(pictures, colour, fade)
+        area = np.stack(
+            [cv2.morphologyEx(one.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((GAP, GAP))) > 0 for one in truth]
+        )
+        yield "subtitles", mark, shown_with, truth, area
+    for finder, held in (("logo", 1), ("scratches", count), ("subtitles", count)):
         nothing = np.zeros((held, height, width), bool)
         yield finder, "none", pictures, nothing, nothing
 
@@ -122,7 +169,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    now, finders = commit(), {"logo": logo, "scratches": scratches}
+    now, finders = commit(), {"logo": logo, "scratches": scratches, "subtitles": subtitles}
     told: dict[tuple[str, str], list[dict[str, Any]]] = {}
     with TemporaryDirectory() as folder:
         marked = Path(folder, "marked.mp4")

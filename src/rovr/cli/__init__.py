@@ -33,7 +33,7 @@ def verbs() -> dict[str, Any]:
     from rovr.cli.evaluate import Evaluate
     from rovr.cli.export import Export
     from rovr.cli.info import Info
-    from rovr.cli.mask import MaskDraw, MaskFollow, MaskLogo, MaskScratches
+    from rovr.cli.mask import MaskDraw, MaskFollow, MaskLogo, MaskScratches, MaskSubtitles
     from rovr.cli.provenance import Provenance
     from rovr.cli.report import Report
     from rovr.cli.restore import Restore
@@ -42,7 +42,13 @@ def verbs() -> dict[str, Any]:
     from rovr.cli.train import TrainAgents, TrainEditor
 
     train = {"editor": TrainEditor, "agents": TrainAgents}
-    mask = {"draw": MaskDraw, "logo": MaskLogo, "scratches": MaskScratches, "follow": MaskFollow}
+    mask = {
+        "draw": MaskDraw,
+        "logo": MaskLogo,
+        "scratches": MaskScratches,
+        "subtitles": MaskSubtitles,
+        "follow": MaskFollow,
+    }
     measuring = {"evaluate": Evaluate, "report": Report}
     repairing = {"restore": Restore, "restore-many": RestoreMany, "mask": mask, "provenance": Provenance}
     looking = {"serve": Serve, "info": Info, "demo": Demo}

@@ -125,6 +125,27 @@ class MaskScratches(_Mask):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MaskSubtitles(_Mask):
+    """Find burnt-in subtitles: bright letters that come all at once, stand still, and go all at once."""
+
+    box: Annotated[str | None, arg(metavar="X,Y,W,H")] = None
+    """Where to look, in pixels of the video as it plays; by default everywhere."""
+    sensitivity: float = 1.0
+    """Above 1 finds fainter letters, below 1 takes less for such."""
+
+    def run(self) -> None:
+        """Do it."""
+        from rovr.masking import finding_subtitles
+        from rovr.video.masks import parse_box
+
+        place, box = self._place(), None if self.box is None else parse_box(self.box)
+        with self._display(2) as display:
+            looked = (self.sensitivity, box, place.rate, display.step, place.max_pixels)
+            none = "No subtitles were found; raise --sensitivity, or give their place with rovr mask draw."
+            self._write(display, finding_subtitles(place.video, *looked), none)
+
+
+@dataclass(frozen=True, kw_only=True)
 class MaskFollow(_Mask):
     """Follow an object from one box around it, or from a click on it."""
 

@@ -6,6 +6,7 @@ from rovr.masking.logo import find_logo, logo_in
 from rovr.masking.outline import outlining
 from rovr.masking.scratches import finding_scratches
 from rovr.masking.shapes import Shape, read_shapes
+from rovr.masking.subtitles import finding_subtitles
 from rovr.masking.write import Masker, Place, Shown, Written, shown, write_masks
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "drawing",
     "find_logo",
     "finding_scratches",
+    "finding_subtitles",
     "following",
     "logo_in",
     "outlining",
