@@ -43,6 +43,9 @@ one, where the video begins or ends with it."""
 LEAST, MOST = 4e-4, 0.12
 """Shares of the picture that strokes of one text take."""
 
+SPECK = 5
+"""Pixels of the smallest stroke."""
+
 CUT, AROUND = 0.3, 6
 """Share of the picture that changes at a cut, and frames before and after it that tell how much changes anyway."""
 
@@ -284,11 +287,13 @@ def drawn(texts: Sequence[Text], size: tuple[int, int], frames: Iterable[Shown])
 
 
 def _covered(strokes: Mask) -> Mask:
-    """Letters with their outlines, and what lies within them."""
-    inside, around = (max(3, round(len(strokes) / 40)) | 1, 2 * max(2, round(len(strokes) / 150)) + 1)
+    """Letters with their outlines, and what lies within them; what is too small for a dot is none."""
+    inside, around = (max(3, round(len(strokes) / 90)) | 1, 2 * max(2, round(len(strokes) / 130)) + 1)
     closed = cv2.morphologyEx(strokes.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((inside, inside), np.uint8))
+    _, labels, about, _ = cv2.connectedComponentsWithStats(closed)
+    large = about[:, cv2.CC_STAT_AREA] >= SPECK
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (around, around))
-    return np.asarray(cv2.dilate(closed, kernel) > 0)
+    return np.asarray(cv2.dilate(closed * large[labels], kernel) > 0)
 
 
 def _reduced(grey: Grey) -> Grey:
