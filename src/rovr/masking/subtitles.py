@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -79,14 +80,13 @@ class Text:
     level: float
 
     @classmethod
-    def of(cls, found: "_Found") -> "Text":
-        """What was found, without the whole picture."""
-        mask = found.strokes
+    def of(cls, mask: Mask, first: int, end: int, before: int, after: int, level: float) -> "Text":
+        """The text of strokes in a picture, (H, W); the rest of that is not kept."""
         rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
         top, left = int(rows[0]), int(columns[0])
         part = mask[top : rows[-1] + 1, left : columns[-1] + 1]
         size, packed = (part.shape[0], part.shape[1]), np.packbits(part, axis=1)
-        return cls(found.first, found.end, found.before, found.after, packed, (top, left), size, found.level)
+        return cls(first, end, before, after, packed, (top, left), size, level)
 
     def laid(self, size: tuple[int, int]) -> Mask:
         """The strokes in a picture of height and width."""
@@ -95,18 +95,6 @@ class Text:
         part = np.unpackbits(self.strokes, axis=1, count=width)
         mask[top : top + height, left : left + width] = part
         return mask
-
-
-@dataclass
-class _Found:
-    """As in :class:`Text`, the strokes (H, W) of the whole picture."""
-
-    first: int
-    end: int
-    before: int
-    after: int
-    level: float
-    strokes: Mask
 
 
 class _Watch:
@@ -123,7 +111,7 @@ class _Watch:
         self.last: deque[Grey] = deque(maxlen=4)
         self.clear = np.zeros(size, np.uint8)
         self.moved: list[float] = []
-        self.found: list[_Found] = []
+        self.found: list[Text] = []
 
     def look(self, grey: Grey) -> None:
         """At the next frame, (H, W)."""
@@ -145,37 +133,35 @@ class _Watch:
     def texts(self) -> list[Text]:
         """All that was found, once every frame was looked at."""
         self._collect(len(self.moved), np.ones(self.size, bool), None)
-        texts: list[_Found] = []
+        texts: list[Text] = []
         for own in sorted(self.found, key=lambda one: (one.first, one.end)):
             # Letters do not all go in the very same frame.
-            near = (one for one in texts if abs(one.first - own.first) <= 2 and abs(one.end - own.end) <= 2)
-            if (twin := next(near, None)) is None:
+            near = (k for k, one in enumerate(texts) if abs(one.first - own.first) <= 2 and abs(one.end - own.end) <= 2)
+            if (k := next(near, None)) is None:
                 texts.append(own)
             else:
-                twin.strokes |= own.strokes
-        return [Text.of(one) for one in texts if one.strokes.mean() <= MOST]
+                one, both = texts[k], texts[k].laid(self.size) | own.laid(self.size)
+                texts[k] = Text.of(both, one.first, one.end, one.before, one.after, one.level)
+        return [one for one in texts if one.laid(self.size).mean() <= MOST]
 
     def _collect(self, now: int, changed: Mask, jump: Grey | None) -> None:
         """Group what stood until this frame by the frame in which it came."""
         strokes = (self.clear > CLEAR / self.sensitivity) & (self.kept > BRIGHT) & self.where
         stood = changed & (now - self.since >= self.lasting) & strokes
-        while True:
-            counts = np.bincount(self.since[stood], minlength=now + 2)
-            if counts.sum() < self.least:
-                return
+        while stood.sum() >= self.least:
+            times, counts = np.unique(self.since[stood], return_counts=True)
             # Nor do they all come in the very same one.
-            near = counts + np.pad(counts, 1)[2:] + np.pad(counts, 1)[:-2]
-            first = int(near.argmax())
-            if near[first] < self.least:
+            beside = abs(times[:, None] - times) <= 1
+            most = int((beside @ counts).argmax())
+            if int(counts[beside[most]].sum()) < self.least:
                 return
-            low = max(0, first - 1)
-            first = low + int(counts[low : first + 2].argmax())
+            first = int(times[beside[most]][counts[beside[most]].argmax()])
             own = stood & (abs(self.since - first) <= 1)
             if self._is_text(first, now, own, jump):
                 came, leapt = (float(np.median(change[own])) for change in (self.came, self.leapt))
                 gone = came if jump is None else float(np.median(jump[own]))
                 before, after = (1 if step >= SUDDEN * came else FADE for step in (leapt, gone))
-                self.found.append(_Found(first, now, before, after, float(self.clear[own].mean()), own))
+                self.found.append(Text.of(own, first, now, before, after, float(self.clear[own].mean())))
             stood &= ~own
 
     def _is_text(self, first: int, end: int, own: Mask, jump: Grey | None) -> bool:
@@ -257,10 +243,9 @@ def finding_subtitles(
                 on_frame()
 
     def find(frames: Iterator[Shown]) -> Iterator[Mask]:
-        with open_source(video, rate=rate, max_pixels=max_pixels) as source:
-            pace = float(source.info.rate)
-        texts, size = texts_in(greys(), pace, sensitivity, box)
-        yield from drawn(texts, size, frames)
+        begin = next(frames)
+        texts, size = texts_in(greys(), float(begin.info.rate), sensitivity, box)
+        yield from drawn(texts, size, chain([begin], frames))
 
     return find
 
