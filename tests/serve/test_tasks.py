@@ -5,6 +5,7 @@ import time
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 import pytest
 from conftest import moving_texture, packets, rgb_frames, write_video
@@ -24,6 +25,18 @@ def test_what_browsers_play_is_left_alone(tmp_path, video):
     assert plays(video(audio=0.4))
     assert not make_playable(video(), tmp_path / "play.mp4")
     assert not (tmp_path / "play.mp4").exists()
+
+
+def test_subtitles_are_found_in_their_time(tmp_path):
+    frames = moving_texture(50, 96, 160)
+    plain = write_video(tmp_path / "plain.mp4", frames)
+    for frame in frames[10:40]:
+        cv2.putText(frame, "ROVR", (20, 80), cv2.FONT_HERSHEY_DUPLEX, 1, (255, 255, 255), 2)
+    task = {"source": str(write_video(tmp_path / "in.mp4", frames)), "how": "subtitles", "out": tmp_path / "m.mkv"}
+    done = tasks.find(task, lambda *told, **more: None)
+    assert 29 <= done["masked"] <= 32
+    with pytest.raises(UserError, match="No subtitles"):
+        tasks.find({**task, "source": str(plain), "out": tmp_path / "none.mkv"}, lambda *told, **more: None)
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p10le", "yuv444p"])

@@ -21,7 +21,7 @@ _PREFIX = "rovr-serve-"
 
 @dataclass
 class Layer:
-    """A mask for a video; ``kind`` says where from: ``sample``, ``scratches``, ``logo``, ``follow`` or ``file``."""
+    """A mask for a video; ``kind`` says where from: ``sample``, ``file``, or what was to be found."""
 
     id: str
     kind: str

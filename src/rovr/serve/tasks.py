@@ -17,7 +17,18 @@ from torch import Tensor
 
 from rovr.blocks import Item, block_size
 from rovr.errors import UserError
-from rovr.masking import Masker, Place, Shown, Written, find_logo, finding_scratches, following, standing, write_masks
+from rovr.masking import (
+    Masker,
+    Place,
+    Shown,
+    Written,
+    find_logo,
+    finding_scratches,
+    finding_subtitles,
+    following,
+    standing,
+    write_masks,
+)
 from rovr.restore import restore_video
 from rovr.restorer import Restorer
 from rovr.serve.frames import Reader
@@ -73,12 +84,16 @@ def sample(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
 
 
 def find(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
-    """Write the masks that were asked for: ``scratches``, ``logo``, ``follow`` an object, or those of a ``file``."""
+    """Write the masks of what was to be found, or those of a file."""
     video, how = Path(task["source"]), task["how"]
-    passes = 2 if how == "logo" else 1
+    passes = 2 if how in ("logo", "subtitles") else 1
     steps = _Steps(tell, "find", passes * _examined(video).frames)
     place = Place(video, task["out"], dilate=2 if how == "logo" else 0)
-    least = {"scratches": "No scratches were found.", "file": "The mask has no white in it, so nothing is marked."}
+    least = {
+        "scratches": "No scratches were found.",
+        "subtitles": "No subtitles were found.",
+        "file": "The mask has no white in it, so nothing is marked.",
+    }
     done = write_masks(place, _masker(task, how, video, tell, steps), least=least.get(how), on_frame=steps)
     return {"masked": done.masked, "share": done.share}
 
@@ -86,6 +101,8 @@ def find(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
 def _masker(task: dict[str, Any], how: str, video: Path, tell: Tell, steps: Callable[[], None]) -> Masker:
     if how == "scratches":
         return finding_scratches(task.get("sensitivity", 1.0), dilate=1)
+    if how == "subtitles":
+        return finding_subtitles(video, task.get("sensitivity", 1.0), on_frame=steps)
     if how == "logo":
         return standing(lambda: find_logo(video, task.get("sensitivity", 1.0), None, steps))
     if how == "file":

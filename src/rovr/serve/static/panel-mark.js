@@ -116,6 +116,7 @@ export const buildMark = () => {
   finders = [
     make("button", { type: "button", textContent: "Scratches", title: "Scratches and specks that only one frame shows", onclick: () => find_("scratches") }),
     make("button", { type: "button", textContent: "A logo", title: "What stands still while the picture moves", onclick: () => find_("logo") }),
+    make("button", { type: "button", textContent: "Subtitles", title: "Bright letters that come and go all at once", onclick: () => find_("subtitles") }),
     follow,
     make("button", { type: "button", textContent: "A mask file …", title: "A picture for all frames, or a video; white is missing", onclick: () => find("maskfile").click() }),
   ];
