@@ -70,6 +70,8 @@ SCRATCHES = {"bright": (235, 0.0), "dark": (20, 0.0), "bright, the film flickers
 """Grey level, and how much the light of the whole picture strays."""
 
 
+ENOUGH = 80
+"""Frames of a video in which there is time for two texts."""
 SUBTITLES = {"white letters, outlined": (WHITE, 0), "yellow letters, outlined, fading": ((255, 235, 60), 4)}
 """Colour, and frames that a text takes to come and to go."""
 
@@ -89,13 +91,15 @@ def lines(height: int, width: int, text: str) -> tuple[Mask, Mask]:
 
 
 def titled(pictures: Pictures, colour: tuple[int, int, int], fade: int) -> tuple[Pictures, Mask]:
-    """Pictures with two texts, one after the other, and where these are, (T, H, W)."""
+    """Pictures with two texts, one after the other, or one where time is short, and where these are, (T, H, W)."""
     count, height, width = pictures.shape[:3]
     made, where = pictures.astype(float), np.zeros((count, height, width), bool)
-    for text, first, end in (
-        ("I have never seen/it like this.", count // 16, count // 2 - 3),
-        ("Neither have I!", count // 2 + 2, count - count // 16),
-    ):
+    half = count // 2 if count >= ENOUGH else count - count // 16
+    texts = [
+        ("I have never seen/it like this.", count // 16, half - 3),
+        ("Neither have I!", half + 2, count - count // 16),
+    ]
+    for text, first, end in texts:
         letters, outlined = lines(height, width, text)
         for t in range(first, end):
             share = min(1.0, (t - first + 1) / (fade + 1), (end - t) / (fade + 1))
@@ -131,6 +135,8 @@ def subtitles(path: Path) -> Mask:
 def judged(found: Mask, truth: Mask, area: Mask) -> dict[str, float]:
     """Figures of one video; what lies within the area is no mistake."""
     figures = {"marked": float(found.mean())}
+    if truth.any() and not found.any():
+        return {"nothing": 1, "recall": 0.0}
     if truth.any():
         near = np.stack([widened(mask, SLACK) for mask in area])
         wide = np.stack([widened(mask, SLACK) for mask in found])
