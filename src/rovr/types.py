@@ -64,6 +64,16 @@ def check_crf(crf: int, name: str = "--crf") -> None:
         raise UserError(f"{name} {crf!r}: H.264 takes a whole number from 0 (best) to 51.")
 
 
+def check_dilate(dilate: int, name: str = "--dilate") -> None:
+    """See that holes can be widened by so many pixels.
+
+    Raises:
+        UserError: they cannot; says it by this name.
+    """
+    if not isinstance(dilate, Integral) or dilate < 0:
+        raise UserError(f"{name} {dilate!r}: the holes can only be widened; give 0 or more, in whole pixels.")
+
+
 def is_count(number: object) -> bool:
     """Whether something is a whole number from 1 on that fits into 32 bits, as counts of frames and of passes are."""
     return isinstance(number, Integral) and not isinstance(number, bool) and 1 <= int(number) < 1 << 31

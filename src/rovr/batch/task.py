@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rovr.device import pick_device
 from rovr.errors import UserError
 from rovr.files import at_home, stamp
-from rovr.types import CHOICES, SEEDS, check_crf
+from rovr.types import CHOICES, SEEDS, check_crf, check_dilate
 from rovr.video.folder import is_image
 from rovr.video.limits import MAX_PIXELS
 
@@ -233,8 +233,7 @@ def check_options(options: Options) -> None:
         UserError: naming it.
     """
     check_crf(options.crf, "crf")
-    if options.dilate < 0:
-        raise UserError(f"dilate {options.dilate}: the holes can only be widened; give 0 or more.")
+    check_dilate(options.dilate, "dilate")
     if options.fields not in CHOICES:
         raise UserError(f"fields {options.fields}: give {', '.join(CHOICES)}.")
     if not 0 <= options.seed < SEEDS:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from rovr.editor.alignment import Aligner, follow
 from rovr.errors import UserError
 from rovr.masking.lines import find_lines, thin
-from rovr.masking.write import Grey, Mask, Masker, Shown, check_dilate, check_sensitivity
-from rovr.types import BLACK
+from rovr.masking.write import Grey, Mask, Masker, Shown, check_sensitivity
+from rovr.types import BLACK, check_dilate
 from rovr.video.fields import LOOKED_AT, Field, fields_of, much_moves
 from rovr.video.masks import widened
 from rovr.video.orient import Orientation
@@ -78,14 +78,17 @@ def finding_scratches(sensitivity: float = 1.0, dilate: int = 0) -> Masker:
             raise UserError("Scratches are told by the frames around them; give a video of at least 3 frames.")
         yield _damage(aligner, window[2], window[1], window[0], step)
 
+    def wide(frames: Iterator[Shown]) -> Iterator[Mask]:
+        return (widened(mask, dilate) for mask in find(frames))
+
     def choose(frames: Iterator[Shown]) -> Iterator[Mask]:
         head = list(islice(frames, 1))
         if head and head[0].info.interlaced:
             head += islice(frames, LOOKED_AT - 1)
             nothing = np.zeros((head[0].info.height, head[0].info.width), bool)
             if much_moves(head[0].info, ((one.frame, nothing) for one in head)):
-                return (widened(mask, dilate, True) for mask in _by_field(find, chain(head, frames)))
-        return (widened(mask, dilate) for mask in find(chain(head, frames)))
+                return _by_field(wide, chain(head, frames))
+        return wide(chain(head, frames))
 
     return choose
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rovr.errors import UserError
 from rovr.outputs import prepared, writing
+from rovr.types import check_dilate
 from rovr.video.colour import Frame
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.mask_sink import mask_frame, open_mask_sink
@@ -101,16 +102,6 @@ def check_sensitivity(sensitivity: float) -> None:
     """
     if not 0 < sensitivity <= KEENEST:
         raise UserError(f"--sensitivity {sensitivity:g}: give a number above 0, up to {KEENEST}; 1 is the default.")
-
-
-def check_dilate(dilate: int) -> None:
-    """Refuse what holes cannot be widened by.
-
-    Raises:
-        UserError: it is below 0.
-    """
-    if dilate < 0:
-        raise UserError(f"--dilate {dilate}: the holes can only be widened; give 0 or more.")
 
 
 def shown(source: Source) -> Iterator[Shown]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from numbers import Integral
 from operator import index
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rovr.errors import UserError
-from rovr.types import counted
+from rovr.types import check_dilate, counted
 from rovr.video.folder import is_image, list_images, read_image
 from rovr.video.narrow import NarrowHoles
 from rovr.video.source import Say, VideoInfo, count_decoded, count_frames, open_source
@@ -287,8 +286,7 @@ def open_masks(
     """
     if mask is None and not boxes:
         raise UserError("Nothing says what to repair; pass --mask, which rovr mask finds or draws, or --box.")
-    if not isinstance(dilate, Integral) or dilate < 0:
-        raise UserError(f"--dilate {dilate!r}: the holes can only be widened; give 0 or more, in whole pixels.")
+    check_dilate(dilate)
     path = None if mask is None else Path(mask)
     if path is not None and not path.exists():
         raise UserError(f"The mask {path} does not exist; check the path.")
