@@ -135,9 +135,9 @@ def subtitles(path: Path) -> Mask:
 def judged(found: Mask, truth: Mask, area: Mask) -> dict[str, float]:
     """Figures of one video; what lies within the area is no mistake."""
     figures = {"marked": float(found.mean())}
-    if truth.any() and not found.any():
-        return {"nothing": 1, "recall": 0.0}
     if truth.any():
+        if not found.any():
+            return {"nothing": 1, "recall": 0.0}
         near = np.stack([widened(mask, SLACK) for mask in area])
         wide = np.stack([widened(mask, SLACK) for mask in found])
         figures |= {"precision": float(near[found].mean()), "recall": float(wide[truth].mean())}

@@ -16,10 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rovr.errors import UserError
 from rovr.masking.write import Grey, Mask, Masker, Shown, check_sensitivity, shown
 from rovr.video.limits import MAX_PIXELS
-from rovr.video.masks import Box, resized
+from rovr.video.masks import Box, boxes_mask, resized
 from rovr.video.source import open_source
 
 HEIGHT = 540
@@ -294,9 +293,5 @@ def _inside(box: Box | None, whole: tuple[int, int], size: tuple[int, int]) -> M
     """Where to look, (H, W), in a picture that was made smaller."""
     if box is None:
         return np.ones(size, bool)
-    x, y, width, height = box
-    mask = np.zeros(whole, bool)
-    mask[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)] = True
-    if not mask.any():
-        raise UserError(f"The box {x},{y},{width},{height} lies outside the {whole[1]}×{whole[0]} picture; move it.")
+    mask = boxes_mask([box], (whole[1], whole[0]))
     return mask if size == whole else resized(mask, (size[1], size[0]))

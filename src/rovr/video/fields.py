@@ -63,7 +63,7 @@ def choose_fields(
     if wanted is None:
         damaged = (pair for pair in islice(begin(), READ) if pair[1].any()) if info.interlaced else ()
         return not watched and much_moves(info, damaged)
-    rows = _rows(info)
+    rows = pixels.field_rows(info.pix_fmt)
     if wanted and not info.interlaced:
         raise UserError(f"{info.path} does not say that it is interlaced; repair it without --fields yes.")
     if wanted and info.height % rows:
@@ -78,17 +78,12 @@ def choose_fields(
 
 def much_moves(info: VideoInfo, pairs: Iterable[tuple[Frame, Mask]]) -> bool:
     """Whether a video has fields that can be taken apart, and much moves between them in the first few frames given."""
-    if not info.interlaced or info.height % _rows(info):
+    if not info.interlaced or info.height % pixels.field_rows(info.pix_fmt):
         return False
     meter = Combing()
     for frame, mask in islice(pairs, LOOKED_AT):
         meter.look(frame, mask)
     return meter.ratio > COMBED
-
-
-def _rows(info: VideoInfo) -> int:
-    """What has to divide the height, so that each field has whole samples of colour."""
-    return 2 << pixels.chroma_steps(info.pix_fmt)[1]
 
 
 def _begins_below(frame: "av.VideoFrame") -> bool:

@@ -41,7 +41,17 @@ def parse_box(box: str | Box) -> Box:
     return x, y, width, height
 
 
-def _boxes_mask(boxes: Sequence[Box], size: tuple[int, int], say: Say) -> Mask:
+def boxes_mask(boxes: Sequence[Box], size: tuple[int, int], say: Say = lambda note: None) -> Mask:
+    """What boxes cover of a picture, (H, W).
+
+    Args:
+        boxes: in pixels of the picture.
+        size: its width and height.
+        say: told where a box sticks out.
+
+    Raises:
+        UserError: one lies outside.
+    """
     width, height = size
     mask = np.zeros((height, width), bool)
     for x, y, w, h in boxes:
@@ -83,7 +93,7 @@ class MaskSource:
         self._named = self._by_name()
         self.dilate, self.by_field = dilate, by_field
         self._narrow = NarrowHoles(info.pix_fmt, dilate, say, by_field)
-        self._boxes = _boxes_mask(boxes, info.shown_size, say) if boxes else None
+        self._boxes = boxes_mask(boxes, info.shown_size, say) if boxes else None
         self._read: Callable[[Path], NDArray[np.uint8]] = self._reader()
         if self.static:
             self._single = self._finish(self._read(path) if path else None)

@@ -99,6 +99,15 @@ def chroma_steps(pix_fmt: str) -> tuple[int, int]:
     return max(across for _, across, _, _ in layout), max(down for _, _, down, _ in layout)
 
 
+def field_rows(pix_fmt: str) -> int:
+    """What has to divide the height, so that each of two fields has whole samples of colour.
+
+    Args:
+        pix_fmt: a plain format.
+    """
+    return 2 << chroma_steps(pix_fmt)[1]
+
+
 def planes(frame: "av.VideoFrame") -> list[Array]:
     """The frame's planes as writable views.
 

@@ -128,8 +128,7 @@ class FileSink(Sink):
         if info.sample_aspect_ratio:
             context.sample_aspect_ratio = info.sample_aspect_ratio
         if info.interlaced and encoding.codec == "libx264":
-            # Each field needs a whole number of chroma samples down.
-            rows = 2 << pixels.chroma_steps(encoding.pix_fmt)[1]
+            rows = pixels.field_rows(encoding.pix_fmt)
             if info.height % rows == 0:
                 context.flags |= _INTERLACED_DCT
             else:
