@@ -24,7 +24,7 @@ LAYERS = (
     {"repair", "rl", "model_folder", "anchors"},
     {"blocks", "hub"},
     {"restorer", "summary"},
-    {"resume", "items"},
+    {"resume", "items", "listening"},
     {"restore", "transform"},
     {"batch"},
     {"editor.training", "export"},

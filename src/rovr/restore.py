@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
-from itertools import count
 from pathlib import Path
 
 import torch
@@ -14,6 +13,7 @@ from rovr.blocks import Watch
 from rovr.device import describe_device
 from rovr.editor.base import Editor
 from rovr.items import matched, paired, write
+from rovr.listening import FieldListeners, Listeners, nobody
 from rovr.outputs import followed, prepared, writing
 from rovr.provenance.output import ProvenanceOutput
 from rovr.restorer import Restorer, RestoreResult
@@ -85,7 +85,7 @@ def restore_video(
         lossless: write FFV1 with every sample outside the holes as it was.
         grain: give repairs the grain of their surroundings (:mod:`rovr.grain`).
         fields: repair the fields of interlaced video one by one (:mod:`rovr.video.fields`); by default where much moves
-            between them, and ``watch``, which is told of frames, is not given.
+            between them.
         overwrite: replace an output that exists.
         resume: keep finished blocks in a hidden folder beside the output until that is complete, and take over those
             that an earlier run with the same arguments, killed or failed, has kept.
@@ -98,7 +98,8 @@ def restore_video(
         on_ahead: called with the index of each frame that is looked at before its scene is repaired.
         on_early: called with the index of each frame that a pass before the last has repaired.
         on_note: called with each sentence the user should hear.
-        watch: called after each edit with it, its picture and its doubt, as they are made.
+        watch: called after each edit with it, its picture and its doubt, as they are made; of a frame whose fields are
+            repaired, after the last of these (:class:`rovr.listening.FieldListeners`).
 
     Raises:
         UserError: whatever the user has to change; nothing has been written then.
@@ -124,7 +125,7 @@ def restore_video(
             with open_source(path, rate=rate, max_pixels=max_pixels) as anew:
                 yield from matched(anew, open_masks(anew.info, mask, boxes, dilate, by_field=bool(fields)))
 
-        fields = choose_fields(source.info, fields, watch is not None, again)
+        fields = choose_fields(source.info, fields, again)
         if source.info.interlaced:
             notes(BY_FIELD if fields else INTERLACED)
         masks = open_masks(source.info, mask, boxes, dilate, notes, fields)
@@ -167,7 +168,7 @@ def restore_video(
         masks.check_length()
         restorer = restorer or load()
         summary = _summary(source, given, restorer, seed, fields)
-        on_start(Job(expected_frames(source.info), describe_device(restorer.device), source.info.shown_size))
+        on_start(Job(expected_frames(source.info), describe_device(restorer.device), source.info.shown_size, fields))
 
         def seal(partial: Path) -> None:
             summary.notes, summary.seconds = notes.all, time.perf_counter() - began
@@ -175,15 +176,17 @@ def restore_video(
                 journal.seal(partial, summary.to_json())
 
         info, each = source.info, 2 if fields else 1
-        done = _every(each, on_frame)
-        blocks = restorer.blocks(info.width, info.height // each, lambda edit: done(), record is not None)
-        blocks.keeper, blocks.watch = journal, watch
-        blocks.on_ahead, blocks.on_early = _of_frames(each, on_ahead), _of_frames(each, on_early)
+        listeners = Listeners(on_frame, on_ahead or nobody, on_early or nobody, watch or nobody)
+        if fields:
+            listeners = FieldListeners(listeners)
+        blocks = restorer.blocks(info.width, info.height // each, lambda edit: listeners.done(), record is not None)
+        blocks.keeper, blocks.watch = journal, listeners.watch
+        blocks.on_ahead, blocks.on_early = listeners.ahead, listeners.early
         combing = Combing()
         pairs = combing.watched(matched(source, masks)) if info.interlaced else matched(source, masks)
         chance = torch.Generator().manual_seed(seed)
-        items = blocks.run(paired(pairs, fields), chance, lambda: paired(again(), fields))
-        repairs = write(items, sink, summary, done, record, grain)
+        items = blocks.run(listeners.noted(paired(pairs, fields)), chance, lambda: paired(again(), fields))
+        repairs = write(items, sink, summary, listeners.done, record, grain)
         if advice := combing.advice(fields):
             notes(advice)
         summary.scenes = [first // each for first in blocks.scenes]
@@ -218,17 +221,6 @@ def _summary(source: Source, out: str, restorer: Restorer, seed: int, fields: bo
         fields=fields,
         seed=seed,
     )
-
-
-def _every(number: int, tell: Callable[[], None]) -> Callable[[], None]:
-    """Tell once for so many calls."""
-    calls = count(1)
-    return lambda: None if next(calls) % number else tell()
-
-
-def _of_frames(each: int, tell: Callable[[int], None] | None) -> Callable[[int], None] | None:
-    """Tell of frames, where each is counted so many times."""
-    return tell and (lambda index: tell(index // each))
 
 
 def _commit(

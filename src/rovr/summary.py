@@ -92,8 +92,10 @@ class Job:
         frames: how many there are, None if unknown.
         device: where the editor runs, in words.
         size: (width, height) as played.
+        fields: whether its fields are repaired one by one.
     """
 
     frames: int | None
     device: str
     size: tuple[int, int]
+    fields: bool = False

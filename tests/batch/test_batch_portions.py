@@ -37,7 +37,7 @@ def scenes_of(path, mask=None, boxes=(BOX,)):
 
 
 def marked(*damaged):
-    return [Scene(Mark(10 * index, index, b""), 10, count) for index, count in enumerate(damaged)]
+    return [Scene(Mark(10 * index, index, b""), 10 * index, 10, count) for index, count in enumerate(damaged)]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 100])

@@ -1,22 +1,31 @@
 """Interlaced video, repaired field by field."""
 
+import json
+import re
 from fractions import Fraction
 from itertools import pairwise
 
 import av
+import cv2
 import numpy as np
 import pytest
 from conftest import moving_texture
 
+from rovr.batch.portions import Shot, find_scenes, make_portions, repair_portion
+from rovr.batch.task import Tools
 from rovr.cli import main
 from rovr.editor.classical import ClassicalEditor
 from rovr.errors import UserError
+from rovr.items import matched, paired
 from rovr.masking import Place, finding_scratches, write_masks
 from rovr.provenance.file import TraceFile
 from rovr.restore import Restorer, restore_video
+from rovr.resume import job_options
 from rovr.select import load_selector
+from rovr.serve.tasks import preview
 from rovr.video import frames, open_source, pixels
 from rovr.video.fields import BY_FIELD, Combing, split, woven
+from rovr.video.masks import open_masks
 from rovr.video.source import INTERLACED
 
 COUNT, HEIGHT, WIDTH = 6, 64, 96
@@ -150,15 +159,6 @@ def test_where_much_moves_fields_are_repaired_one_by_one(film, tmp_path, speed, 
     assert f"--fields {'yes' if fields else 'no'} should repair it better" in notes[not fields]
 
 
-def test_what_knows_of_frames_alone_is_given_frames(film, tmp_path):
-    path, mask, *_ = film()
-    told = []
-    summary = restore_video(path, mask, tmp_path / "out.mkv", lossless=True, watch=lambda *edit: told.append(edit))
-    assert summary.notes[0] == INTERLACED
-    assert {shown.shape[1] for _, shown, _ in told} == {HEIGHT}
-    assert main(["restore", str(path), "--mask", str(mask), "-o", str(tmp_path / "b.mp4"), "--workers", "2"]) == 0
-
-
 def test_combing_is_told_around_the_hole(tmp_path):
     ratios = []
     for speed in (0, 2, 6):
@@ -236,20 +236,101 @@ def test_dropouts_of_one_field_are_found_where_much_moves(film, tmp_path, order)
     assert both.sum() < COUNT / 2
 
 
-@pytest.mark.parametrize(
-    ("extra", "says"),
-    [
-        (["--report", "page"], "leave out --report"),
-        (["--workers", "2"], "leave out --fields yes, or --workers"),
-    ],
-)
-def test_what_knows_of_frames_alone_is_refused(film, tmp_path, capsys, monkeypatch, extra, says):
+@pytest.mark.parametrize("order", ORDERS)
+def test_repairs_are_told_of_frames(film, tmp_path, order):
+    path, mask, masks, _ = film(order=order)
+    done, ahead, early, told, pictures, doubts = [], [], [], [], [], []
+
+    def watch(edit, picture, doubt):
+        told.append(edit)
+        pictures.append(picture.clone())
+        doubts.append(doubt.clone())
+
+    tell = {"on_frame": lambda: done.append(0), "on_ahead": ahead.append, "on_early": early.append, "watch": watch}
+    restorer = Restorer.from_pretrained(device="cpu", passes=2)
+    restorer.window, restorer.margin = 4, 2
+    restore_video(path, mask, tmp_path / "out.mkv", restorer=restorer, lossless=True, fields=True, cuts=False, **tell)
+    damaged = list(range(COUNT - 1))
+    assert len(done) == COUNT
+    assert ahead == list(range(COUNT))
+    assert sorted(early) == sorted(edit.frame for edit in told) == damaged
+    for edit, picture, doubt in zip(told, pictures, doubts, strict=True):
+        assert 0 < len(edit.contexts) == len(set(edit.contexts)) <= 4
+        assert edit.frame not in edit.contexts
+        assert set(edit.contexts) <= set(range(COUNT))
+        assert (picture.shape, doubt.shape) == ((3, HEIGHT, WIDTH), (1, HEIGHT, WIDTH))
+        # Where nothing is missing there is no doubt, in whichever field that is.
+        assert bool(doubt[0].any())
+        assert not doubt[0].numpy()[~masks[edit.frame]].any()
+        assert bool((picture[:, ::2] == picture[:, 1::2]).all())
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_scenes_of_fields_are_shared_out(tmp_path, order):
+    # The second scene begins with the second field of a frame.
+    two = [moving_texture(1, HEIGHT, WIDTH, seed=seed).repeat(count, 0) for seed, count in ((1, 5), (2, 2 * COUNT - 5))]
+    masks = streaks()
+    path = interlaced(tmp_path / "in.mkv", filmed(np.concatenate(two), order), order, "yuv422p")
+    mask = drawn(tmp_path / "mask.mkv", masks)
+    tools = Tools(editor="telea", selector="random", device="cpu")
+    restorer, out = tools.load(), tmp_path / "out.mkv"
+    options = job_options(dilate=0, seed=3, crf=18, lossless=True, grain=True, fields=True, provenance=False)
+    shot = Shot(path, mask, out, (), tuple(options.items()))
+    portions = []
+
+    def start(job):
+        assert job.fields
+        with open_source(path) as source:
+            items = paired(matched(source, open_masks(source.info, mask)), fields=True)
+            scenes = find_scenes(items, restorer.blocks(WIDTH, HEIGHT // 2))
+        assert [(scene.mark.index, scene.first, scene.length) for scene in scenes] == [(0, 0, 5), (2, 5, 7)]
+        portions.extend(make_portions(scenes, 2))
+        for portion in reversed(portions):
+            assert repair_portion(shot, portion, tools.load(), lambda share: None).fault == ""
+
+    call = {"restorer": restorer, "seed": 3, "lossless": True, "grain": True, "fields": True}
+    summary = restore_video(path, mask, out, resume=True, on_start=start, **call)
+    assert len(portions) == 2
+    assert summary.resumed == summary.repaired == COUNT - 1
+    assert summary.scenes == [0, 2]
+    restore_video(path, mask, tmp_path / "whole.mkv", **call)
+    assert np.array_equal(luma(out), luma(tmp_path / "whole.mkv"))
+
+
+def test_fields_are_repaired_by_workers_and_reported(film, tmp_path, capsys):
     path, mask, *_ = film()
-    monkeypatch.chdir(tmp_path)
-    before = set(tmp_path.iterdir())
-    assert main(["restore", str(path), "--mask", str(mask), "-o", "out.mkv", "--fields", "yes", *extra]) == 2
-    assert says in capsys.readouterr().err
-    assert set(tmp_path.iterdir()) == before
+    call = ["restore", str(path), "--mask", str(mask), "--editor", "telea", "--selector", "nearest", "--fields", "yes"]
+    assert main([*call, "-o", str(tmp_path / "one.mkv"), "--report", str(tmp_path / "page"), "--lossless"]) == 0
+    assert main([*call, "-o", str(tmp_path / "two.mkv"), "--workers", "2", "--lossless"]) == 0
+    assert "Only one scene has holes" in capsys.readouterr().err
+    assert np.array_equal(luma(tmp_path / "one.mkv"), luma(tmp_path / "two.mkv"))
+    page = (tmp_path / "page" / "index.html").read_text()
+    told = json.loads(re.search(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page, re.S)[1])
+    assert [edit[0] for edit in told["edits"]] == list(range(COUNT - 1))
+    assert told["summary"]["fields"] is True
+    assert {frame for frame, shown in told["pictures"].items() if "doubt" in shown} == set(map(str, range(COUNT - 1)))
+
+
+@pytest.mark.parametrize(("speed", "fields"), [(0, False), (6, True)])
+def test_a_preview_is_what_the_repair_will_be(film, tmp_path, speed, fields):
+    film(speed)
+    path, masks = tmp_path / "truth.mkv", np.zeros((COUNT, HEIGHT, WIDTH), bool)
+    masks[2, 20:44, 30:60] = True
+    mask, out = drawn(tmp_path / "box.mkv", masks), tmp_path / "out.mkv"
+    told = []
+    restore_video(path, mask, out, lossless=True, fields=fields, watch=lambda *edit: told.append(edit))
+    box = {"type": "box", "x": 30, "y": 20, "w": 30, "h": 24, "first": 2, "last": 2}
+    task = {"source": str(path), "frame": 2, "marks": [box], "layers": {}, "folder": str(tmp_path), "device": "cpu"}
+    shown = preview(task, lambda *event, **values: None)
+    (edit, _, doubt), *_ = told
+    assert shown["contexts"] == list(edit.contexts)
+    assert shown["doubt"] == pytest.approx(float(doubt[0].numpy()[masks[2]].mean()) / 255)
+    with open_source(out) as source:
+        wanted = cv2.cvtColor([frame.rgb for frame in source][2], cv2.COLOR_RGB2GRAY)
+    # Colours of fields do not get along with those of JPEG.
+    picture = cv2.imread(str(tmp_path / "picture.jpg"), cv2.IMREAD_GRAYSCALE)
+    assert np.abs(picture.astype(int) - wanted)[20:44, 30:60].mean() < 3
+    assert cv2.imread(str(tmp_path / "doubt.png")).shape[:2] == (HEIGHT, WIDTH)
 
 
 def test_video_without_fields_is_refused(video, tmp_path):

@@ -7,24 +7,26 @@ for whatever reason, is repaired again, so the output is that of one machine.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from rovr.anchors import Anchors
 from rovr.batch.task import Outcome
 from rovr.batch.work import failure
 from rovr.blocks import BlockRepairer, Item, chance_of
 from rovr.errors import UserError
+from rovr.items import paired
 from rovr.outputs import writing
 from rovr.resume import Pages, describe_job, journal_folder
 from rovr.video.colour import Frame
+from rovr.video.fields import Field
 from rovr.video.limits import MAX_PIXELS
-from rovr.video.masks import MaskSource, open_masks
+from rovr.video.masks import open_masks
 from rovr.video.part import Mark, open_part
+from rovr.video.source import VideoInfo
 
 if TYPE_CHECKING:
     from rovr.restorer import Restorer
@@ -50,18 +52,30 @@ class Shot:
     options: tuple[tuple[str, Any], ...] = ()
     max_pixels: int = MAX_PIXELS
 
+    @property
+    def fields(self) -> bool:
+        """Whether fields are repaired one by one."""
+        return bool(dict(self.options)["fields"])
+
+    @property
+    def each(self) -> int:
+        """Pictures of a frame that are repaired one by one."""
+        return 2 if self.fields else 1
+
 
 @dataclass(frozen=True)
 class Scene:
-    """Frames between two cuts.
+    """What lies between two cuts: frames, or fields where these are repaired one by one.
 
     Attributes:
-        mark: of the first.
+        mark: of the first frame.
+        first: index of the first frame, or field.
         length: their number.
         damaged: how many have a hole.
     """
 
     mark: Mark
+    first: int
     length: int
     damaged: int
 
@@ -70,28 +84,25 @@ Portion = tuple[Scene, ...]
 """Scenes that follow each other, unless there is no hole in those between."""
 
 
-def find_scenes(
-    items: Iterable[Item[Frame]], blocks: BlockRepairer[Frame], on_frame: Callable[[], None] = lambda: None
-) -> list[Scene]:
+def find_scenes(items: Iterable[Item[Frame]], blocks: BlockRepairer[Frame]) -> list[Scene]:
     """Every scene with a hole; the first of two passes over a video.
 
     Args:
-        items: all frames of the video.
+        items: all of the video.
         blocks: as they are going to be repaired by.
-        on_frame: told of each frame.
     """
     scenes: list[Scene] = []
-    mark, length, damaged = None, 0, 0
     for index, (start, item) in enumerate(blocks.begun(items)):
         if start == index:
-            if mark is not None:
-                scenes.append(Scene(mark, length, damaged))
-            mark, length, damaged = Mark.of(index, item.payload), 0, 0
-        length, damaged = length + 1, damaged + item.damaged
-        on_frame()
-    if mark is not None:
-        scenes.append(Scene(mark, length, damaged))
+            scenes.append(Scene(_mark(index, item.payload), index, 0, 0))
+        scene = scenes[-1]
+        scenes[-1] = replace(scene, length=scene.length + 1, damaged=scene.damaged + item.damaged)
     return [scene for scene in scenes if scene.damaged]
+
+
+def _mark(index: int, frame: Frame) -> Mark:
+    """Of a frame, or of the frame that a field belongs to."""
+    return Mark.of(index // 2, frame.whole) if isinstance(frame, Field) else Mark.of(index, frame)
 
 
 def make_portions(scenes: Sequence[Scene], count: int) -> list[Portion]:
@@ -133,36 +144,39 @@ def _repair(shot: Shot, portion: Portion, restorer: "Restorer", on_share: Callab
         count += 1
         on_share(min(1.0, count / total))
 
-    with open_part(shot.input, portion[0].mark, shot.max_pixels) as (info, frames):
+    with _opened(shot, portion[0]) as (info, items):
         folder = journal_folder(shot.output)
         mine = describe_job(restorer, info, shot.mask, shot.boxes, **options)
         if json.loads((folder / "job.json").read_bytes()) != json.loads(json.dumps(mine)):
             raise UserError("a worker sees other files, weights or versions than this machine.")
-        masks = open_masks(info, shot.mask, shot.boxes, options["dilate"])
-        blocks = restorer.blocks(info.width, info.height, edited, options["provenance"])
+        blocks = restorer.blocks(info.width, info.height // shot.each, edited, options["provenance"])
         blocks.keeper = Pages(folder)
-        items = _items(frames, masks, portion[0].mark.index)
-        place = portion[0].mark.index
+        place = portion[0].first
         for scene in portion:
-            first = scene.mark.index
             # Scenes without a hole may lie between.
-            for _ in islice(items, first - place):
+            for _ in islice(items, scene.first - place):
                 pass
-            place = first + scene.length
+            place = scene.first + scene.length
             anchors = _preview(shot, scene, blocks)
-            for _ in blocks.scene(islice(items, scene.length), first, chance_of(options["seed"], first), anchors):
+            chance = chance_of(options["seed"], scene.first)
+            for _ in blocks.scene(islice(items, scene.length), scene.first, chance, anchors):
                 pass
 
 
 def _preview(shot: Shot, scene: Scene, blocks: BlockRepairer[None]) -> Anchors[Item[None]] | None:
-    """The frames of a scene that :meth:`BlockRepairer.run` would keep."""
+    """What :meth:`BlockRepairer.run` would keep of a scene."""
     if not blocks.anchors or scene.length <= blocks.room:
         return None
+    with _opened(shot, scene) as (_, items):
+        return blocks.preview(islice(items, scene.length), scene.first)
+
+
+@contextmanager
+def _opened(shot: Shot, scene: Scene) -> Iterator[tuple[VideoInfo, Iterator[Item[None]]]]:
+    """What is repaired, from the first of a scene on."""
     with open_part(shot.input, scene.mark, shot.max_pixels) as (info, frames):
-        masks = open_masks(info, shot.mask, shot.boxes, dict(shot.options)["dilate"])
-        return blocks.preview(islice(_items(frames, masks, scene.mark.index), scene.length), scene.mark.index)
-
-
-def _items(frames: Iterator[Frame], masks: MaskSource, first: int) -> Iterator[Item[None]]:
-    for frame, mask in zip(frames, masks.begin_at(first), strict=False):
-        yield Item(torch.from_numpy(frame.beside(mask)), torch.from_numpy(mask)[None], None, bool(mask.any()))
+        masks = open_masks(info, shot.mask, shot.boxes, dict(shot.options)["dilate"], by_field=shot.fields)
+        items = paired(zip(frames, masks.begin_at(scene.mark.index), strict=False), shot.fields)
+        # A scene may begin with the second field of a frame.
+        mine = islice(items, scene.first - shot.each * scene.mark.index, None)
+        yield info, (replace(item, payload=None) for item in mine)  # type: ignore[arg-type, misc]

@@ -1,9 +1,9 @@
 """A long video shared out to workers, before one process joins what came back."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rovr.batch.pool import Pool, open_pool
 from rovr.batch.portions import Portion, Shot, find_scenes, make_portions, repair_portion
@@ -14,6 +14,8 @@ from rovr.video.source import expected_frames, open_source
 
 if TYPE_CHECKING:
     from rovr.restorer import Restorer
+
+T = TypeVar("T")
 
 TRIES = 3
 """How often a portion is given to a worker before the joining process repairs it itself."""
@@ -88,10 +90,18 @@ def share_out(
 
 def _search(shot: Shot, restorer: "Restorer", count: int, sharing: Sharing) -> list[Portion]:
     with open_source(shot.input, max_pixels=shot.max_pixels) as source:
-        masks = open_masks(source.info, shot.mask, shot.boxes, dict(shot.options)["dilate"])
-        sharing.search(expected_frames(source.info))
-        blocks = restorer.blocks(source.info.width, source.info.height)
-        return make_portions(find_scenes(paired(matched(source, masks)), blocks, sharing.searched), count)
+        info = source.info
+        masks = open_masks(info, shot.mask, shot.boxes, dict(shot.options)["dilate"], by_field=shot.fields)
+        sharing.search(expected_frames(info))
+        blocks = restorer.blocks(info.width, info.height // shot.each)
+        items = paired(_told(matched(source, masks), sharing), shot.fields)
+        return make_portions(find_scenes(items, blocks), count)
+
+
+def _told(pairs: Iterable[T], sharing: Sharing) -> Iterator[T]:
+    for pair in pairs:
+        yield pair
+        sharing.searched()
 
 
 def _hand_out(
@@ -113,14 +123,14 @@ def _hand_out(
         for portion, outcome in pool.wait():
             running -= 1
             if outcome.fault == "passing" and tries[portion] < TRIES:
-                sharing.say(f"{_named(portion)} are repaired again: {outcome.reason}.")
+                sharing.say(f"{_named(portion, shot)} are repaired again: {outcome.reason}.")
                 waiting.append(portion)
                 continue
             if outcome.fault:
-                sharing.say(f"{_named(portion)} are left to this process: {outcome.reason}")
+                sharing.say(f"{_named(portion, shot)} are left to this process: {outcome.reason}")
             share(portion, 1.0)
 
 
-def _named(portion: Portion) -> str:
+def _named(portion: Portion, shot: Shot) -> str:
     last = portion[-1]
-    return f"Frames {portion[0].mark.index}–{last.mark.index + last.length - 1}"
+    return f"Frames {portion[0].mark.index}–{(last.first + last.length - 1) // shot.each}"

@@ -72,7 +72,7 @@ class Restore(Repairing):
                 if advice := self.cores.advice(get_num_threads()):
                     display.note(advice)
                 if workers is not None:
-                    workers.share_out()
+                    workers.share_out(job.fields)
                 display.start(job.frames)
 
             summary = restore_video(
@@ -93,7 +93,7 @@ class Restore(Repairing):
                 crf=self.crf,
                 lossless=self.lossless,
                 grain=self.grain,
-                fields=False if workers else CHOICES[self.fields],
+                fields=CHOICES[self.fields],
                 overwrite=self.overwrite,
                 resume=self.resume or workers is not None,
                 rate=rate,

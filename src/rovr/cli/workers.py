@@ -37,15 +37,16 @@ class Workers:
             raise UserError(
                 "A video is shared out scene by scene, and --one-scene leaves one; leave out one of the two."
             )
-        if verb.fields == "yes":
-            raise UserError("Fields are repaired in one process: leave out --fields yes, or --workers and --ray.")
         self.verb = verb
         self.display = display
         self.tools = verb.tools()
         self.restorer: Restorer = self.tools.load()
 
-    def share_out(self) -> None:
+    def share_out(self, fields: bool) -> None:
         """Have the workers repair whatever they can.
+
+        Args:
+            fields: whether fields are repaired one by one.
 
         Raises:
             UserError: as :func:`rovr.batch.share_out.share_out`.
@@ -57,7 +58,7 @@ class Workers:
             crf=verb.crf,
             lossless=verb.lossless,
             grain=verb.grain,
-            fields=False,
+            fields=fields,
             provenance=verb.provenance is not None,
         )
         shot = Shot(

@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 
 from rovr.errors import UserError
 from rovr.serve.index import Index, open_safely
-from rovr.video.bleed import without_bleed
 from rovr.video.colour import Colour
 from rovr.video.orient import Orientation
-from rovr.video.pixels import is_plain
 from rovr.video.reader import video_stream
 
 # Bytes of decoded frames that are kept, for requests that come in a slightly wrong order.
@@ -37,12 +35,20 @@ class Reader:
         self._keep = max(2, min(16, ROOM // (index.width * index.height * 2)))
         self._rule: tuple[Colour, Orientation] | None = None
 
-    def rgb(self, number: int, hole: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
+    def rgb(self, number: int) -> NDArray[np.uint8]:
         """A frame as it is played, (H, W, 3) uint8.
 
-        Args:
-            number: of the frame.
-            hole: (H, W) as it is played, whose colours are not to show beside it; see :mod:`rovr.video.bleed`.
+        Raises:
+            UserError: as :meth:`decoded`.
+        """
+        frame = self.decoded(number)
+        if self._rule is None:
+            self._rule = Colour.of(frame), Orientation.of(frame)
+        colour, orientation = self._rule
+        return np.asarray(orientation.to_shown(colour.rgb(frame)), np.uint8)
+
+    def decoded(self, number: int) -> Any:
+        """A frame as it is stored.
 
         Raises:
             UserError: there is no such frame, or it cannot be decoded.
@@ -51,17 +57,10 @@ class Reader:
             raise UserError(f"There is no frame {number}; the video has {self.index.frames}, counted from 0.")
         try:
             frame = self._recent.get(number)
-            if frame is None:
-                frame = self._decode(number)
+            return self._decode(number) if frame is None else frame
         except (FFmpegError, OSError) as error:
             self._decoder = None
             raise UserError(f"Frame {number} cannot be decoded; the file is damaged there.") from error
-        if self._rule is None:
-            self._rule = Colour.of(frame), Orientation.of(frame)
-        colour, orientation = self._rule
-        if hole is not None and is_plain(frame.format.name):
-            frame = without_bleed(frame, orientation.to_stored(hole))
-        return np.asarray(orientation.to_shown(colour.rgb(frame)), np.uint8)
 
     def _open(self) -> None:
         self.container = open_safely(self.index.path)

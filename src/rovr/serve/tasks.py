@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -13,10 +14,13 @@ import msgspec
 import numpy as np
 import torch
 from av.error import FFmpegError
+from numpy.typing import NDArray
 from torch import Tensor
 
-from rovr.blocks import Item, block_size
+from rovr.blocks import block_size
 from rovr.errors import UserError
+from rovr.items import paired
+from rovr.listening import FieldListeners, Listeners
 from rovr.masking import (
     Masker,
     Place,
@@ -39,6 +43,8 @@ from rovr.serve.pictures import clear_png, jpeg, smaller
 from rovr.serve.playable import make_playable
 from rovr.types import Edit
 from rovr.video import open_masks, open_source
+from rovr.video.colour import Colour, Frame
+from rovr.video.fields import much_moves, woven
 from rovr.video.masks import length_error, widened
 
 Tell = Callable[..., None]
@@ -160,8 +166,9 @@ def preview(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     drawing = _drawing(task)
     margin = min(_AROUND, block_size(index.width * index.height, restorer.window, restorer.margin)[1])
     around = range(max(0, number - margin), min(index.frames, number + margin + 1))
-    items = []
+    pairs, colour = [], None
     with ExitStack() as stack:
+        info = stack.enter_context(open_source(index.path)).info
         # A reader holds its file and some frames until it is told to let go.
         reader, *masks = (
             stack.enter_context(closing(Reader(_examined(path)))) for path in (index.path, *drawing.layers.values())
@@ -169,29 +176,49 @@ def preview(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
         readers = dict(zip(drawing.layers, masks, strict=True))
         for place, k in enumerate(around):
             mask = drawing.paint(k, size, lambda name, k=k: readers[name].rgb(k)[..., 0])  # type: ignore[misc]
-            mask = widened(mask, task.get("widen", 0))
-            pixels = torch.from_numpy(reader.rgb(k, mask)).permute(2, 0, 1).contiguous()
-            items.append(Item(pixels, torch.from_numpy(mask)[None], None, k == number))
+            mask = info.orientation.to_stored(widened(mask, task.get("widen", 0)))
+            native = reader.decoded(k)
+            colour = colour or Colour.of(native)
+            pairs.append((Frame(colour.recast(native, info.pix_fmt), colour), mask))
             tell("step", phase="read", done=place + 1, total=len(around))
-        before = reader.rgb(number)
-    if not items[number - around[0]].mask.any():
+    at = number - around[0]
+    hole = pairs[at][1]
+    if not hole.any():
         raise UserError("Nothing is marked in this frame; mark it, or go to a frame that is.")
-    if all(bool(item.mask.all()) for item in items):
+    if all(mask.all() for _, mask in pairs):
         raise UserError("The mask covers the whole picture in all frames; leave something to learn from.")
     began = time.perf_counter()
-    blocks = restorer.blocks(*size)
-    done = list(blocks.run(items, torch.Generator().manual_seed(0)))[number - around[0]]
-    assert done.edit is not None
-    assert done.doubt is not None
-    folder = Path(task["folder"])
-    picture = np.where(done.mask[0, ..., None].numpy(), _array(done.frame), before)
-    (folder / "picture.jpg").write_bytes(jpeg(picture, 1920, 94))
-    (folder / "doubt.png").write_bytes(clear_png(done.doubt[0].numpy(), 960))
+    frame, edit, doubt = _repaired(pairs, at, much_moves(info, (pair for pair in pairs if pair[1].any())), restorer)
+    folder, turn = Path(task["folder"]), info.orientation.to_shown
+    (folder / "picture.jpg").write_bytes(jpeg(turn(frame.rgb), 1920, 94))
+    (folder / "doubt.png").write_bytes(clear_png(turn(doubt), 960))
     return {
-        "contexts": [around[c] for c in done.edit.contexts],
-        "doubt": float(done.doubt[done.mask].float().mean()) / 255,
+        "contexts": [around[c] for c in edit.contexts],
+        "doubt": float(doubt[hole].mean()) / 255,
         "seconds": time.perf_counter() - began,
     }
+
+
+def _repaired(
+    pairs: Sequence[tuple[Frame, Mask]], at: int, fields: bool, restorer: Restorer
+) -> tuple[Frame, Edit, NDArray[np.uint8]]:
+    """One of some damaged frames, repaired from the others as they are; what was done, and its doubt, (H, W)."""
+    each, told = 2 if fields else 1, []
+    mine = range(each * at, each * (at + 1))
+    items = [replace(item, damaged=item.damaged and k in mine) for k, item in enumerate(paired(pairs, fields))]
+    listeners = Listeners(watch=lambda *edit: told.append(edit))
+    if fields:
+        listeners = FieldListeners(listeners)
+    height, width = pairs[0][1].shape
+    blocks = restorer.blocks(width, height // each)
+    blocks.watch = listeners.watch
+    done = list(blocks.run(listeners.noted(items), torch.Generator().manual_seed(0)))
+    parts = [
+        item.payload.pasted(_array(item.frame), item.mask[0].numpy()) if item.damaged else item.payload
+        for item in (done[k] for k in mine)
+    ]
+    ((edit, _, doubt),) = told
+    return woven(parts) if fields else parts[0], edit, doubt[0].cpu().numpy()
 
 
 def restore(task: dict[str, Any], tell: Tell) -> dict[str, Any]:

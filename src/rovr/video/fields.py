@@ -46,15 +46,12 @@ class Field(Frame):
     first: int
 
 
-def choose_fields(
-    info: VideoInfo, wanted: bool | None, watched: bool, begin: Callable[[], Iterable[tuple[Frame, Mask]]]
-) -> bool:
+def choose_fields(info: VideoInfo, wanted: bool | None, begin: Callable[[], Iterable[tuple[Frame, Mask]]]) -> bool:
     """Whether the fields of a video are to be repaired one by one.
 
     Args:
         info: of the video.
         wanted: what the user says; None = where that repairs better.
-        watched: whether somebody watches the repairs, which is done for frames alone.
         begin: its frames with their masks from the start.
 
     Raises:
@@ -62,7 +59,7 @@ def choose_fields(
     """
     if wanted is None:
         damaged = (pair for pair in islice(begin(), READ) if pair[1].any()) if info.interlaced else ()
-        return not watched and much_moves(info, damaged)
+        return much_moves(info, damaged)
     rows = pixels.field_rows(info.pix_fmt)
     if wanted and not info.interlaced:
         raise UserError(f"{info.path} does not say that it is interlaced; repair it without --fields yes.")
@@ -71,8 +68,6 @@ def choose_fields(
             f"{info.path} has {info.height} lines, and fields of {info.pix_fmt} can be taken apart only where {rows} "
             "divides them; repair it without --fields yes."
         )
-    if wanted and watched:
-        raise UserError("Repairs of fields cannot be shown one by one: leave out --report, or --fields yes.")
     return wanted
 
 
