@@ -39,6 +39,20 @@ def test_subtitles_are_found_in_their_time(tmp_path):
         tasks.find({**task, "source": str(plain), "out": tmp_path / "none.mkv"}, lambda *told, **more: None)
 
 
+def test_lost_blocks_are_found_where_they_are(tmp_path):
+    frames = moving_texture(8, 96, 160)
+    plain = write_video(tmp_path / "plain.mkv", frames, codec="ffv1")
+    frames[[2, 5], 16:32, 40:56] = (0, 135, 0)
+    task = {
+        "source": str(write_video(tmp_path / "in.mkv", frames, codec="ffv1")),
+        "how": "blocks",
+        "out": tmp_path / "m.mkv",
+    }
+    assert tasks.find(task, lambda *told, **more: None)["masked"] == 2
+    with pytest.raises(UserError, match="No lost blocks"):
+        tasks.find({**task, "source": str(plain), "out": tmp_path / "none.mkv"}, lambda *told, **more: None)
+
+
 @pytest.mark.parametrize("pix_fmt", ["yuv420p10le", "yuv444p"])
 def test_what_they_do_not_play_is_copied(tmp_path, pix_fmt):
     path = write_video(tmp_path / "in.mp4", moving_texture(12), pix_fmt=pix_fmt, audio=0.4)

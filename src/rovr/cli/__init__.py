@@ -33,7 +33,7 @@ def verbs() -> dict[str, Any]:
     from rovr.cli.evaluate import Evaluate
     from rovr.cli.export import Export
     from rovr.cli.info import Info
-    from rovr.cli.mask import MaskDraw, MaskFollow, MaskLogo, MaskScratches, MaskSubtitles
+    from rovr.cli.mask import MaskBlocks, MaskDraw, MaskFollow, MaskLogo, MaskScratches, MaskSubtitles
     from rovr.cli.provenance import Provenance
     from rovr.cli.report import Report
     from rovr.cli.restore import Restore
@@ -46,6 +46,7 @@ def verbs() -> dict[str, Any]:
         "draw": MaskDraw,
         "logo": MaskLogo,
         "scratches": MaskScratches,
+        "blocks": MaskBlocks,
         "subtitles": MaskSubtitles,
         "follow": MaskFollow,
     }

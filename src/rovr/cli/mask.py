@@ -125,6 +125,24 @@ class MaskScratches(_Mask):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MaskBlocks(_Mask):
+    """Find lost blocks of a digital tape, or of any video whose codec stores each frame by itself."""
+
+    dilate: int = 2
+    """Pixels to widen the holes by."""
+    sensitivity: float = 1.0
+    """Above 1 finds fainter damage, below 1 takes less for it."""
+
+    def run(self) -> None:
+        """Do it."""
+        from rovr.masking import finding_blocks
+
+        masker = finding_blocks(self.sensitivity)
+        with self._display() as display:
+            self._write(display, masker)
+
+
+@dataclass(frozen=True, kw_only=True)
 class MaskSubtitles(_Mask):
     """Find burnt-in subtitles: bright letters that come all at once, stand still, and go all at once."""
 

@@ -3,6 +3,7 @@
 from rovr.masking.draw import drawing, standing
 from rovr.masking.follow import following
 from rovr.masking.logo import find_logo, logo_in
+from rovr.masking.lost_blocks import finding_blocks
 from rovr.masking.outline import outlining
 from rovr.masking.scratches import finding_scratches
 from rovr.masking.shapes import Shape, read_shapes
@@ -17,6 +18,7 @@ __all__ = [
     "Written",
     "drawing",
     "find_logo",
+    "finding_blocks",
     "finding_scratches",
     "finding_subtitles",
     "following",

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rovr.editor.alignment import Aligner, follow
-from rovr.errors import UserError
 from rovr.masking.lines import find_lines, thin
+from rovr.masking.neighbours import with_neighbours
 from rovr.masking.write import Grey, Mask, Masker, Shown, check_sensitivity
 from rovr.types import BLACK, check_dilate
 from rovr.video.fields import LOOKED_AT, Field, fields_of, much_moves
@@ -65,18 +65,9 @@ def finding_scratches(sensitivity: float = 1.0, dilate: int = 0) -> Masker:
 
     def find(frames: Iterator[Shown]) -> Iterator[Mask]:
         aligner = Aligner()
-        window: deque[_Seen] = deque(maxlen=3)
-        for number, frame in enumerate(frames):
-            grey = frame.grey
-            window.append(_Seen(grey, _without_lines(grey)))
-            if number == 2:
-                # The first frame has no frame before it and looks at two behind it; the last one likewise.
-                yield _damage(aligner, window[0], window[1], window[2], step)
-            if number >= 2:
-                yield _damage(aligner, window[1], window[0], window[2], step)
-        if len(window) < 3:
-            raise UserError("Scratches are told by the frames around them; give a video of at least 3 frames.")
-        yield _damage(aligner, window[2], window[1], window[0], step)
+        pictures = (frame.grey for frame in frames)
+        for here, one, other in with_neighbours(_Seen(grey, _without_lines(grey)) for grey in pictures):
+            yield _damage(aligner, here, one, other, step)
 
     def wide(frames: Iterator[Shown]) -> Iterator[Mask]:
         return (widened(mask, dilate) for mask in find(frames))

@@ -9,7 +9,13 @@ from rovr.serve.limits import Refused
 from rovr.serve.marks import Found, Marks
 from rovr.serve.store import Clip
 
-FOUND = {"scratches": "Scratches and specks", "logo": "A logo", "subtitles": "Subtitles", "follow": "A followed object"}
+FOUND = {
+    "scratches": "Scratches and specks",
+    "blocks": "Lost blocks",
+    "logo": "A logo",
+    "subtitles": "Subtitles",
+    "follow": "A followed object",
+}
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**7)]
 Side = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 
@@ -28,7 +34,7 @@ class _Job(msgspec.Struct):
 class Find(_Job, tag="find", tag_field="kind", forbid_unknown_fields=True):
     """Find a mask; ``box`` (x, y, width, height) and ``start`` are for following an object."""
 
-    how: Literal["scratches", "logo", "subtitles", "follow"]
+    how: Literal["scratches", "blocks", "logo", "subtitles", "follow"]
     box: tuple[Side, Side, Side, Side] | None = None
     start: Count = 0
     sensitivity: Annotated[float, msgspec.Meta(ge=0.1, le=10)] = 1.0

@@ -27,6 +27,7 @@ from rovr.masking import (
     Shown,
     Written,
     find_logo,
+    finding_blocks,
     finding_scratches,
     finding_subtitles,
     following,
@@ -94,9 +95,10 @@ def find(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     video, how = Path(task["source"]), task["how"]
     passes = 2 if how in ("logo", "subtitles") else 1
     steps = _Steps(tell, "find", passes * _examined(video).frames)
-    place = Place(video, task["out"], dilate=2 if how == "logo" else 0)
+    place = Place(video, task["out"], dilate=2 if how in ("logo", "blocks") else 0)
     least = {
         "scratches": "No scratches were found.",
+        "blocks": "No lost blocks were found.",
         "subtitles": "No subtitles were found.",
         "file": "The mask has no white in it, so nothing is marked.",
     }
@@ -107,6 +109,8 @@ def find(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
 def _masker(task: dict[str, Any], how: str, video: Path, tell: Tell, steps: Callable[[], None]) -> Masker:
     if how == "scratches":
         return finding_scratches(task.get("sensitivity", 1.0), dilate=1)
+    if how == "blocks":
+        return finding_blocks(task.get("sensitivity", 1.0))
     if how == "subtitles":
         return finding_subtitles(video, task.get("sensitivity", 1.0), on_frame=steps)
     if how == "logo":

@@ -4,7 +4,7 @@ import { api } from "/static/api.js";
 import { active, app, tell } from "/static/app.js";
 import { duration, find, framesWords, make, toast } from "/static/ui.js";
 
-const WHAT = { find: { scratches: "Find scratches", logo: "Find a logo", subtitles: "Find subtitles", follow: "Follow an object", file: "Read a mask" }, mask: "Keep the mask", preview: "Preview", restore: "Repair" };
+const WHAT = { find: { scratches: "Find scratches", blocks: "Find lost blocks", logo: "Find a logo", subtitles: "Find subtitles", follow: "Follow an object", file: "Read a mask" }, mask: "Keep the mask", preview: "Preview", restore: "Repair" };
 const PHASES = { find: "Looking", mask: "Drawing the masks", load: "Getting ready", read: "Reading frames", ahead: "Looking ahead", repair: "Repairing", copy: "Copying whole frames", finish: "Finishing" };
 const items = new Map();
 

@@ -1,0 +1,171 @@
+"""Recordings with lost blocks, from finding them to the repaired video: python benchmarks/lost_blocks.py [--out FILE].
+
+Clips of the folders ``davis480`` and ``full`` of the variable ROVR_DATA are brought to 720×576, encoded, some of the
+encoded bytes are spoiled as a tape's dropouts and a damaged disk do it, and what FFmpeg decodes of that is the damaged
+video; what it decodes of the whole recording is the truth. The masks are those of ``rovr mask blocks``, as wide as the
+command makes them, and nothing else is told. *Recall* is the share of the pixels that came out wrong by more than
+VISIBLE levels that the masks hold; *precision* the share of the masks within SLACK pixels of anything wrong.
+"""
+
+import argparse
+import math
+import os
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import torch
+from _common import ROOT, commit, machine, write
+from bleed import Pictures, seen
+from fields import FRAMES, HEIGHT, WIDTH, apart, read, together
+
+from rovr.errors import UserError
+from rovr.masking import Place, finding_blocks, write_masks
+from rovr.restore import restore_video
+from rovr.video.masks import widened
+
+VISIBLE, WRONG, SLACK, DILATE = 25, 4, 4, 2
+SECTION = 80
+"""Bytes of a DV tape that are lost at a time, the first three of which say what they hold."""
+
+Chance = np.random.Generator
+
+
+def tape(packet: bytes, chance: Chance) -> bytes:
+    """Runs of sections that are noise."""
+    data = bytearray(packet)
+    for _ in range(chance.integers(1, 5)):
+        first = int(chance.integers(len(data) // SECTION - 12))
+        for at in range(first, first + int(chance.integers(1, 13))):
+            data[SECTION * at + 3 : SECTION * (at + 1)] = chance.bytes(SECTION - 3)
+    return bytes(data)
+
+
+def disk(packet: bytes, chance: Chance) -> bytes:
+    """A few bytes that are noise."""
+    data = bytearray(packet)
+    for _ in range(chance.integers(1, 4)):
+        first, count = int(chance.integers(700, len(data) - 60)), int(chance.integers(1, 40))
+        data[first : first + count] = chance.bytes(count)
+    return bytes(data)
+
+
+Kind = tuple[str, str, bool, dict[str, str], Callable[[bytes, Chance], bytes]]
+KINDS: dict[str, Kind] = {
+    "DV tape": ("dvvideo", "yuv420p", False, {}, tape),
+    "DV tape of 4:2:2, interlaced": ("dvvideo", "yuv422p", True, {"flags": "+ildct"}, tape),
+    "Motion JPEG on a damaged disk": ("mjpeg", "yuvj420p", False, {"qmin": "4", "qmax": "4"}, disk),
+}
+
+
+def record(path: Path, pictures: Pictures, kind: Kind, chance: Chance | None) -> None:
+    """Write a recording, two in five frames of which are spoiled where chance is given."""
+    codec, pix_fmt, _, options, spoil = kind
+    with av.open(str(path), "w") as output:
+        stream: Any = output.add_stream(codec, rate=25, options=options)
+        stream.height, stream.width, stream.pix_fmt = *pictures.shape[1:3], pix_fmt
+        for index, rgb in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format=pix_fmt)
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            for packet in stream.encode(frame):
+                data = bytes(packet)
+                if chance is not None and chance.random() < 0.4:
+                    data = spoil(data, chance)
+                made = av.Packet(data)
+                made.pts = made.dts = index
+                made.time_base, made.stream, made.is_keyframe = Fraction(1, 25), stream, True
+                output.mux(made)
+
+
+def pictures_of(path: Path, interlaced: bool) -> Pictures | None:
+    """The first pictures of a clip, of an interlaced one two in a frame, (T, H, W, 3) uint8."""
+    found = read(path)
+    if found is None:
+        return None
+    frames = together(apart(found)[[2 * i + i % 2 for i in range(len(found))]]) if interlaced else found[:FRAMES]
+    return np.ascontiguousarray(frames.permute(0, 2, 3, 1).numpy())
+
+
+def decibels(pictures: Pictures, truth: Pictures, where: np.ndarray[Any, Any]) -> float:
+    """PSNR of some pixels."""
+    error = float(np.square(pictures[where].astype(float) - truth[where]).mean())
+    return 10 * math.log10(255**2 / error)
+
+
+def measure(folder: Path, pictures: Pictures, kind: Kind, seed: int) -> dict[str, Any]:
+    """One recording."""
+    whole, spoiled, mask, out, clean = (
+        folder / name for name in ("whole.avi", "spoiled.avi", "m.mkv", "out.mkv", "c.mkv")
+    )
+    record(whole, pictures, kind, None)
+    record(spoiled, pictures, kind, np.random.default_rng(seed))
+    truth, damaged = seen(whole), seen(spoiled)
+    if len(damaged) != len(truth):
+        return {"frames": len(damaged)}
+    differs = np.abs(truth.astype(int) - damaged).max(-1)
+    write_masks(Place(spoiled, mask, True, dilate=DILATE), finding_blocks())
+    write_masks(Place(whole, clean, True, dilate=DILATE), finding_blocks())
+    found = seen(mask)[..., 0] > 127
+    near = np.stack([widened(wrong, SLACK) for wrong in differs > WRONG])
+    visible = differs > VISIBLE
+    restore_video(spoiled, mask, out, lossless=True, device="cpu", overwrite=True)
+    return {
+        "frames": len(truth),
+        "damaged": float(visible.mean()),
+        "recall": float(found[visible].mean()),
+        "precision": float(near[found].mean()),
+        "marked_of_whole": float((seen(clean)[..., 0] > 127).mean()),
+        "before": decibels(damaged, truth, visible),
+        "after": decibels(seen(out), truth, visible),
+    }
+
+
+def main() -> None:
+    """Run and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=Path, nargs="+", help="videos and folders of frames, in place of those above")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "lost_blocks.json")
+    args = parser.parse_args()
+    data = os.environ.get("ROVR_DATA")
+    if not (args.clips or data):
+        raise SystemExit("name clips with --clips, or set ROVR_DATA")
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    paths = args.clips or [
+        *sorted(Path(data or "", "davis480").glob("*/frames")),
+        *sorted(Path(data or "", "full").iterdir()),
+    ]
+    details: list[dict[str, Any]] = []
+    with TemporaryDirectory() as folder:
+        for seed, path in enumerate(paths):
+            for name, kind in KINDS.items():
+                pictures = pictures_of(path, kind[2])
+                if pictures is None:
+                    print(f"{path}: too short, left out")
+                    break
+                row: dict[str, Any] = {"clip": path.parent.name if path.name == "frames" else path.stem, "kind": name}
+                try:
+                    row |= measure(Path(folder), pictures, kind, seed)
+                except UserError as error:
+                    row |= {"refused": str(error)}
+                details.append(row)
+                print(row, flush=True)
+    rows = []
+    for name in KINDS:
+        own = [row for row in details if row["kind"] == name and "recall" in row]
+        keys = ("damaged", "recall", "precision", "before", "after")
+        means = {key: float(np.mean([row[key] for row in own])) for key in keys}
+        most = max(row["marked_of_whole"] for row in own)
+        rows.append({"kind": name, "videos": len(own), **means, "most_marked": most})
+    report = {"commit": commit(), "seed": 0, "machine": machine(1), "frames": FRAMES, "width": WIDTH, "height": HEIGHT}
+    thresholds = {"visible_levels": VISIBLE, "wrong_levels": WRONG, "slack_px": SLACK, "dilate_px": DILATE}
+    write(args.out, {**report, **thresholds, "rows": rows, "details": details})
+
+
+if __name__ == "__main__":
+    main()
