@@ -1,7 +1,7 @@
 """Recordings with lost blocks, from finding them to the repaired video: python benchmarks/lost_blocks.py [--out FILE].
 
 Clips of the folders ``davis480`` and ``full`` of the variable ROVR_DATA are brought to 720×576, encoded, some of the
-encoded bytes are spoiled as a tape's dropouts and a damaged disk do it, and what FFmpeg decodes of that is the damaged
+encoded bytes are spoiled as a tape's dropouts and a bad reception do it, and what FFmpeg decodes of that is the damaged
 video; what it decodes of the whole recording is the truth. The masks are those of ``rovr mask blocks``, as wide as the
 command makes them, and nothing else is told. *Recall* is the share of the pixels that came out wrong by more than
 VISIBLE levels that the masks hold; *precision* the share of the masks within SLACK pixels of anything wrong.
@@ -11,6 +11,7 @@ import argparse
 import math
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +33,8 @@ from rovr.video.masks import widened
 VISIBLE, WRONG, SLACK, DILATE = 25, 4, 4, 2
 SECTION = 80
 """Bytes of a DV tape that are lost at a time, the first three of which say what they hold."""
+PAYLOAD = 184
+"""Bytes that a packet of a transport stream holds."""
 
 Chance = np.random.Generator
 
@@ -46,39 +49,64 @@ def tape(packet: bytes, chance: Chance) -> bytes:
     return bytes(data)
 
 
-def disk(packet: bytes, chance: Chance) -> bytes:
-    """A few bytes that are noise."""
-    data = bytearray(packet)
-    for _ in range(chance.integers(1, 4)):
-        first, count = int(chance.integers(700, len(data) - 60)), int(chance.integers(1, 40))
-        data[first : first + count] = chance.bytes(count)
-    return bytes(data)
+def broadcast(packet: bytes, chance: Chance) -> bytes:
+    """Without what one to three packets of a transport stream hold."""
+    gone = PAYLOAD * int(chance.integers(1, 4))
+    if len(packet) < 2 * gone:
+        return packet
+    first = int(chance.integers(100, len(packet) - gone))
+    return packet[:first] + packet[first + gone :]
 
 
-Kind = tuple[str, str, bool, dict[str, str], Callable[[bytes, Chance], bytes]]
-KINDS: dict[str, Kind] = {
-    "DV tape": ("dvvideo", "yuv420p", False, {}, tape),
-    "DV tape of 4:2:2, interlaced": ("dvvideo", "yuv422p", True, {"flags": "+ildct"}, tape),
-    "Motion JPEG on a damaged disk": ("mjpeg", "yuvj420p", False, {"qmin": "4", "qmax": "4"}, disk),
+@dataclass(frozen=True)
+class Kind:
+    """A recording, and how it is spoiled.
+
+    Attributes:
+        codec: FFmpeg's name of the encoder.
+        suffix: of the file.
+        spoil: spoils a packet.
+        often: share of the packets that are.
+        pix_fmt: FFmpeg's name.
+        interlaced: whether every two pictures make a frame.
+        options: of the encoder.
+    """
+
+    codec: str
+    suffix: str
+    spoil: Callable[[bytes, Chance], bytes]
+    often: float
+    pix_fmt: str = "yuv420p"
+    interlaced: bool = False
+    options: dict[str, str] = field(default_factory=dict)
+
+
+_GROUP = {"g": "12", "bf": "2"}
+KINDS = {
+    "DV tape": Kind("dvvideo", ".avi", tape, 0.4),
+    "DV tape of 4:2:2, interlaced": Kind("dvvideo", ".avi", tape, 0.4, "yuv422p", True, {"flags": "+ildct"}),
+    "MPEG-2 broadcast": Kind("mpeg2video", ".ts", broadcast, 0.1, options=_GROUP | {"b": "5M"}),
+    "H.264 broadcast": Kind("libx264", ".ts", broadcast, 0.1, options=_GROUP | {"x264-params": "slices=4"}),
 }
 
 
 def record(path: Path, pictures: Pictures, kind: Kind, chance: Chance | None) -> None:
-    """Write a recording, two in five frames of which are spoiled where chance is given."""
-    codec, pix_fmt, _, options, spoil = kind
+    """Write a recording, spoiled where chance is given, but for its first two packets."""
     with av.open(str(path), "w") as output:
-        stream: Any = output.add_stream(codec, rate=25, options=options)
-        stream.height, stream.width, stream.pix_fmt = *pictures.shape[1:3], pix_fmt
-        for index, rgb in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format=pix_fmt)
-            frame.pts, frame.time_base = index, Fraction(1, 25)
+        stream: Any = output.add_stream(kind.codec, rate=25, options=dict(kind.options))
+        stream.height, stream.width, stream.pix_fmt = *pictures.shape[1:3], kind.pix_fmt
+        count = 0
+        for index, rgb in enumerate([*pictures, None]):
+            frame = None
+            if rgb is not None:
+                frame = av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format=kind.pix_fmt)
+                frame.pts, frame.time_base = index, Fraction(1, 25)
             for packet in stream.encode(frame):
-                data = bytes(packet)
-                if chance is not None and chance.random() < 0.4:
-                    data = spoil(data, chance)
-                made = av.Packet(data)
-                made.pts = made.dts = index
-                made.time_base, made.stream, made.is_keyframe = Fraction(1, 25), stream, True
+                count += 1
+                spoiled = chance is not None and count > 2 and chance.random() < kind.often
+                made = av.Packet(kind.spoil(bytes(packet), chance) if spoiled and chance else bytes(packet))
+                made.pts, made.dts, made.time_base = packet.pts, packet.dts, packet.time_base
+                made.stream, made.is_keyframe = stream, packet.is_keyframe
                 output.mux(made)
 
 
@@ -99,20 +127,21 @@ def decibels(pictures: Pictures, truth: Pictures, where: np.ndarray[Any, Any]) -
 
 def measure(folder: Path, pictures: Pictures, kind: Kind, seed: int) -> dict[str, Any]:
     """One recording."""
-    whole, spoiled, mask, out, clean = (
-        folder / name for name in ("whole.avi", "spoiled.avi", "m.mkv", "out.mkv", "c.mkv")
-    )
+    whole, spoiled = folder / f"whole{kind.suffix}", folder / f"spoiled{kind.suffix}"
+    mask, out, clean = folder / "m.mkv", folder / "out.mkv", folder / "c.mkv"
     record(whole, pictures, kind, None)
     record(spoiled, pictures, kind, np.random.default_rng(seed))
     truth, damaged = seen(whole), seen(spoiled)
     if len(damaged) != len(truth):
-        return {"frames": len(damaged)}
+        return {"lost_frames": len(truth) - len(damaged)}
     differs = np.abs(truth.astype(int) - damaged).max(-1)
     write_masks(Place(spoiled, mask, True, dilate=DILATE), finding_blocks())
     write_masks(Place(whole, clean, True, dilate=DILATE), finding_blocks())
     found = seen(mask)[..., 0] > 127
     near = np.stack([widened(wrong, SLACK) for wrong in differs > WRONG])
     visible = differs > VISIBLE
+    if not visible.any():
+        return {"nothing_visible": True}
     restore_video(spoiled, mask, out, lossless=True, device="cpu", overwrite=True)
     return {
         "frames": len(truth),
@@ -144,7 +173,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         for seed, path in enumerate(paths):
             for name, kind in KINDS.items():
-                pictures = pictures_of(path, kind[2])
+                pictures = pictures_of(path, kind.interlaced)
                 if pictures is None:
                     print(f"{path}: too short, left out")
                     break

@@ -21,7 +21,7 @@ COUNT = 12
 
 def found_in(frames, orientation=None, **options):
     """Masks (T, H, W) of frames (T, H, W, 3) as they are stored."""
-    info = SimpleNamespace(orientation=orientation or Orientation())
+    info = SimpleNamespace(orientation=orientation or Orientation(), kind="folder")
     taken = (SimpleNamespace(frame=SimpleNamespace(rgb=np.ascontiguousarray(rgb)), info=info) for rgb in frames)
     return np.stack(list(finding_blocks(**options)(taken)))
 
@@ -97,19 +97,29 @@ def test_a_cut_is_no_damage():
     assert not found_in(frames).any()
 
 
-def tape(path, frames, spoil=None):
-    """DV in AVI, with what stands for the packets that a tape's dropout has spoiled."""
+def recorded(path, frames, codec, spoil=lambda index, data: data, **options):
+    """Frames encoded; ``spoil`` is given each packet."""
     with av.open(str(path), "w") as output:
-        stream = output.add_stream("dvvideo", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 720, 576, "yuv420p"
-        for index, rgb in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format="yuv420p")
-            frame.pts, frame.time_base = index, Fraction(1, 25)
+        stream = output.add_stream(codec, rate=25, options=options)
+        stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
+        count = 0
+        for index, rgb in enumerate([*frames, None]):
+            frame = None
+            if rgb is not None:
+                frame = av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format="yuv420p")
+                frame.pts, frame.time_base = index, Fraction(1, 25)
             for packet in stream.encode(frame):
-                new = av.Packet(bytes(packet) if spoil is None else spoil(index, bytes(packet)))
-                new.pts, new.dts, new.time_base, new.stream = index, index, Fraction(1, 25), stream
-                output.mux(new)
+                made = av.Packet(spoil(count, bytes(packet)))
+                made.pts, made.dts, made.time_base = packet.pts, packet.dts, packet.time_base
+                made.stream, made.is_keyframe = stream, packet.is_keyframe
+                output.mux(made)
+                count += 1
     return path
+
+
+def pictures_of(path):
+    with open_source(path) as source:
+        return np.stack([frame.rgb for frame in source]).astype(int)
 
 
 def test_dropouts_of_a_tape_are_found(tmp_path, capsys):
@@ -124,21 +134,41 @@ def test_dropouts_of_a_tape_are_found(tmp_path, capsys):
                 data[at + 3 : at + 80] = chance.integers(0, 256, 77, np.uint8).tobytes()
         return bytes(data)
 
-    paths = [tape(tmp_path / "whole.avi", scene), tape(tmp_path / "in.avi", scene, spoil)]
-    pictures = []
-    for path in paths:
-        with open_source(path) as source:
-            pictures.append(np.stack([frame.rgb for frame in source]).astype(int))
-    differs = np.abs(pictures[0] - pictures[1]).max(-1)
+    path = recorded(tmp_path / "in.avi", scene, "dvvideo", spoil)
+    differs = np.abs(pictures_of(recorded(tmp_path / "whole.avi", scene, "dvvideo")) - pictures_of(path)).max(-1)
     assert (differs > 30)[1::2].any((1, 2)).all()
     mask = tmp_path / "mask.mkv"
-    assert main(["mask", "blocks", str(paths[1]), "-o", str(mask), "--dilate", "0"]) == 0
+    assert main(["mask", "blocks", str(path), "-o", str(mask), "--dilate", "0"]) == 0
     assert "6 frames, 3 with a hole" in capsys.readouterr().err
-    with open_source(mask) as source:
-        found = np.stack([frame.rgb[..., 0] > 127 for frame in source])
+    found = pictures_of(mask)[..., 0] > 127
     # What spoils some of a block may leave the rest of it nearly as it was.
     assert precision_recall(found, differs > 4, 4)[0] > 0.95
     assert precision_recall(found, differs > 30)[1] > 0.8
+
+
+@pytest.mark.parametrize(("codec", "options"), [("mpeg2video", {}), ("libx264", {"x264-params": "slices=4"})])
+def test_what_a_decoder_makes_up_is_found_until_the_next_key_frame(tmp_path, codec, options):
+    scene = [cv2.resize(rgb, (320, 192), interpolation=cv2.INTER_CUBIC) for rgb in colour(pan(24))]
+    options |= {"g": "12", "bf": "0", "b": "2M"}
+
+    def spoil(index, data):
+        # Half of the third frame is lost, as where a broadcast breaks off.
+        return data[: len(data) // 2] if index == 2 else data
+
+    path = recorded(tmp_path / "in.mkv", scene, codec, spoil, **options)
+    whole = recorded(tmp_path / "whole.mkv", scene, codec, **options)
+    differs = np.abs(pictures_of(whole) - pictures_of(path)).max(-1)
+    assert (differs > 30)[2:12].any((1, 2)).all()
+    found = []
+    for one in (path, whole):
+        with open_source(one) as source:
+            found.append(np.stack(list(finding_blocks()(shown(source)))))
+    # What was made up may have come out as it was.
+    assert precision_recall(found[0], differs > 0, 8)[0] > 0.9
+    assert precision_recall(found[0], differs > 30)[1] > 0.9
+    # What is whole is left alone: other frames, and the recording that lost nothing.
+    assert found[0][[0, 1, *range(13, 24)]].mean() < 2e-3
+    assert found[1].mean() < 2e-3
 
 
 def test_too_short_a_video_is_refused(tmp_path, capsys):

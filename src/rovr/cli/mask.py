@@ -126,7 +126,7 @@ class MaskScratches(_Mask):
 
 @dataclass(frozen=True, kw_only=True)
 class MaskBlocks(_Mask):
-    """Find lost blocks of a digital tape, or of any video whose codec stores each frame by itself."""
+    """Find what a digital recording has lost: blocks of a tape, and what a decoder makes up in their place."""
 
     dilate: int = 2
     """Pixels to widen the holes by."""

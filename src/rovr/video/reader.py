@@ -91,9 +91,10 @@ class FileSource(Source):
         path: the file.
         say: told what the user should know.
         max_pixels: that a frame may have.
+        conceal: whether the decoder fills in what a damaged file has lost.
     """
 
-    def __init__(self, path: Path, say: Say, max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(self, path: Path, say: Say, max_pixels: int = MAX_PIXELS, conceal: bool = True) -> None:
         self.path = path
         self.say = say
         self.max_pixels = max_pixels
@@ -110,7 +111,7 @@ class FileSource(Source):
                     size = picture_size(file.read(1 << 20)) or size
             check_pixels(path, *size, max_pixels)
             # Later frames may be larger than the first.
-            context.options = {"max_pixels": str(max_pixels)}
+            context.options = {"max_pixels": str(max_pixels)} | ({} if conceal else {"ec": "0"})
             self.stream.thread_type = "AUTO"
             self._decoder = self._decode()
             first = next(self._decoder, None)

@@ -117,6 +117,7 @@ def open_source(
     say: Say = lambda note: None,
     rate: Fraction | None = None,
     max_pixels: int = MAX_PIXELS,
+    conceal: bool = True,
 ) -> Source:
     """Open a video or a folder of frames.
 
@@ -125,6 +126,7 @@ def open_source(
         say: told whatever the user should know, once each.
         rate: frames per second of a folder; a video knows its own.
         max_pixels: that a frame may have.
+        conceal: whether a decoder fills in what a damaged file has lost.
 
     Raises:
         UserError: nothing there, not a video, too large, no pictures, or the first frame cannot be read.
@@ -137,7 +139,7 @@ def open_source(
         raise UserError(f"{path} does not exist; check the path.")
     if path.is_dir():
         return FolderSource(path, say, rate or Fraction(25), max_pixels)
-    return FileSource(path, say, max_pixels)
+    return FileSource(path, say, max_pixels, conceal)
 
 
 def count_frames(path: str | Path, max_pixels: int = MAX_PIXELS, seconds: float = math.inf) -> int | None:

@@ -115,7 +115,7 @@ export const buildMark = () => {
   follow = make("button", { type: "button", textContent: "Follow the box", title: "Follow what is in the last box, from this frame on", onclick: followBox });
   finders = [
     make("button", { type: "button", textContent: "Scratches", title: "Scratches and specks that only one frame shows", onclick: () => find_("scratches") }),
-    make("button", { type: "button", textContent: "Lost blocks", title: "Squares of a digital tape, or of another video that stores each frame by itself", onclick: () => find_("blocks") }),
+    make("button", { type: "button", textContent: "Lost blocks", title: "Squares that a digital tape, a broadcast or a damaged file has lost", onclick: () => find_("blocks") }),
     make("button", { type: "button", textContent: "A logo", title: "What stands still while the picture moves", onclick: () => find_("logo") }),
     make("button", { type: "button", textContent: "Subtitles", title: "Bright letters that come and go all at once", onclick: () => find_("subtitles") }),
     follow,
