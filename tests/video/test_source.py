@@ -1,6 +1,7 @@
 from fractions import Fraction
 from itertools import pairwise
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -106,8 +107,6 @@ def test_inputs_that_are_no_video(tmp_path, name):
 
 
 def test_sound_alone_is_refused(tmp_path):
-    import av
-
     with av.open(str(tmp_path / "a.m4a"), "w") as output:
         sound = output.add_stream("aac", rate=48000, layout="mono")
         block = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
@@ -133,8 +132,6 @@ def test_file_cut_short_is_refused_while_reading(tmp_path, kind):
     write_video(path, noise)
     if kind == "mp4":
         # With the index first, a cut file opens like a whole one.
-        import av
-
         with (
             av.open(str(path)) as given,
             av.open(str(tmp_path / "fast.mp4"), "w", container_options={"movflags": "+faststart"}) as out,
@@ -149,6 +146,36 @@ def test_file_cut_short_is_refused_while_reading(tmp_path, kind):
     cut = tmp_path / f"cut.{kind}"
     cut.write_bytes(data[: int(len(data) * 0.6)])
     with pytest.raises(UserError, match=r"cut short|damaged"), open_source(cut) as source:
+        list(source)
+
+
+def without(path, out, gone):
+    """A copy of a video, some of whose packets hold nothing that can be decoded."""
+    with av.open(str(path)) as given, av.open(str(out), "w") as made:
+        stream = made.add_stream_from_template(given.streams.video[0])
+        for index, packet in enumerate(given.demux(video=0)):
+            if packet.dts is not None:
+                copy = av.Packet(bytes(16) if index in gone else bytes(packet))
+                copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
+                copy.stream, copy.is_keyframe = stream, packet.is_keyframe
+                made.mux(copy)
+    return out
+
+
+def test_frames_that_cannot_be_decoded_are_left_out_aloud(tmp_path):
+    path = write_video(tmp_path / "in.avi", moving_texture(40), codec="mpeg4", options={"g": "10"})
+    said, gone = [], [5, 17, 18]
+    with open_source(path) as source:
+        whole = [frame.native.pts for frame in source]
+    with open_source(without(path, tmp_path / "gaps.avi", gone), said.append) as source:
+        stamps = [frame.native.pts for frame in source]
+    # Those that are left are shown when they were.
+    assert stamps == [stamp for index, stamp in enumerate(whole) if index not in gone]
+    assert said[0].startswith("3 frames cannot be decoded: left out")
+    with (
+        pytest.raises(UserError, match="is damaged: frame 5 cannot be decoded"),
+        open_source(without(path, tmp_path / "most.avi", range(5, 40))) as source,
+    ):
         list(source)
 
 

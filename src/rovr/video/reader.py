@@ -29,6 +29,10 @@ STARTS_OVER = Fraction(1, 5)
 """Seconds by which time stamps jump back where a recording begins anew, and not one stamp is wrong."""
 
 
+SPARED, SPARED_SHARE = 8, 0.25
+"""Frames, and share of those before, that may fail to be decoded before a file is refused."""
+
+
 def open_input(path: Path, max_pixels: int = MAX_PIXELS) -> Any:
     """Open a container for reading.
 
@@ -193,10 +197,11 @@ class FileSource(Source):
 
     def _decode(self) -> Iterator[Any]:
         """Every shown frame as the decoder gives it."""
-        count = skipped = damaged = read = 0
+        count = skipped = damaged = read = lost = 0
         packets = self.container.demux(self.stream)
         end = 0.0
         while True:
+            packet = None
             try:
                 packet = next(packets)
                 if packet.size and not packet.is_discard:
@@ -211,6 +216,9 @@ class FileSource(Source):
                     # A recording may begin between key frames; the first picture counts.
                     skipped += 1
                     continue
+                lost += 1
+                if packet is not None and lost <= max(SPARED, count * SPARED_SHARE):
+                    continue
                 raise UserError(
                     f"{self.path} is damaged: frame {count} cannot be decoded ({error.strerror}); "
                     "fetch or export it again."
@@ -219,6 +227,8 @@ class FileSource(Source):
                 damaged += bool(count and frame.is_corrupt)
                 count += 1
                 yield frame
+        if lost:
+            self.say(f"{counted(lost, 'frame')} cannot be decoded: left out, so that what is before stands for longer.")
         if damaged:
             self.say(f"{counted(damaged, 'frame')} damaged in the file: taken as the decoder patched what it could.")
         if count and self._whole:
