@@ -217,7 +217,7 @@ class FileSource(Source):
                     skipped += 1
                     continue
                 lost += 1
-                if packet is not None and lost <= max(SPARED, count * SPARED_SHARE):
+                if packet is not None and self._spares(count, lost):
                     continue
                 raise UserError(
                     f"{self.path} is damaged: frame {count} cannot be decoded ({error.strerror}); "
@@ -233,6 +233,12 @@ class FileSource(Source):
             self.say(f"{counted(damaged, 'frame')} damaged in the file: taken as the decoder patched what it could.")
         if count and self._whole:
             self._check_end(count, read, end)
+
+    def _spares(self, count: int, lost: int) -> bool:
+        """Whether reading goes on after frames that cannot be decoded."""
+        context = self.stream.codec_context
+        fits = context.width * context.height <= self.max_pixels
+        return fits and lost <= max(SPARED, count * SPARED_SHARE)
 
     def _check_end(self, count: int, read: int, end: float) -> None:
         """Tell a file that was cut short from one whose header is slightly off.
