@@ -240,14 +240,14 @@ def _safetensors(content: bytes, chance: Chance, others: list[bytes]) -> bytes:
 def _video(corpus: Corpus, path: Path, folder: Path, chance: Chance) -> Callable[[], None]:
     from rovr.cli.corrupt import Corrupt
     from rovr.cli.info import Info
-    from rovr.cli.mask import MaskFollow, MaskLogo, MaskScratches
+    from rovr.cli.mask import MaskBlocks, MaskFollow, MaskLogo, MaskScratches, MaskSubtitles
 
     out = folder / str(chance.choice(["out.mp4", "out.mov", "out.mkv", "out.mkv", "out"]))
     turn = chance.random()
     if turn < 0.05:
         return Info(input=path).run
     if turn < 0.15:
-        verb = (MaskLogo, MaskScratches)[int(chance.integers(0, 2))]
+        verb = (MaskLogo, MaskScratches, MaskBlocks, MaskSubtitles)[int(chance.integers(0, 4))]
         return verb(video=path, output=str(out), quiet=True).run
     if turn < 0.18:
         return MaskFollow(video=path, output=str(out), box="10,10,20,20", quiet=True).run
