@@ -19,7 +19,7 @@ from rovr.video.colour import Frame
 from rovr.video.source import VideoInfo, open_source
 
 ROWS = 48
-"""Rows of pixels, three of blocks, in which errors are looked for that the decoder has not noticed."""
+"""Rows of pixels, three times the 16 that codecs go by, in which errors are looked for that the decoder missed."""
 
 SLACK = 33
 """Pixels, odd, around what is carried on from the frame before, in which what was made up is nothing new."""
