@@ -183,7 +183,7 @@ def preview(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
             mask = info.orientation.to_stored(widened(mask, task.get("widen", 0)))
             native = reader.decoded(k)
             colour = colour or Colour.of(native)
-            pairs.append((Frame(colour.recast(native, info.pix_fmt), colour), mask))
+            pairs.append((Frame(colour.plain(native, info.pix_fmt), colour), mask))
             tell("step", phase="read", done=place + 1, total=len(around))
     at = number - around[0]
     hole = pairs[at][1]

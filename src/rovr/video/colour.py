@@ -118,6 +118,13 @@ class Colour:
         frames.copy_tags(frame, new)
         return new
 
+    def plain(self, frame: "av.VideoFrame", pix_fmt: str) -> "av.VideoFrame":
+        """The same, its rows from top to bottom, as what is edited in place has to have them."""
+        new = self.recast(frame, pix_fmt)
+        if new is frame and any(plane.line_size < 0 for plane in frame.planes):
+            return self.recast(self.recast(frame, "gbrp"), pix_fmt)
+        return new
+
 
 @dataclass
 class Frame:

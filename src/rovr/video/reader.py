@@ -283,9 +283,7 @@ class FileSource(Source):
                     f"{self.path}: frame {index} is {frame.width}×{frame.height}, the ones before "
                     f"{info.width}×{info.height}; split the file where its size changes."
                 )
-            native = self.colour.recast(frame, info.pix_fmt)
-            if native is frame and any(plane.line_size < 0 for plane in frame.planes):
-                native = self.colour.recast(self.colour.recast(frame, "gbrp"), info.pix_fmt)
+            native = self.colour.plain(frame, info.pix_fmt)
             last = self._stamp(native, last)
             # The decoder's picture types would otherwise be forced on the encoder.
             native.pict_type = 0
