@@ -171,6 +171,19 @@ def write_video(
     return path
 
 
+def without(path, out, gone):
+    """A copy of a video, some of whose packets hold nothing that can be decoded."""
+    with av.open(str(path)) as given, av.open(str(out), "w") as made:
+        stream = made.add_stream_from_template(given.streams.video[0])
+        for index, packet in enumerate(given.demux(video=0)):
+            if packet.dts is not None:
+                copy = av.Packet(bytes(16) if index in gone else bytes(packet))
+                copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
+                copy.stream, copy.is_keyframe = stream, packet.is_keyframe
+                made.mux(copy)
+    return out
+
+
 def native_planes(path: Path) -> list[list[np.ndarray]]:
     """All frames' planes, as decoded."""
     from rovr.video import pixels

@@ -7,7 +7,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from conftest import moving_texture, rgb_frames, write_video
+from conftest import moving_texture, rgb_frames, without, write_video
 
 from rovr.errors import UserError
 from rovr.serve.frames import Reader
@@ -66,6 +66,16 @@ def test_without_time_stamps_frames_are_counted(tmp_path):
     reader, wanted = Reader(blind), rgb_frames(path)
     for number in (7, 8, 3, 30):
         assert np.array_equal(reader.rgb(number), wanted[number])
+
+
+def test_what_cannot_be_decoded_does_not_hide_what_follows(tmp_path):
+    path = write_video(tmp_path / "in.avi", moving_texture(40), codec="mpeg4", options={"g": "20"})
+    index = examine(without(path, tmp_path / "gap.avi", [5]), Limits())
+    wanted, reader = rgb_frames(path), Reader(index)
+    assert np.array_equal(reader.rgb(25), wanted[25])
+    # The next one stands for it; it is not what it was, as it follows from the one that is lost.
+    for number in (5, 6):
+        assert np.abs(reader.rgb(number).astype(int) - wanted[6]).mean() < 12
 
 
 def test_few_frames_are_held(tmp_path):

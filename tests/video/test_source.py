@@ -5,7 +5,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from conftest import moving_texture, write_video
+from conftest import moving_texture, without, write_video
 
 from rovr.errors import UserError
 from rovr.video import count_frames, open_source
@@ -147,19 +147,6 @@ def test_file_cut_short_is_refused_while_reading(tmp_path, kind):
     cut.write_bytes(data[: int(len(data) * 0.6)])
     with pytest.raises(UserError, match=r"cut short|damaged"), open_source(cut) as source:
         list(source)
-
-
-def without(path, out, gone):
-    """A copy of a video, some of whose packets hold nothing that can be decoded."""
-    with av.open(str(path)) as given, av.open(str(out), "w") as made:
-        stream = made.add_stream_from_template(given.streams.video[0])
-        for index, packet in enumerate(given.demux(video=0)):
-            if packet.dts is not None:
-                copy = av.Packet(bytes(16) if index in gone else bytes(packet))
-                copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
-                copy.stream, copy.is_keyframe = stream, packet.is_keyframe
-                made.mux(copy)
-    return out
 
 
 def test_frames_that_cannot_be_decoded_are_left_out_aloud(tmp_path):

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -134,13 +135,10 @@ class Reader:
         return 2 * max(back, 1) if at > 0 else 0
 
     def _shown(self) -> Iterator[Any]:
-        """Decoded frames; those before the first that can be decoded are passed over."""
+        """Decoded frames; those that cannot be decoded are passed over."""
         for packet in self.container.demux(self.stream):
-            try:
+            with suppress(FFmpegError):
                 yield from packet.decode()
-            except FFmpegError:
-                if self._recent:
-                    raise
 
     def _number(self, frame: Any) -> int:
         stamp = frame.pts if frame.pts is not None else frame.dts
