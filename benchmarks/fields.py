@@ -52,6 +52,27 @@ def together(fields: Tensor) -> Tensor:
     return fields.unflatten(0, (-1, 2)).permute(0, 2, 3, 1, 4).flatten(2, 3).contiguous()
 
 
+def interlaced(pictures: Tensor) -> Tensor:
+    """Every two pictures as the fields of one frame: (2 T, C, H, W) → (T, C, H, W)."""
+    return together(apart(pictures)[[2 * i + i % 2 for i in range(len(pictures))]])
+
+
+def large_clips(named: list[Path] | None) -> list[Path]:
+    """The clips named, or those of ROVR_DATA that are large enough for 720×576."""
+    data = os.environ.get("ROVR_DATA")
+    if not (named or data):
+        raise SystemExit("name clips with --clips, or set ROVR_DATA")
+    return named or [
+        *sorted(Path(data or "", "davis480").glob("*/frames")),
+        *sorted(Path(data or "", "full").iterdir()),
+    ]
+
+
+def clip_name(path: Path) -> str:
+    """Of a video, or of a sequence in a folder of frames."""
+    return path.parent.name if path.name == "frames" else path.stem
+
+
 def dropouts(seed: int) -> Tensor:
     """Up to three streaks a frame, (FRAMES, 1, HEIGHT, WIDTH) bool."""
     chance = np.random.default_rng(seed)
@@ -133,22 +154,15 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, nargs="+", help="videos and folders of frames, in place of those above")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "fields.json")
     args = parser.parse_args()
-    data = os.environ.get("ROVR_DATA")
-    if not (args.clips or data):
-        raise SystemExit("name clips with --clips, or set ROVR_DATA")
     torch.set_num_threads(1)
-    paths = args.clips or [
-        *sorted(Path(data or "", "davis480").glob("*/frames")),
-        *sorted(Path(data or "", "full").iterdir()),
-    ]
+    paths = large_clips(args.clips)
     details = []
     for seed, path in enumerate(paths):
         pictures = read(path)
         if pictures is None:
             print(f"{path}: too short, left out")
             continue
-        name = path.parent.name if path.name == "frames" else path.stem
-        truth = together(apart(pictures)[[2 * i + i % 2 for i in range(len(pictures))]])
+        name, truth = clip_name(path), interlaced(pictures)
         for kind, masks in (
             ("dropouts", dropouts(seed)),
             ("shift", make_masks("shift", FRAMES, HEIGHT, WIDTH, seed)),

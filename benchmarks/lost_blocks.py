@@ -8,8 +8,6 @@ VISIBLE levels that the masks hold; *precision* the share of the masks within SL
 """
 
 import argparse
-import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -22,8 +20,8 @@ import cv2
 import numpy as np
 import torch
 from _common import ROOT, commit, machine, write
-from bleed import Pictures, seen
-from fields import FRAMES, HEIGHT, WIDTH, apart, read, together
+from bleed import Pictures, level, seen
+from fields import FRAMES, HEIGHT, WIDTH, clip_name, interlaced, large_clips, read
 
 from rovr.errors import UserError
 from rovr.masking import Place, finding_blocks, write_masks
@@ -110,19 +108,13 @@ def record(path: Path, pictures: Pictures, kind: Kind, chance: Chance | None) ->
                 output.mux(made)
 
 
-def pictures_of(path: Path, interlaced: bool) -> Pictures | None:
+def pictures_of(path: Path, fields: bool) -> Pictures | None:
     """The first pictures of a clip, of an interlaced one two in a frame, (T, H, W, 3) uint8."""
     found = read(path)
     if found is None:
         return None
-    frames = together(apart(found)[[2 * i + i % 2 for i in range(len(found))]]) if interlaced else found[:FRAMES]
+    frames = interlaced(found) if fields else found[:FRAMES]
     return np.ascontiguousarray(frames.permute(0, 2, 3, 1).numpy())
-
-
-def decibels(pictures: Pictures, truth: Pictures, where: np.ndarray[Any, Any]) -> float:
-    """PSNR of some pixels."""
-    error = float(np.square(pictures[where].astype(float) - truth[where]).mean())
-    return 10 * math.log10(255**2 / error)
 
 
 def measure(folder: Path, pictures: Pictures, kind: Kind, seed: int) -> dict[str, Any]:
@@ -149,8 +141,8 @@ def measure(folder: Path, pictures: Pictures, kind: Kind, seed: int) -> dict[str
         "recall": float(found[visible].mean()),
         "precision": float(near[found].mean()),
         "marked_of_whole": float((seen(clean)[..., 0] > 127).mean()),
-        "before": decibels(damaged, truth, visible),
-        "after": decibels(seen(out), truth, visible),
+        "before": level(damaged, truth, visible),
+        "after": level(seen(out), truth, visible),
     }
 
 
@@ -160,15 +152,9 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, nargs="+", help="videos and folders of frames, in place of those above")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "lost_blocks.json")
     args = parser.parse_args()
-    data = os.environ.get("ROVR_DATA")
-    if not (args.clips or data):
-        raise SystemExit("name clips with --clips, or set ROVR_DATA")
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    paths = args.clips or [
-        *sorted(Path(data or "", "davis480").glob("*/frames")),
-        *sorted(Path(data or "", "full").iterdir()),
-    ]
+    paths = large_clips(args.clips)
     details: list[dict[str, Any]] = []
     with TemporaryDirectory() as folder:
         for seed, path in enumerate(paths):
@@ -177,7 +163,7 @@ def main() -> None:
                 if pictures is None:
                     print(f"{path}: too short, left out")
                     break
-                row: dict[str, Any] = {"clip": path.parent.name if path.name == "frames" else path.stem, "kind": name}
+                row: dict[str, Any] = {"clip": clip_name(path), "kind": name}
                 try:
                     row |= measure(Path(folder), pictures, kind, seed)
                 except UserError as error:
