@@ -25,7 +25,7 @@ LAYERS = (
     {"blocks", "hub"},
     {"restorer", "summary"},
     {"resume", "items", "listening"},
-    {"restore", "transform"},
+    {"restore", "transform", "translucent"},
     {"batch"},
     {"editor.training", "export"},
     {"train", "evaluate", "demo"},

@@ -21,7 +21,7 @@ from rovr.video.source import Source
 
 
 def matched(source: Source, masks: MaskSource) -> Iterator[tuple[Frame, Mask]]:
-    """Pair frames with masks.
+    """Pair frames with masks; what lies over all frames is taken off them.
 
     Raises:
         UserError: their numbers differ, or nothing at all is left to be seen.
@@ -35,7 +35,7 @@ def matched(source: Source, masks: MaskSource) -> Iterator[tuple[Frame, Mask]]:
             raise length_error(length + 1 + sum(1 for _ in frames), length)
         length += 1
         seen = seen or not mask.all()
-        yield frame, mask
+        yield masks.lift(frame), mask
     if not masks.static:
         surplus = sum(1 for _ in pairs)
         if surplus:
@@ -59,6 +59,7 @@ def write(
     on_part: Callable[[], None],
     record: ProvenanceOutput | None,
     grain: bool,
+    lifted: bool = False,
 ) -> int:
     """Write every frame as it comes from its repair, or from those of its fields, and keep the tally.
 
@@ -69,12 +70,13 @@ def write(
         on_part: called for each item that needed no repair.
         record: where provenance goes.
         grain: whether repairs get the grain of their surroundings.
+        lifted: whether something was taken off all frames, so that none is as it was.
 
     Returns:
         How many repairs there were.
     """
     missing = doubt = 0.0
-    repairs, changed = 0, False
+    repairs, changed = 0, lifted
     parts: list[tuple[Field, Trace | None]] = []
     for index, item in enumerate(items):
         frame = item.payload
@@ -102,7 +104,7 @@ def write(
             record.write(frame, trace)
         summary.frames += 1
         summary.repaired += changed
-        changed = False
+        changed = lifted
     summary.hole_share = missing / (summary.frames * summary.width * summary.height)
     summary.mean_doubt = doubt / missing if missing else 0.0
     return repairs

@@ -68,7 +68,8 @@ def restore_video(
 
     Args:
         path: a video, or a folder of frames.
-        mask: a video, a folder, or one picture for all frames, grey above 127 = missing; None for boxes alone.
+        mask: a video, a folder, or one picture for all frames, grey above 127 = missing; a see-through logo as
+            :func:`rovr.translucent.learn_overlay` gives it; None for boxes alone.
         out: ``.mp4``, ``.mov``, ``.m4v``, ``.mkv``, or a folder for PNGs, or DPX of DPX. Appears only when complete.
         boxes: ``x,y,w,h`` missing in every frame, in pixels of the video as it plays.
         dilate: pixels to widen the holes by.
@@ -186,7 +187,7 @@ def restore_video(
         pairs = combing.watched(matched(source, masks)) if info.interlaced else matched(source, masks)
         chance = torch.Generator().manual_seed(seed)
         items = blocks.run(listeners.noted(paired(pairs, fields)), chance, lambda: paired(again(), fields))
-        repairs = write(items, sink, summary, listeners.done, record, grain)
+        repairs = write(items, sink, summary, listeners.done, record, grain, masks.overlay is not None)
         if advice := combing.advice(fields):
             notes(advice)
         summary.scenes = [first // each for first in blocks.scenes]

@@ -33,7 +33,15 @@ def verbs() -> dict[str, Any]:
     from rovr.cli.evaluate import Evaluate
     from rovr.cli.export import Export
     from rovr.cli.info import Info
-    from rovr.cli.mask import MaskBlocks, MaskDraw, MaskFollow, MaskLogo, MaskScratches, MaskSubtitles
+    from rovr.cli.mask import (
+        MaskBlocks,
+        MaskDraw,
+        MaskFollow,
+        MaskLogo,
+        MaskScratches,
+        MaskSubtitles,
+        MaskTranslucent,
+    )
     from rovr.cli.provenance import Provenance
     from rovr.cli.report import Report
     from rovr.cli.restore import Restore
@@ -45,6 +53,7 @@ def verbs() -> dict[str, Any]:
     mask = {
         "draw": MaskDraw,
         "logo": MaskLogo,
+        "translucent": MaskTranslucent,
         "scratches": MaskScratches,
         "blocks": MaskBlocks,
         "subtitles": MaskSubtitles,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
-from rovr.cli.signals import VIDEO, at_once
+from rovr.cli.signals import HEAVY, VIDEO, at_once
 from rovr.types import RATE_UNUSED, counted, frame_rate
 
 if TYPE_CHECKING:
@@ -103,6 +103,59 @@ class MaskLogo(_Mask):
         with self._display(2) as display:
             looked = (place.video, self.sensitivity, place.rate, display.step, place.max_pixels)
             self._write(display, standing(lambda: find_logo(*looked)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskTranslucent:
+    """Learn a see-through logo that stands still: what shines through it is then kept, and only the rest is a hole."""
+
+    LOADS = (*HEAVY, "rovr.restore")
+    video: Positional[Path]
+    """Video, or folder of frames."""
+    output: Annotated[str, arg(aliases=["-o"], metavar="LOGO.npz")]
+    """Where to write what was learned: for rovr restore a mask like others."""
+    mask: Annotated[Path | None, arg(metavar="PATH")] = None
+    """Where the logo is, as rovr mask logo writes it; one picture will do."""
+    box: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="X,Y,W,H")] = ()
+    """Rectangle around the logo, in pixels of the video as it plays; may be given several times."""
+    dilate: int = 0
+    """Pixels to widen that by; too wide does no harm."""
+    device: str = "auto"
+    """Where to compute: auto, cpu, cuda or mps."""
+    overwrite: bool = False
+    """Replace the output if it exists."""
+    rate: Annotated[float | None, arg(metavar="FPS")] = None
+    """Frames per second of a folder of frames; by default 25."""
+    max_pixels: int = 1 << 26
+    """Pixels that a frame may have; larger ones are refused before they are decoded."""
+    quiet: bool = False
+    """Print nothing but errors."""
+
+    def run(self) -> None:
+        """Do it."""
+        from rovr.cli.progress import Display
+        from rovr.restorer import Restorer
+        from rovr.translucent import learn_overlay
+
+        with Display(self.quiet) as display:
+            done = learn_overlay(
+                self.video,
+                self.mask,
+                self.output,
+                boxes=self.box,
+                dilate=self.dilate,
+                restorer=Restorer.from_pretrained(device=self.device),
+                overwrite=self.overwrite,
+                rate=frame_rate(self.rate),
+                max_pixels=self.max_pixels,
+                on_start=lambda frames: display.start(frames, "learning"),
+                on_frame=display.step,
+                on_note=display.note,
+            )
+        display.line(
+            f"{self.output}: learned from {counted(done.frames, 'frame')}; {1 - done.hole / done.pixels:.0%} of the "
+            "logo's pixels can be seen through, the rest is a hole"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

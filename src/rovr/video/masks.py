@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from rovr.errors import UserError
 from rovr.types import check_dilate, counted
+from rovr.video.colour import Frame
 from rovr.video.folder import is_image, list_images, read_image
 from rovr.video.narrow import NarrowHoles
+from rovr.video.overlay import SUFFIX, Overlay, read_overlay
 from rovr.video.source import Say, VideoInfo, count_decoded, count_frames, open_source
 
 Mask = NDArray[np.bool_]
@@ -74,6 +76,7 @@ class MaskSource:
         dilate: pixels to widen the holes by.
         say: told what the user should know.
         by_field: whether fields are repaired one by one.
+        overlay: what lies over all frames, and is taken off them before they are repaired.
 
     Attributes:
         static: whether one mask serves all frames, however many there are.
@@ -81,13 +84,20 @@ class MaskSource:
     """
 
     def __init__(
-        self, info: VideoInfo, path: Path | None, boxes: Sequence[Box], dilate: int, say: Say, by_field: bool = False
+        self,
+        info: VideoInfo,
+        path: Path | None,
+        boxes: Sequence[Box],
+        dilate: int,
+        say: Say,
+        by_field: bool = False,
+        overlay: Overlay | None = None,
     ) -> None:
-        self.info = info
+        self.info, self.overlay = info, overlay
         self.path = path
         self.say = say
         self.brightest = 0
-        self.static = path is None or (not path.is_dir() and is_image(path))
+        self.static = path is None or overlay is not None or (not path.is_dir() and is_image(path))
         self._told: set[str] = set()
         self._first = True
         self._named = self._by_name()
@@ -110,6 +120,9 @@ class MaskSource:
     def _reader(self) -> Callable[[Path], NDArray[np.uint8]]:
         """How the pictures are to be read, judged by the first of them."""
         path = self.path
+        if self.overlay is not None:
+            hole = self.info.orientation.to_shown(self.overlay.hole) * np.uint8(255)
+            return lambda file: hole
         if path is None or not (path.is_dir() or is_image(path)):
             return lambda file: np.empty(0, np.uint8)
         files = list_images(path) if path.is_dir() else [path]
@@ -191,6 +204,10 @@ class MaskSource:
             turn = source.info.orientation.to_shown
             for frame in islice(source, first, None):
                 yield self._finish(np.asarray(cv2.cvtColor(turn(frame.rgb), cv2.COLOR_RGB2GRAY), np.uint8))
+
+    def lift(self, frame: Frame) -> Frame:
+        """The frame without what lies over all of them."""
+        return frame if self.overlay is None else self.overlay.lift(frame)
 
     def check_length(self) -> None:
         """Compare the number of masks with that of frames before any work, where it can be told cheaply.
@@ -285,7 +302,8 @@ def open_masks(
 
     Args:
         info: of the video.
-        mask: a video, a folder of pictures, or one picture for all frames; grey above 127 = missing.
+        mask: a video, a folder of pictures, or one picture for all frames; grey above 127 = missing. Or a see-through
+            logo as ``rovr mask translucent`` writes it.
         boxes: ``x,y,w,h`` each, or four numbers, in pixels of the video as it plays; missing in every frame.
         dilate: pixels to widen the holes by.
         say: told what the user should know.
@@ -301,7 +319,11 @@ def open_masks(
     if path is not None and not path.exists():
         raise UserError(f"The mask {path} does not exist; check the path.")
     rectangles = [parse_box(box) for box in ([boxes] if isinstance(boxes, str) else boxes)]
-    return MaskSource(info, path, rectangles, dilate, say, by_field)
+    overlay = None
+    if path is not None and path.suffix.lower() == SUFFIX and path.is_file():
+        overlay = read_overlay(path)
+        overlay.check(info)
+    return MaskSource(info, path, rectangles, dilate, say, by_field, overlay)
 
 
 def _fitted(size: tuple[int, int], shown: tuple[int, int], aspect: float) -> str:

@@ -6,6 +6,7 @@ in the hole are replaced, so that everything else keeps its bits through any num
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +100,11 @@ def chroma_steps(pix_fmt: str) -> tuple[int, int]:
     return max(across for _, across, _, _ in layout), max(down for _, _, down, _ in layout)
 
 
+def steps(pix_fmt: str) -> list[tuple[int, int]]:
+    """Log2 of the pixels that a sample of each plane spans horizontally and vertically."""
+    return [(across, down) for _, across, down, _ in _layout(pix_fmt)[1]]
+
+
 def field_rows(pix_fmt: str) -> int:
     """What has to divide the height, so that each of two fields has whole samples of colour.
 
@@ -169,6 +175,47 @@ def shared_planes(frame: "av.VideoFrame") -> Iterator[tuple[Array, int, int, tup
             yield plane, across, down, edited
 
 
+@dataclass(frozen=True)
+class Samples:
+    """Samples of a plane that a mask covers.
+
+    Attributes:
+        box: rows and columns around them.
+        where: which of those they are, (rows, columns) bool.
+        channels: that may be edited.
+    """
+
+    box: tuple[slice, slice]
+    where: Array
+    channels: tuple[int, ...]
+
+
+def samples(mask: Array, pix_fmt: str) -> list[Samples]:
+    """The samples of each plane all of whose pixels are in the mask, (H, W) bool."""
+    top, bottom, left, right = around(mask)
+    found = []
+    for _, across, down, edited in _layout(pix_fmt)[1]:
+        where = plane_mask(mask[top:bottom, left:right], across, down)
+        rows, columns = top >> down, left >> across
+        box = slice(rows, rows + where.shape[0]), slice(columns, columns + where.shape[1])
+        found.append(Samples(box, where, edited))
+    return found
+
+
+def values(pix_fmt: str) -> tuple[int, int]:
+    """The highest value of a sample, and the step from each to the next.
+
+    Args:
+        pix_fmt: a plain format.
+    """
+    from av import VideoFormat
+
+    bits = VideoFormat(pix_fmt).components[0].bits
+    # The p010 family keeps its samples in the upper bits.
+    step = 1 << (16 - bits) if re.match(r"p[024]1", pix_fmt) else 1
+    return ((1 << bits) - 1) * step, step
+
+
 def merge(frame: "av.VideoFrame", filled: "av.VideoFrame", mask: Array) -> "av.VideoFrame":
     """A copy of the frame with ``filled`` under the mask.
 
@@ -181,15 +228,10 @@ def merge(frame: "av.VideoFrame", filled: "av.VideoFrame", mask: Array) -> "av.V
         mask: (H, W) bool.
     """
     new = duplicate(frame)
-    layout = _layout(frame.format.name)[1]
-    top, bottom, left, right = around(mask)
-    for target, fresh, (_, across, down, edited) in zip(planes(new), planes(filled), layout, strict=True):
+    for target, fresh, own in zip(planes(new), planes(filled), samples(mask, frame.format.name), strict=True):
         # Masked copies are slow, and most of a picture is whole.
-        hole = plane_mask(mask[top:bottom, left:right], across, down)
-        rows = slice(top >> down, (top >> down) + hole.shape[0])
-        columns = slice(left >> across, (left >> across) + hole.shape[1])
-        for channel in edited:
-            np.copyto(target[rows, columns, channel], fresh[rows, columns, channel], where=hole)
+        for channel in own.channels:
+            np.copyto(target[*own.box, channel], fresh[*own.box, channel], where=own.where)
     return new
 
 
@@ -202,10 +244,9 @@ def dither(frame: "av.VideoFrame", mask: Array, seed: int, grey: bool = False) -
         seed: the same one gives the same values.
         grey: whether red, green and blue are to stay equal.
     """
-    name, bits = frame.format.name, frame.format.components[0].bits
-    half = 1 << (bits - 9)
-    # The p010 family keeps its samples in the upper bits.
-    unit = 1 << (16 - bits) if re.match(r"p[024]1", name) else 1
+    name = frame.format.name
+    half = 1 << (frame.format.components[0].bits - 9)
+    highest, step = values(name)
     chance = np.random.default_rng(seed)
     top, bottom, left, right = around(mask)
     for plane, (_, across, down, edited) in zip(planes(frame), _layout(name)[1], strict=True):
@@ -213,8 +254,8 @@ def dither(frame: "av.VideoFrame", mask: Array, seed: int, grey: bool = False) -
         if grey:
             chance = np.random.default_rng(seed)
         shape = (*part.shape[:2], 1) if grey else part.shape
-        noise = chance.integers(-half, half, shape, np.int32, endpoint=True) * unit
-        spread = np.clip(part + noise, 0, ((1 << bits) - 1) * unit).astype(plane.dtype)
+        noise = chance.integers(-half, half, shape, np.int32, endpoint=True) * step
+        spread = np.clip(part + noise, 0, highest).astype(plane.dtype)
         plane[top >> down : -(-bottom >> down), left >> across : -(-right >> across), list(edited)] = spread
 
 

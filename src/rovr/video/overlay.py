@@ -1,0 +1,136 @@
+"""A see-through logo: what it does to every sample below it, so that this can be undone.
+
+Whoever laid it over the picture mixed the two, o = (1 − α) b + α w. So what was below is b = (o − αw) / (1 − α), where
+the logo lets enough through; :mod:`rovr.translucent` learns the two numbers that this takes of each sample.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+from zipfile import BadZipFile
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rovr.errors import UserError
+from rovr.video import pixels
+from rovr.video.colour import Frame
+from rovr.video.frames import duplicate
+from rovr.video.source import VideoInfo
+
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float32]
+
+SUFFIX = ".npz"
+"""What a file of an overlay is told by, among masks."""
+
+NOISE = 8.0
+"""Square levels, of 255, by which compression and rounding usually change a sample; what is made up for grows them."""
+
+AROUND = 5
+"""Samples on a side of the square by which noise is told from what the picture shows."""
+
+_KIND = "rovr overlay 1"
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """What lies over all frames of a video, in the orientation in which they are stored.
+
+    Attributes:
+        pix_fmt: FFmpeg's name of the video's format.
+        area: (H, W), where it lies.
+        hole: (H, W), where too little shines through: there the picture is missing.
+        factors: 1 / (1 − α) of the samples in a box around the area, (rows, columns, channels), a plane of the format
+            each; 1 beside the area.
+        shifts: likewise −αw / (1 − α), in levels of 255; 0 beside the area.
+    """
+
+    pix_fmt: str
+    area: Mask
+    hole: Mask
+    factors: Sequence[Floats]
+    shifts: Sequence[Floats]
+
+    def lift(self, frame: Frame) -> Frame:
+        """The frame without it, and with the noise that was below it; everywhere else as it was."""
+        native = duplicate(frame.native)
+        highest, step = pixels.values(self.pix_fmt)
+        level = highest / 255
+        own = pixels.samples(self.area, self.pix_fmt)
+        for plane, part, factor, shift in zip(pixels.planes(native), own, self.factors, self.shifts, strict=True):
+            for index, channel in enumerate(part.channels):
+                seen = plane[*part.box, channel]
+                below: Floats = seen.astype(np.float32) / np.float32(level) * factor[..., index] + shift[..., index]
+                noise: Floats = np.float32(NOISE) * (np.square(factor[..., index]) - 1)
+                # The lines of two fields show different times.
+                for lines in (np.s_[::2], np.s_[1::2]) if frame.native.interlaced_frame else (np.s_[:],):
+                    below[lines] = _quiet(below[lines], noise[lines])
+                made = np.clip(np.rint(below * (level / step)) * step, 0, highest).astype(plane.dtype)
+                np.copyto(seen, made, where=part.where)
+        return replace(frame, native=native)
+
+    def check(self, info: VideoInfo) -> None:
+        """See that it belongs to a video.
+
+        Raises:
+            UserError: the video is of another size or format.
+        """
+        own = (self.area.shape[1], self.area.shape[0], self.pix_fmt)
+        if own != (info.width, info.height, info.pix_fmt):
+            width, height, pix_fmt = own
+            raise UserError(
+                f"The logo was learned from a video of {width}×{height} in {pix_fmt}, and this one is "
+                f"{info.width}×{info.height} in {info.pix_fmt}; learn it from this one by rovr mask translucent."
+            )
+
+    def write(self, file: BinaryIO) -> None:
+        """Write it into a file that :func:`read_overlay` reads."""
+        parts: dict[str, Any] = {"kind": _KIND, "pix_fmt": self.pix_fmt, "area": self.area, "hole": self.hole}
+        for number, (factor, shift) in enumerate(zip(self.factors, self.shifts, strict=True)):
+            parts |= {f"factor{number}": factor, f"shift{number}": shift}
+        np.savez_compressed(file, **parts)
+
+
+def read_overlay(path: Path) -> Overlay:
+    """Read what ``rovr mask translucent`` wrote.
+
+    Raises:
+        UserError: the file holds something else, or is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if str(file["kind"]) != _KIND:
+                raise KeyError("kind")
+            pix_fmt = str(file["pix_fmt"])
+            area, hole = (np.asarray(file[name], bool) for name in ("area", "hole"))
+            own = pixels.samples(area, pix_fmt)
+            factors, shifts = ([file[f"{name}{k}"] for k in range(len(own))] for name in ("factor", "shift"))
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise UserError(
+            f"{path} holds no see-through logo; give what rovr mask translucent has written, or a video or pictures"
+        ) from error
+    shapes = [(*part.where.shape, len(part.channels)) for part in own]
+    if area.shape != hole.shape or any([part.shape for part in kind] != shapes for kind in (factors, shifts)):
+        raise UserError(f"{path} is damaged; learn the logo again by rovr mask translucent")
+    return Overlay(pix_fmt, area, hole, factors, shifts)
+
+
+def _quiet(values: Floats, noise: Floats) -> Floats:
+    """Values (H, W) without most of their noise, of which the variance is known at each place (Lee 1980).
+
+    What varies no more than noise does is drawn to the mean of its surroundings, of which the least noisy count most.
+    """
+    sure: Floats = np.reciprocal(noise + 1)
+    total = _mean(sure)
+    mean = _mean(sure * values) / total
+    variance = _mean(sure * np.square(values)) / total - np.square(mean)
+    picture = np.maximum(variance - _mean(sure * noise) / total, 0)
+    kept = np.where(noise > 0, picture / (picture + noise + np.float32(1e-6)), np.float32(1))
+    return np.asarray(mean + kept * (values - mean), np.float32)
+
+
+def _mean(values: Floats) -> Floats:
+    return np.asarray(cv2.GaussianBlur(values, (AROUND, AROUND), 1.0), np.float32)

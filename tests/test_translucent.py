@@ -1,0 +1,178 @@
+"""A see-through logo is learned from the video, and what shines through it comes back."""
+
+import cv2
+import numpy as np
+import pytest
+from conftest import moving_texture, rgb_frames, write_video
+
+from rovr.cli import main
+from rovr.errors import UserError
+from rovr.restore import Restorer, restore_video
+from rovr.translucent import learn_overlay
+from rovr.translucent.learn import RUN, STRIDE, spread
+from rovr.translucent.lines import through
+
+SCENES, EACH = 6, 10
+SQUARE, BOX = np.s_[18:28, 26:38], "24,16,16,14"
+
+
+@pytest.fixture(scope="module")
+def restorer():
+    return Restorer.from_pretrained(selector="nearest", device="cpu")
+
+
+def scenes() -> np.ndarray:
+    """Several scenes, (T, 48, 64, 3)."""
+    return np.concatenate([moving_texture(EACH, seed=seed) for seed in range(SCENES)])
+
+
+def laid(frames: np.ndarray, share: float = 0.5, colour: float = 255) -> np.ndarray:
+    """The same below a see-through square."""
+    mixed = frames.astype(np.float32)
+    mixed[:, *SQUARE] = share * mixed[:, *SQUARE] + (1 - share) * colour
+    return np.rint(mixed).astype(np.uint8)
+
+
+def error(path, truth: np.ndarray) -> float:
+    """Mean square within the square."""
+    return float(np.square(rgb_frames(path).astype(float) - truth)[:, *SQUARE].mean())
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    return write_video(tmp_path / "in.mkv", laid(scenes()), codec="ffv1", pix_fmt="yuv444p")
+
+
+def told(rng, wrong):
+    """What was seen, and what repairs say was below it: a share of them anything at all."""
+    below = rng.uniform(20, 230, (200, 30, 1)).astype(np.float32)
+    off = np.where(wrong[..., None], rng.uniform(20, 230, below.shape), below + rng.normal(0, 3, below.shape))
+    return 0.4 * below + 90, off.astype(np.float32)
+
+
+def test_a_line_is_found_though_some_repairs_are_all_wrong(monkeypatch):
+    rng = np.random.default_rng(0)
+    seen, below = told(rng, rng.random((200, 30)) < 0.15)
+    share, shift = through(seen, below, np.ones((200, 30), np.float32), None)
+    assert np.abs(share - 0.4).mean() < 0.02
+    assert np.abs(shift - 90).mean() < 3
+    monkeypatch.setattr("rovr.translucent.lines.ROUNDS", 0)
+    assert np.abs(through(seen, below, np.ones((200, 30), np.float32), None)[0] - 0.4).mean() > 0.04
+
+
+def test_what_a_repair_made_up_counts_for_little():
+    rng = np.random.default_rng(0)
+    made_up = rng.random((200, 30)) < 0.3
+    seen, below = told(rng, made_up)
+    knowing, blind = (
+        np.abs(through(seen, below, weight.astype(np.float32), None)[0] - 0.4).mean()
+        for weight in (np.where(made_up, 0.1, 1), np.ones((200, 30)))
+    )
+    assert knowing < blind / 3
+
+
+def test_colours_that_hardly_vary_take_the_share_that_is_known():
+    grey = np.full((50, 4, 2), 128, np.float32)
+    share, shift = through(0.6 * grey + 20, grey, np.ones((50, 4), np.float32), np.full(4, 0.6, np.float32))
+    np.testing.assert_allclose(share, 0.6, atol=1e-3)
+    np.testing.assert_allclose(shift, 20, atol=0.2)
+
+
+def test_frames_to_learn_from_lie_all_over_a_long_video():
+    assert spread(90, 400) == set(range(90))
+    chosen = sorted(spread(10_000, 400))
+    assert len(chosen) == 400
+    assert chosen[0] == 0
+    assert chosen[-1] == 10_000 - STRIDE
+    assert chosen[1] == STRIDE
+    # No more than a run comes without a gap.
+    gaps = np.diff(chosen)
+    assert (gaps > STRIDE).sum() == 400 / RUN - 1
+    assert len(spread(1000, 400)) <= 400
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv444p", "yuv420p", "yuv420p10le", "bgra"])
+def test_what_shines_through_comes_back(tmp_path, pix_fmt, restorer):
+    damaged = write_video(tmp_path / "in.mkv", laid(scenes()), codec="ffv1", pix_fmt=pix_fmt)
+    whole = write_video(tmp_path / "whole.mkv", scenes(), codec="ffv1", pix_fmt=pix_fmt)
+    truth = rgb_frames(whole).astype(float)
+    done = learn_overlay(damaged, None, tmp_path / "logo.npz", boxes=[BOX], restorer=restorer)
+    assert (done.pixels, done.frames) == (16 * 14, SCENES * EACH)
+    assert done.hole < 0.1 * done.pixels
+    for name, mask, boxes in (("hole", None, [BOX]), ("lifted", tmp_path / "logo.npz", ())):
+        out = tmp_path / f"{name}.mkv"
+        summary = restore_video(damaged, mask, out, boxes=boxes, restorer=restorer, lossless=True)
+        assert summary.repaired == SCENES * EACH
+    assert error(tmp_path / "lifted.mkv", truth) < error(tmp_path / "hole.mkv", truth) / 8
+    # What lies outside keeps every bit.
+    now, before = (rgb_frames(path) for path in (tmp_path / "lifted.mkv", damaged))
+    outside = np.ones(now.shape[1:3], bool)
+    outside[8:40, 16:48] = False
+    np.testing.assert_array_equal(now[:, outside], before[:, outside])
+
+
+def test_where_it_is_opaque_a_hole_is_left(tmp_path, restorer):
+    frames = laid(scenes())
+    frames[:, 18:24, 26:32] = 255
+    damaged = write_video(tmp_path / "in.mkv", frames, codec="ffv1", pix_fmt="yuv444p")
+    done = learn_overlay(damaged, None, tmp_path / "logo.npz", boxes=["26,18,12,10"], restorer=restorer)
+    assert 36 <= done.hole <= 64
+    summary = restore_video(damaged, tmp_path / "logo.npz", tmp_path / "out.mkv", restorer=restorer, lossless=True)
+    assert summary.hole_share == pytest.approx(done.hole / (48 * 64))
+    assert not (rgb_frames(tmp_path / "out.mkv")[:, 20:22, 28:30] > 250).all()
+
+
+def test_the_command_learns_and_the_repair_takes_it_for_a_mask(tmp_path, damaged, capsys):
+    mask = np.zeros((48, 64), np.uint8)
+    mask[16:30, 24:40] = 255
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    logo, out = str(tmp_path / "logo.npz"), str(tmp_path / "out.mkv")
+    assert main(["mask", "translucent", str(damaged), "--mask", str(tmp_path / "mask.png"), "-o", logo]) == 0
+    assert "learned from 60 frames" in capsys.readouterr().err
+    assert main(["restore", str(damaged), "--mask", logo, "-o", out, "--lossless", "--editor", "telea"]) == 0
+    truth = rgb_frames(write_video(tmp_path / "whole.mkv", scenes(), codec="ffv1", pix_fmt="yuv444p"))
+    assert error(out, truth.astype(float)) < error(damaged, truth.astype(float)) / 20
+
+
+def test_workers_take_it_off_as_one_process_does(tmp_path, restorer):
+    frames = laid(scenes())
+    frames[:, 18:24, 26:32] = 255
+    damaged = write_video(tmp_path / "in.mkv", frames, codec="ffv1", pix_fmt="yuv444p")
+    learn_overlay(damaged, None, tmp_path / "logo.npz", boxes=["26,18,12,10"], restorer=restorer)
+    outs = []
+    for name, more in (("one", []), ("two", ["--workers", "2"])):
+        out = tmp_path / f"{name}.mkv"
+        args = ["restore", str(damaged), "--mask", str(tmp_path / "logo.npz"), "-o", str(out), "--lossless"]
+        assert main([*args, "--editor", "telea", "--selector", "sequential", *more]) == 0
+        outs.append(rgb_frames(out))
+    np.testing.assert_array_equal(*outs)
+
+
+def test_before_a_picture_that_stands_still_nothing_is_learned(tmp_path, restorer):
+    still = np.repeat(moving_texture(1), 20, 0)
+    video = write_video(tmp_path / "in.mkv", laid(still), codec="ffv1", pix_fmt="yuv444p")
+    with pytest.raises(UserError, match="repair it as a hole"):
+        learn_overlay(video, None, tmp_path / "logo.npz", boxes=[BOX], restorer=restorer)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv"]
+
+
+def test_what_cannot_be_learned_is_said_and_nothing_is_written(tmp_path, damaged, capsys, restorer):
+    moving = np.zeros((SCENES * EACH, 48, 64, 3), np.uint8)
+    for index, mask in enumerate(moving):
+        mask[12:28, 10 + index % 8 : 30] = 255
+    masks = write_video(tmp_path / "masks.mkv", moving, codec="ffv1", pix_fmt="gray")
+    empty = tmp_path / "empty.png"
+    cv2.imwrite(str(empty), np.zeros((48, 64), np.uint8))
+    learn_overlay(damaged, None, tmp_path / "old.npz", boxes=[BOX], restorer=restorer)
+    before = {path.name for path in tmp_path.iterdir()}
+    for given, out, says in (
+        ([], "logo.npz", "pass --mask"),
+        (["--mask", str(masks)], "logo.npz", "The mask of frame 1 is another"),
+        (["--mask", str(empty)], "logo.npz", "has no hole"),
+        (["--mask", str(tmp_path / "old.npz")], "logo.npz", "already; give the mask"),
+        (["--box", "0,0,9,9"], "logo.mkv", "call it"),
+        (["--box", "0,0,9,9"], "old.npz", "--overwrite"),
+    ):
+        assert main(["mask", "translucent", str(damaged), *given, "-o", str(tmp_path / out)]) == 2
+        assert says in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == before
