@@ -148,7 +148,7 @@ def test_what_is_marked_is_kept_as_a_mask(served, tmp_path):
 
 
 def test_frames_that_are_whole_are_counted_where_many_follow_each_other(monkeypatch, video, tmp_path):
-    monkeypatch.setattr(tasks, "_WHOLE", -1.0)
+    monkeypatch.setattr("rovr.serve.telling._WHOLE", -1.0)
     monkeypatch.setattr(tasks, "_restorer", lambda task: Restorer.from_pretrained("telea", "nearest", "cpu"))
     told = []
     marks = [{"type": "box", "x": 20, "y": 12, "w": 16, "h": 16, "first": 5, "last": 6}]
@@ -252,3 +252,28 @@ def test_edits_are_told_with_places_in_the_whole_video(video, tmp_path):
         assert doubt.shape == (1, 48, 64)
         assert not doubt[:, :12].any()
         assert np.abs(frame.permute(1, 2, 0).numpy() - made[edit.frame]).mean() < 3
+
+
+def test_a_see_through_logo_is_learned_and_what_shines_through_is_kept(tmp_path):
+    whole = np.concatenate([moving_texture(8, seed=seed) for seed in range(5)])
+    laid = whole.copy()
+    laid[:, 18:28, 26:38] = (laid[:, 18:28, 26:38] / 2 + 127).astype(np.uint8)
+    marks = [{"type": "box", "x": 24, "y": 16, "w": 16, "h": 14}]
+    still = np.repeat(whole[:1], 12, 0)
+    errors = {}
+    for name, frames, translucent in (("hole", laid, False), ("seen", laid, True), ("still", still, True)):
+        folder = tmp_path / name
+        folder.mkdir()
+        source = write_video(folder / "in.mkv", frames, codec="ffv1", pix_fmt="yuv444p")
+        told = []
+        task = {"folder": folder, "source": source, "out": "out.mp4", "title": "t", "marks": marks, "layers": {}}
+        figures = tasks.restore(
+            {**task, "selector": "nearest", "device": "cpu", "crf": 0, "translucent": translucent},
+            lambda event, told=told, **more: told.append((event, more.get("phase"), more.get("text"))),
+        )
+        assert figures["repaired"] == len(frames)
+        assert any(phase == "learn" for _, phase, _ in told) == translucent
+        assert any(text and "repaired as a hole" in text for *_, text in told) == (name == "still")
+        gap = rgb_frames(folder / "out.mp4")[:, 18:28, 26:38].astype(float)
+        errors[name] = np.square(gap - (whole if name != "still" else still)[:, 18:28, 26:38]).mean()
+    assert errors["seen"] < errors["hole"] / 4

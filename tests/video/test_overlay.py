@@ -14,7 +14,9 @@ from rovr.video.colour import Colour, Frame
 from rovr.video.frames import filtered
 from rovr.video.overlay import NOISE, Overlay, read_overlay
 
-FORMATS = ("yuv420p", "yuv422p10le", "yuv411p", "nv12", "p010le", "gray", "gray16le", "rgb24", "bgra", "gbrp", "yuva420p")
+FORMATS = (
+    "yuv420p", "yuv422p10le", "yuv411p", "nv12", "p010le", "gray", "gray16le", "rgb24", "bgra", "gbrp", "yuva420p",
+)  # fmt: skip
 HEIGHT, WIDTH = 48, 66
 
 

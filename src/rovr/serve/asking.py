@@ -69,8 +69,12 @@ class Preview(_Repair, tag="preview", tag_field="kind", kw_only=True, forbid_unk
 
 
 class Restore(_Repair, tag="restore", tag_field="kind", kw_only=True, forbid_unknown_fields=True):
-    """Repair all frames, each ``passes`` times; ``crf`` is H.264's quality, lower is better."""
+    """Repair all frames, each ``passes`` times; ``crf`` is H.264's quality, lower is better.
 
+    ``translucent`` says that what is marked is a logo that can be seen through.
+    """
+
+    translucent: bool = False
     passes: Annotated[int, msgspec.Meta(ge=1, le=4)] = 1
     crf: Annotated[int, msgspec.Meta(ge=0, le=51)] = 18
 

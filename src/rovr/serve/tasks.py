@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from av.error import FFmpegError
 from numpy.typing import NDArray
-from torch import Tensor
 
 from rovr.blocks import block_size
 from rovr.errors import UserError
@@ -40,22 +39,16 @@ from rovr.serve.frames import Reader
 from rovr.serve.index import Index, examine
 from rovr.serve.limits import Limits
 from rovr.serve.marks import Drawing, Marks, Mask
-from rovr.serve.pictures import clear_png, jpeg, smaller
+from rovr.serve.pictures import clear_png, jpeg
 from rovr.serve.playable import make_playable
+from rovr.serve.telling import Steps, Tell, Watching, pixels_of
+from rovr.translucent import Learned, learn_overlay
 from rovr.types import Edit
 from rovr.video import open_masks, open_source
 from rovr.video.colour import Colour, Frame
 from rovr.video.fields import much_moves, woven
 from rovr.video.masks import length_error, widened
 
-Tell = Callable[..., None]
-"""Passes an event on to the server: a name and values for JSON."""
-
-# Seconds between two pictures of a repair that is under way, and their width.
-_LIVE, _WIDE = 0.4, 960
-# Seconds without a repair after which the frames are counted that need none.
-_WHOLE = 1.0
-_DOUBT = 480
 # Frames on either side that a preview looks at: more show more, and take longer.
 _AROUND = 16
 _RESTORERS: dict[tuple[str, int, int], Restorer] = {}
@@ -94,7 +87,7 @@ def find(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """Write the masks of what was to be found, or those of a file."""
     video, how = Path(task["source"]), task["how"]
     passes = 2 if how in ("logo", "subtitles") else 1
-    steps = _Steps(tell, "find", passes * _examined(video).frames)
+    steps = Steps(tell, "find", passes * _examined(video).frames)
     place = Place(video, task["out"], dilate=2 if how in ("logo", "blocks") else 0)
     least = {
         "scratches": "No scratches were found.",
@@ -159,7 +152,7 @@ def _write(task: dict[str, Any], tell: Tell) -> Written:
     source = Path(task["source"])
     least = "Nothing is marked in any frame; paint over what is wrong, or let it be found."
     place = Place(source, Path(task["folder"]) / "mask.mkv", dilate=task.get("widen", 0))
-    steps = _Steps(tell, "mask", _examined(source).frames)
+    steps = Steps(tell, "mask", _examined(source).frames)
     return write_masks(place, _drawing(task).masker(), least=least, on_frame=steps)
 
 
@@ -218,7 +211,7 @@ def _repaired(
     blocks.watch = listeners.watch
     done = list(blocks.run(listeners.noted(items), torch.Generator().manual_seed(0)))
     parts = [
-        item.payload.pasted(_array(item.frame), item.mask[0].numpy()) if item.damaged else item.payload
+        item.payload.pasted(pixels_of(item.frame), item.mask[0].numpy()) if item.damaged else item.payload
         for item in (done[k] for k in mine)
     ]
     ((edit, _, doubt),) = told
@@ -232,12 +225,15 @@ def restore(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     written = _write(task, tell)
     tell("step", phase="load", done=0, total=0)
     restorer = _restorer(task)
-    ahead = _Steps(tell, "ahead", frames)
+    logo = _learned(source, mask, folder / "logo.npz", restorer, tell) if task.get("translucent") else None
+    # Of a logo that can be seen through altogether nothing is left to repair.
+    masked = 0 if logo and not logo.hole else written.masked
+    ahead = Steps(tell, "ahead", frames)
     passes = restorer.repairer.passes
-    watching = _Watching(folder, tell, written.masked, frames - written.masked, passes)
+    watching = Watching(folder, tell, masked, frames - masked, passes)
     summary = restore_video(
         source,
-        mask,
+        folder / "logo.npz" if logo else mask,
         out,
         restorer=restorer,
         crf=task.get("crf", 18),
@@ -268,6 +264,23 @@ def restore(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     return {**figures, "masked": written.masked}
 
 
+def _learned(source: Path, mask: Path, out: Path, restorer: Restorer, tell: Tell) -> Learned | None:
+    """Learn a see-through logo; None, and a note, where that cannot be."""
+    steps: list[Steps] = []
+    try:
+        return learn_overlay(
+            source,
+            mask,
+            out,
+            restorer=restorer,
+            on_start=lambda frames: steps.append(Steps(tell, "learn", frames)),
+            on_frame=lambda: steps[0](),
+        )
+    except UserError as error:
+        tell("note", text=f"The logo could not be learned, and is repaired as a hole. {error}")
+        return None
+
+
 TASKS: dict[str, Callable[[dict[str, Any], Tell], dict[str, Any]]] = {
     "warm": warm,
     "sample": sample,
@@ -276,74 +289,6 @@ TASKS: dict[str, Callable[[dict[str, Any], Tell], dict[str, Any]]] = {
     "preview": preview,
     "restore": restore,
 }
-
-
-class _Steps:
-    """Tells how far a task is, a few times a second."""
-
-    def __init__(self, tell: Tell, phase: str, total: int) -> None:
-        self.tell, self.phase, self.total, self.done, self._last = tell, phase, total, 0, 0.0
-
-    def __call__(self) -> None:
-        self.done += 1
-        now = time.monotonic()
-        if now - self._last > 0.1:
-            self._last = now
-            self.tell("step", phase=self.phase, done=self.done, total=self.total)
-
-
-class _Watching:
-    """Shows a repair while it runs: its edits, now and then a picture, the doubt of each frame, and what lies between.
-
-    Args:
-        folder: for pictures.
-        tell: passes events on.
-        due: frames to repair.
-        whole: frames to copy.
-        passes: times that each is repaired.
-    """
-
-    def __init__(self, folder: Path, tell: Tell, due: int, whole: int, passes: int) -> None:
-        self.folder, self.tell, self.due, self.whole, self.total = folder, tell, due, whole, due * passes
-        self.edits: list[Edit] = []
-        self._early = 0
-        self._last = 0.0
-        self._copied, self._row, self._told = 0, 0, time.monotonic()
-        (folder / "doubt").mkdir()
-
-    def frame(self) -> None:
-        """Another frame is done, as it was or by a repair, which is then told next; thousands may be as they were."""
-        self._copied += 1
-        self._row += 1
-        if self._row > 1 and time.monotonic() - self._told > _WHOLE:
-            self._told = time.monotonic()
-            self.tell("step", phase="copy", done=self._copied, total=self.whole)
-
-    def early(self) -> None:
-        """A frame is repaired that will be once more."""
-        self._early += 1
-        self.tell("step", phase="repair", done=self._early + len(self.edits), total=self.total)
-
-    def __call__(self, edit: Edit, frame: Tensor, doubt: Tensor) -> None:
-        self.edits.append(edit)
-        self._copied, self._row, self._told = self._copied - 1, 0, time.monotonic()
-        level = doubt[0].cpu().numpy()
-        (self.folder / "doubt" / f"{edit.frame}.png").write_bytes(clear_png(level, _DOUBT))
-        now = time.monotonic()
-        if now - self._last > _LIVE:
-            self._last = now
-            part = self.folder / "live.part"
-            part.write_bytes(jpeg(_array(frame), _WIDE))
-            part.replace(self.folder / "live.jpg")
-        self.tell(
-            "edit",
-            frame=edit.frame,
-            contexts=list(edit.contexts),
-            done=self._early + len(self.edits),
-            total=self.total,
-            due=self.due,
-            doubt=round(float(smaller(level, 160).mean()) / 255, 4),
-        )
 
 
 def _restorer(task: dict[str, Any]) -> Restorer:
@@ -364,10 +309,6 @@ def _examined(path: Path) -> Index:
 def _drawing(task: dict[str, Any]) -> Drawing:
     layers = {name: Path(path) for name, path in task["layers"].items()}
     return Drawing(msgspec.convert(task["marks"], Marks), layers)
-
-
-def _array(frame: Tensor) -> Any:
-    return frame.permute(1, 2, 0).cpu().numpy()
 
 
 def _hole_psnr(truth: Path, out: Path, mask: Path) -> float | None:

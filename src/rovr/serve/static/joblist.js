@@ -5,7 +5,7 @@ import { active, app, tell } from "/static/app.js";
 import { duration, find, framesWords, make, toast } from "/static/ui.js";
 
 const WHAT = { find: { scratches: "Find scratches", blocks: "Find lost blocks", logo: "Find a logo", subtitles: "Find subtitles", follow: "Follow an object", file: "Read a mask" }, mask: "Keep the mask", preview: "Preview", restore: "Repair" };
-const PHASES = { find: "Looking", mask: "Drawing the masks", load: "Getting ready", read: "Reading frames", ahead: "Looking ahead", repair: "Repairing", copy: "Copying whole frames", finish: "Finishing" };
+const PHASES = { find: "Looking", mask: "Drawing the masks", load: "Getting ready", read: "Reading frames", learn: "Learning the logo", ahead: "Looking ahead", repair: "Repairing", copy: "Copying whole frames", finish: "Finishing" };
 const items = new Map();
 
 const name = (job) => (job.kind === "find" ? WHAT.find[job.how] : job.kind === "mask" ? WHAT.mask : job.kind === "preview" ? `Preview of frame ${job.frame}` : `Repair (${job.selector})`);

@@ -14,6 +14,12 @@ const number = (label, hint, name, least, most) => {
   return make("div", { className: "field" }, make("span", { textContent: label }), make("div", { className: "line" }, input, output), make("span", { className: "fine", textContent: hint }));
 };
 
+const tick = (label, hint, name) => {
+  const input = make("input", { type: "checkbox", checked: app.settings[name] });
+  input.addEventListener("change", () => { app.settings[name] = input.checked; tell("settings"); });
+  return make("div", { className: "field" }, make("label", { className: "line" }, input, label), make("span", { className: "fine", textContent: hint }));
+};
+
 const asked = (kind, more) => ({ kind, marks: app.marks.asked, selector: app.settings.selector, contexts: app.settings.contexts, widen: app.settings.widen, ...more });
 
 const queue = async (request) => {
@@ -37,7 +43,7 @@ export const preview = async () => {
 };
 
 const restore = async () => {
-  const job = await queue(asked("restore", { passes: app.settings.passes, crf: app.settings.crf }));
+  const job = await queue(asked("restore", { passes: app.settings.passes, crf: app.settings.crf, translucent: app.settings.translucent }));
   if (job) { app.preview = null; tell("tab", "repair"); }
 };
 
@@ -72,6 +78,7 @@ export const buildRepair = () => {
     shown,
     make("div", { className: "field" }, make("label", { htmlFor: "selector", textContent: "How frames are picked" }), selector),
     number("Widen what is marked, in pixels", "2 or 3 remove a coloured fringe around objects and letters.", "widen", 0, 24),
+    tick("A logo that can be seen through", "Learns it from the whole video, and keeps what shines through. A preview still shows it as a hole.", "translucent"),
     make("details", {}, make("summary", { textContent: "More settings" }), make("div", { className: "sheet", style: "padding: .4rem 0" },
       number("Frames to look at for each repair", "More takes longer, and rarely shows more than two do.", "contexts", 1, 6),
       number("Times to repair each frame", "A second time looks at frames that are whole by then: mostly better, in twice the time.", "passes", 1, 2),
