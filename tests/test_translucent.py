@@ -10,7 +10,8 @@ from rovr.errors import UserError
 from rovr.restore import Restorer, restore_video
 from rovr.translucent import learn_overlay
 from rovr.translucent.learn import RUN, STRIDE, spread
-from rovr.translucent.lines import through
+from rovr.translucent.lines import through, well_repaired
+from rovr.video.overlay import LOSSY
 
 SCENES, EACH = 6, 10
 SQUARE, BOX = np.s_[18:28, 26:38], "24,16,16,14"
@@ -53,7 +54,7 @@ def told(rng, wrong):
 def test_a_line_is_found_though_some_repairs_are_all_wrong(monkeypatch):
     rng = np.random.default_rng(0)
     seen, below = told(rng, rng.random((200, 30)) < 0.15)
-    share, shift = through(seen, below, np.ones((200, 30), np.float32), None)
+    share, shift, _ = through(seen, below, np.ones((200, 30), np.float32), None)
     assert np.abs(share - 0.4).mean() < 0.02
     assert np.abs(shift - 90).mean() < 3
     monkeypatch.setattr("rovr.translucent.lines.ROUNDS", 0)
@@ -73,9 +74,20 @@ def test_what_a_repair_made_up_counts_for_little():
 
 def test_colours_that_hardly_vary_take_the_share_that_is_known():
     grey = np.full((50, 4, 2), 128, np.float32)
-    share, shift = through(0.6 * grey + 20, grey, np.ones((50, 4), np.float32), np.full(4, 0.6, np.float32))
+    share, shift, _ = through(0.6 * grey + 20, grey, np.ones((50, 4), np.float32), np.full(4, 0.6, np.float32))
     np.testing.assert_allclose(share, 0.6, atol=1e-3)
     np.testing.assert_allclose(shift, 20, atol=0.2)
+
+
+def test_what_repairs_tell_as_well_as_noise_allows_is_left_to_them():
+    where = np.ones((20, 20), bool)
+    where[:, :2] = False
+    share = np.full((20, 20), 0.5, np.float32)
+    off = np.where(np.arange(20) < 10, LOSSY, 4 * LOSSY) * np.ones((20, 1))
+    left = well_repaired(where, share, off[where].astype(np.float32), LOSSY)
+    assert left[:, 2:8].all()
+    assert not left[:, 12:].any()
+    assert not left[:, :2].any()
 
 
 def test_frames_to_learn_from_lie_all_over_a_long_video():

@@ -12,7 +12,7 @@ from rovr.errors import UserError
 from rovr.video import open_masks, open_source, pixels
 from rovr.video.colour import Colour, Frame
 from rovr.video.frames import filtered
-from rovr.video.overlay import NOISE, Overlay, read_overlay
+from rovr.video.overlay import EXACT, LOSSY, Overlay, noise_of, read_overlay
 
 FORMATS = (
     "yuv420p", "yuv422p10le", "yuv411p", "nv12", "p010le", "gray", "gray16le", "rgb24", "bgra", "gbrp", "yuva420p",
@@ -52,9 +52,9 @@ def laid(pix_fmt: str, share: float = 0.5, colour: float = 200) -> tuple[Frame, 
 
 
 @pytest.mark.parametrize("pix_fmt", FORMATS)
-def test_what_lay_below_comes_back_and_nothing_else_changes(pix_fmt, monkeypatch):
-    monkeypatch.setattr("rovr.video.overlay.NOISE", 0.0)
+def test_what_lay_below_comes_back_and_nothing_else_changes(pix_fmt):
     truth, seen, overlay = laid(pix_fmt)
+    overlay = replace(overlay, noise=0.0)
     before = [plane.copy() for plane in pixels.planes(seen.native)]
     lifted = overlay.lift(seen)
     step = pixels.values(pix_fmt)[1]
@@ -73,19 +73,25 @@ def test_what_lay_below_comes_back_and_nothing_else_changes(pix_fmt, monkeypatch
         np.testing.assert_array_equal(plane, kept)
 
 
-def test_noise_that_making_up_for_the_logo_has_grown_is_taken_off_again(monkeypatch):
+def test_noise_that_making_up_for_the_logo_has_grown_is_taken_off_again():
     truth, seen, overlay = laid("gray", share=0.3)
     plane = pixels.planes(seen.native)[0]
-    noise = np.random.default_rng(0).normal(0, NOISE**0.5, plane.shape)
+    noise = np.random.default_rng(0).normal(0, LOSSY**0.5, plane.shape)
     plane[overlay.area] = np.clip(np.rint(plane + noise), 0, 255)[overlay.area]
 
-    def error() -> float:
-        made = pixels.planes(overlay.lift(seen).native)[0].astype(float)
+    def error(noise: float) -> float:
+        made = pixels.planes(replace(overlay, noise=noise).lift(seen).native)[0].astype(float)
         return float(np.square(made - pixels.planes(truth.native)[0])[overlay.area].mean())
 
-    quiet = error()
-    monkeypatch.setattr("rovr.video.overlay.NOISE", 0.0)
-    assert quiet < error() / 2
+    assert error(LOSSY) < error(0.0) / 2
+
+
+@pytest.mark.parametrize(
+    ("codec", "noise"),
+    [("h264", LOSSY), ("mjpeg", LOSSY), ("jpg", LOSSY), ("ffv1", EXACT), ("png", EXACT), ("tif", EXACT)],
+)
+def test_what_keeps_every_sample_has_hardly_any(codec, noise):
+    assert noise_of(codec) == noise
 
 
 def test_lines_of_two_fields_do_not_run_into_each_other():
@@ -134,7 +140,7 @@ def test_parts_that_do_not_fit_together_are_refused(tmp_path):
     overlay = laid("yuv420p")[2]
     path = tmp_path / "logo.npz"
     np.savez(
-        path, kind="rovr overlay 1", pix_fmt="yuv420p", area=overlay.area, hole=overlay.hole,
+        path, kind="rovr overlay 1", pix_fmt="yuv420p", noise=1.0, area=overlay.area, hole=overlay.hole,
         **{f"{name}{k}": np.ones((3, 3, 1), np.float32) for name in ("factor", "shift") for k in range(3)},
     )  # fmt: skip
     with pytest.raises(UserError, match="is damaged"):

@@ -119,7 +119,7 @@ class MaskTranslucent:
     box: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="X,Y,W,H")] = ()
     """Rectangle around the logo, in pixels of the video as it plays; may be given several times."""
     dilate: int = 0
-    """Pixels to widen that by; too wide does no harm."""
+    """Pixels to widen that by."""
     device: str = "auto"
     """Where to compute: auto, cpu, cuda or mps."""
     overwrite: bool = False

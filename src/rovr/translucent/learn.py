@@ -26,7 +26,7 @@ from rovr.video.fields import Field, choose_fields, woven
 from rovr.video.limits import MAX_PIXELS
 from rovr.video.masks import Box, Mask, open_masks
 from rovr.video.outfile import PendingOutput
-from rovr.video.overlay import SUFFIX, Overlay
+from rovr.video.overlay import SUFFIX, Overlay, noise_of
 from rovr.video.source import VideoInfo, count_decoded, count_frames, open_source
 
 FRAMES, RUN, STRIDE = 400, 16, 3
@@ -131,7 +131,7 @@ def _learn(
     pairs = _those(begin(), area, chosen)
     blocks = restorer.blocks(info.width, info.height // (2 if fields else 1))
     items = blocks.run(paired(pairs, fields), torch.Generator().manual_seed(0))
-    gathered = Gathered(area, info.pix_fmt)
+    gathered = Gathered(area, info.pix_fmt, noise_of(info.codec))
     for seen, repaired, doubt in _whole(items):
         gathered.add(seen, repaired, doubt)
         on_frame()

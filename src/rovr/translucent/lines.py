@@ -1,5 +1,6 @@
 """What was seen of a see-through logo, what repairs say lay below it, and the lines through such pairs."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,7 +8,7 @@ from rovr.errors import UserError
 from rovr.video import pixels
 from rovr.video.colour import Frame
 from rovr.video.masks import Mask
-from rovr.video.overlay import Overlay
+from rovr.video.overlay import AROUND, Overlay
 
 Floats = NDArray[np.float32]
 
@@ -23,6 +24,9 @@ ROUNDS, FAR = 3, 2.0
 SCARCE = 4.0
 """Square levels, of 255, of a sample's variance at which its own line counts as much as what is known beforehand."""
 
+QUIET = 0.5
+"""Share of the grown noise that is left once it was taken off, about."""
+
 FEWEST = 0.25
 """Least share of the logo that has to be seen through; what is less is no gain over a hole."""
 
@@ -36,10 +40,11 @@ class Gathered:
     Args:
         area: (H, W), where the logo is.
         pix_fmt: FFmpeg's name of the video's format.
+        noise: square levels, of 255, of what is seen.
     """
 
-    def __init__(self, area: Mask, pix_fmt: str) -> None:
-        self.area, self.pix_fmt = area, pix_fmt
+    def __init__(self, area: Mask, pix_fmt: str, noise: float) -> None:
+        self.area, self.pix_fmt, self.noise = area, pix_fmt, noise
         self.parts = pixels.samples(area, pix_fmt)
         self.steps = pixels.steps(pix_fmt)
         # In levels of 255, whatever the depth.
@@ -71,7 +76,9 @@ class Gathered:
             share, shift = np.ones(shape, np.float32), np.zeros(shape, np.float32)
             if self.seen[number] and part.channels and part.where.any():
                 known = None if usual is None else _at(usual, part, step)
-                share[part.where], shift[part.where] = self._lines(number, known)
+                share[part.where], shift[part.where], off = self._lines(number, known)
+                if usual is None:
+                    hole[part.box] = well_repaired(part.where, share[..., 0], off, self.noise)
             if usual is None:
                 usual = np.ones(self.area.shape, np.float32)
                 usual[part.box] = share[..., 0]
@@ -88,23 +95,21 @@ class Gathered:
                 "Hardly anything can be seen through it: the logo is opaque, or too little moves behind it; repair it "
                 "as a hole."
             )
-        return Overlay(self.pix_fmt, self.area, hole, factors, shifts)
+        return Overlay(self.pix_fmt, self.area, hole, factors, shifts, self.noise)
 
-    def _lines(self, number: int, known: Floats | None) -> tuple[Floats, Floats]:
+    def _lines(self, number: int, known: Floats | None) -> list[Floats]:
         """As :func:`through` of a plane, a strip at a time."""
         seen, below, doubt = (np.stack(kept[number]) for kept in (self.seen, self.below, self.doubt))
-        shares, shifts = [], []
+        found = []
         for first in range(0, seen.shape[1], STRIP):
             strip = slice(first, first + STRIP)
             ours, theirs = (part[:, strip].astype(np.float32) / np.float32(self.level) for part in (seen, below))
             weight = np.maximum(np.float32(SURE), 1 - doubt[:, strip] / np.float32(255))
-            share, shift = through(ours, theirs, weight, None if known is None else known[strip])
-            shares.append(share)
-            shifts.append(shift)
-        return np.concatenate(shares), np.concatenate(shifts)
+            found.append(through(ours, theirs, weight, None if known is None else known[strip]))
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
-def through(seen: Floats, below: Floats, weight: Floats, known: Floats | None) -> tuple[Floats, Floats]:
+def through(seen: Floats, below: Floats, weight: Floats, known: Floats | None) -> tuple[Floats, Floats, Floats]:
     """Lines through what was seen over what was below it, one a sample.
 
     Args:
@@ -114,7 +119,8 @@ def through(seen: Floats, below: Floats, weight: Floats, known: Floats | None) -
         known: (N,), slopes known beforehand, which samples that hardly vary take; None where nothing is.
 
     Returns:
-        Slopes, 1 − α, in [0, 1], and intercepts, αw in levels, (N, channels) each.
+        Slopes, 1 − α, in [0, 1], and intercepts, αw in levels, (N, channels) each; and the mean square of how far pairs
+        are off the line, (N,).
     """
     held = np.ones_like(weight)
     for turn in range(ROUNDS + 1):
@@ -132,7 +138,26 @@ def through(seen: Floats, below: Floats, weight: Floats, known: Floats | None) -
         if turn < ROUNDS:
             away = np.abs(off_seen - slope * off_below).max(2)
             held = 1 / (1 + np.square(away / (FAR * np.maximum(np.median(away, 0), 1))))
-    return slope, middle[1] - slope * middle[0]
+    start = middle[1] - slope * middle[0]
+    return slope, start, np.square(seen - slope * below - start).mean((0, 2))
+
+
+def well_repaired(where: Mask, share: Floats, off: Floats, noise: float) -> Mask:
+    """Samples in a box (H, W) of which repairs tell at least as much as noise lets what shines through tell.
+
+    Pairs are off the line by noise, and by the errors of repairs as far as they shine through.
+
+    Args:
+        where: the samples of the logo, (H, W).
+        share: their slopes, (H, W).
+        off: as from :func:`through`, (N,).
+        noise: square levels, of 255, of what is seen.
+    """
+    spread = np.zeros(where.shape, np.float32)
+    spread[where] = off
+    count = np.maximum(cv2.blur(where.astype(np.float32), (AROUND, AROUND)), np.float32(1e-6))
+    grown = noise * (1 + QUIET * (1 - np.square(share)))
+    return np.asarray(where & (cv2.blur(spread, (AROUND, AROUND)) / count < grown))
 
 
 def _at(values: Floats, part: pixels.Samples, step: tuple[int, int]) -> Floats:

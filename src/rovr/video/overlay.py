@@ -26,7 +26,7 @@ Floats = NDArray[np.float32]
 SUFFIX = ".npz"
 """What a file of an overlay is told by, among masks."""
 
-NOISE = 8.0
+LOSSY, EXACT = 8.0, 0.25
 """Square levels, of 255, by which compression and rounding usually change a sample; what is made up for grows them."""
 
 AROUND = 5
@@ -46,6 +46,7 @@ class Overlay:
         factors: 1 / (1 − α) of the samples in a box around the area, (rows, columns, channels), a plane of the format
             each; 1 beside the area.
         shifts: likewise −αw / (1 − α), in levels of 255; 0 beside the area.
+        noise: square levels of what is seen.
     """
 
     pix_fmt: str
@@ -53,6 +54,7 @@ class Overlay:
     hole: Mask
     factors: Sequence[Floats]
     shifts: Sequence[Floats]
+    noise: float = LOSSY
 
     def lift(self, frame: Frame) -> Frame:
         """The frame without it, and with the noise that was below it; everywhere else as it was."""
@@ -64,7 +66,7 @@ class Overlay:
             for index, channel in enumerate(part.channels):
                 seen = plane[*part.box, channel]
                 below: Floats = seen.astype(np.float32) / np.float32(level) * factor[..., index] + shift[..., index]
-                noise: Floats = np.float32(NOISE) * (np.square(factor[..., index]) - 1)
+                noise: Floats = np.float32(self.noise) * (np.square(factor[..., index]) - 1)
                 # The lines of two fields show different times.
                 for lines in (np.s_[::2], np.s_[1::2]) if frame.native.interlaced_frame else (np.s_[:],):
                     below[lines] = _quiet(below[lines], noise[lines])
@@ -89,9 +91,25 @@ class Overlay:
     def write(self, file: BinaryIO) -> None:
         """Write it into a file that :func:`read_overlay` reads."""
         parts: dict[str, Any] = {"kind": _KIND, "pix_fmt": self.pix_fmt, "area": self.area, "hole": self.hole}
+        parts["noise"] = self.noise
         for number, (factor, shift) in enumerate(zip(self.factors, self.shifts, strict=True)):
             parts |= {f"factor{number}": factor, f"shift{number}": shift}
         np.savez_compressed(file, **parts)
+
+
+def noise_of(codec: str) -> float:
+    """Square levels, of 255, by which a codec changes samples.
+
+    Args:
+        codec: FFmpeg's name, or the extension of pictures.
+    """
+    from av.codec import Codec
+    from av.codec.codec import UnknownCodecError
+
+    try:
+        return LOSSY if Codec(codec, "r").lossy else EXACT
+    except UnknownCodecError:
+        return LOSSY if codec in ("jpg", "jpeg", "webp") else EXACT
 
 
 def read_overlay(path: Path) -> Overlay:
@@ -104,7 +122,7 @@ def read_overlay(path: Path) -> Overlay:
         with np.load(path, allow_pickle=False) as file:
             if str(file["kind"]) != _KIND:
                 raise KeyError("kind")
-            pix_fmt = str(file["pix_fmt"])
+            pix_fmt, noise = str(file["pix_fmt"]), float(file["noise"])
             area, hole = (np.asarray(file[name], bool) for name in ("area", "hole"))
             own = pixels.samples(area, pix_fmt)
             factors, shifts = ([file[f"{name}{k}"] for k in range(len(own))] for name in ("factor", "shift"))
@@ -115,7 +133,7 @@ def read_overlay(path: Path) -> Overlay:
     shapes = [(*part.where.shape, len(part.channels)) for part in own]
     if area.shape != hole.shape or any([part.shape for part in kind] != shapes for kind in (factors, shifts)):
         raise UserError(f"{path} is damaged; learn the logo again by rovr mask translucent")
-    return Overlay(pix_fmt, area, hole, factors, shifts)
+    return Overlay(pix_fmt, area, hole, factors, shifts, noise)
 
 
 def _quiet(values: Floats, noise: Floats) -> Floats:
