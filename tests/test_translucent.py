@@ -115,6 +115,7 @@ def test_what_shines_through_comes_back(tmp_path, pix_fmt, restorer):
         out = tmp_path / f"{name}.mkv"
         summary = restore_video(damaged, mask, out, boxes=boxes, restorer=restorer, lossless=True)
         assert summary.repaired == SCENES * EACH
+        assert summary.lifted == (name == "lifted")
     assert error(tmp_path / "lifted.mkv", truth) < error(tmp_path / "hole.mkv", truth) / 8
     # What lies outside keeps every bit.
     now, before = (rgb_frames(path) for path in (tmp_path / "lifted.mkv", damaged))

@@ -59,7 +59,6 @@ def write(
     on_part: Callable[[], None],
     record: ProvenanceOutput | None,
     grain: bool,
-    lifted: bool = False,
 ) -> int:
     """Write every frame as it comes from its repair, or from those of its fields, and keep the tally.
 
@@ -70,13 +69,12 @@ def write(
         on_part: called for each item that needed no repair.
         record: where provenance goes.
         grain: whether repairs get the grain of their surroundings.
-        lifted: whether something was taken off all frames, so that none is as it was.
 
     Returns:
         How many repairs there were.
     """
     missing = doubt = 0.0
-    repairs, changed = 0, lifted
+    repairs, changed = 0, summary.lifted
     parts: list[tuple[Field, Trace | None]] = []
     for index, item in enumerate(items):
         frame = item.payload
@@ -104,7 +102,7 @@ def write(
             record.write(frame, trace)
         summary.frames += 1
         summary.repaired += changed
-        changed = lifted
+        changed = summary.lifted
     summary.hole_share = missing / (summary.frames * summary.width * summary.height)
     summary.mean_doubt = doubt / missing if missing else 0.0
     return repairs

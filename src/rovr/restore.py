@@ -169,6 +169,7 @@ def restore_video(
         masks.check_length()
         restorer = restorer or load()
         summary = _summary(source, given, restorer, seed, fields)
+        summary.lifted = masks.overlay is not None
         on_start(Job(expected_frames(source.info), describe_device(restorer.device), source.info.shown_size, fields))
 
         def seal(partial: Path) -> None:
@@ -187,7 +188,7 @@ def restore_video(
         pairs = combing.watched(matched(source, masks)) if info.interlaced else matched(source, masks)
         chance = torch.Generator().manual_seed(seed)
         items = blocks.run(listeners.noted(paired(pairs, fields)), chance, lambda: paired(again(), fields))
-        repairs = write(items, sink, summary, listeners.done, record, grain, masks.overlay is not None)
+        repairs = write(items, sink, summary, listeners.done, record, grain)
         if advice := combing.advice(fields):
             notes(advice)
         summary.scenes = [first // each for first in blocks.scenes]

@@ -15,7 +15,8 @@ class Summary:
         input: path of the damaged video.
         output: path of the repaired one.
         frames: frames written.
-        repaired: frames that had a hole.
+        repaired: frames that had a hole, or a logo that was taken off.
+        lifted: whether a see-through logo was taken off all frames.
         hole_share: share of all pixels that was missing.
         width: pixels as stored.
         height: pixels as stored.
@@ -43,6 +44,7 @@ class Summary:
     output: str
     frames: int = 0
     repaired: int = 0
+    lifted: bool = False
     hole_share: float = 0.0
     width: int = 0
     height: int = 0

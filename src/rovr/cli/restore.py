@@ -111,7 +111,7 @@ class Restore(Repairing):
                 display.line(f"{page}: what was done, to look at")
         if self.json:
             print(json.dumps(summary.to_json()))
-        if summary.repaired:
+        if summary.hole_share:
             display.line(f"{summary.mean_doubt:.0%} of what was missing had to be made up.")
         scenes = f" in {len(summary.scenes)} scenes" if len(summary.scenes) > 1 else ""
         each = f"{summary.seconds_per_repair:.2f} s each, " if summary.repaired > summary.resumed else ""

@@ -18,6 +18,9 @@ export const orderColour = (share) => {
 export const lookedWords = (contexts) => (contexts.length ? `looking at frame${contexts.length > 1 ? "s" : ""} ${contexts.join(" and ")}` : "looking at no other frame");
 export const editWords = (edit, total) => `Repaired as number ${edit.turn + 1} of ${total}, ${lookedWords(edit.contexts)}.`;
 
+// Of a frame that was not repaired, by what became of the video.
+export const untouchedWords = (frame, { lifted }) => (lifted ? `A logo was taken off frame ${frame}; nothing of it had to be repaired.` : `Frame ${frame} had nothing marked and is as it was.`);
+
 const ARCS = 58, MOST = 120;
 
 export class Film {

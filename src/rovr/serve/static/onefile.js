@@ -1,6 +1,6 @@
 // A finished repair, shown without a server; put behind the modules that it uses.
 
-import { editWords, Film } from "/static/film.js";
+import { editWords, Film, untouchedWords } from "/static/film.js";
 import { Stage } from "/static/stage.js";
 import { choice, find, make, percent, themes } from "/static/ui.js";
 
@@ -56,7 +56,7 @@ const go = (frame) => {
   find("where").textContent = `frame ${frame} of ${told.frames - 1}`;
   find("scrub").setAttribute("aria-valuetext", find("where").textContent);
   const edit = edits.get(frame);
-  what.textContent = edit ? `Frame ${frame}. ${editWords(edit, edits.size)}` : `Frame ${frame} had nothing marked and is as it was.`;
+  what.textContent = edit ? `Frame ${frame}. ${editWords(edit, edits.size)}` : untouchedWords(frame, told.summary);
   shots.replaceChildren(...(edit ? edit.contexts : []).filter((context) => told.pictures[context]).map((context) => {
     const before = edits.get(context), done = before && before.turn < edit.turn;
     return make("button", { type: "button", onclick: () => go(context) },

@@ -2,7 +2,7 @@
 
 import { api } from "/static/api.js";
 import { app, on, repairName, repairs, tell } from "/static/app.js";
-import { editWords } from "/static/film.js";
+import { editWords, untouchedWords } from "/static/film.js";
 import { choice, find, framesWords, make, percent, refill, say, select } from "/static/ui.js";
 import { go, refresh, refilm, sources, told } from "/static/view.js";
 
@@ -39,7 +39,7 @@ export const showEdit = () => {
   const job = told(), edit = job && app.edits.get(job.id)?.get(app.frame);
   // Until the edits have come, nothing is said that may be wrong.
   const known = job && app.edits.get(job.id)?.size >= job.edits;
-  parts.what.textContent = !job || (!edit && !known) ? "…" : edit ? `Frame ${app.frame}. ${editWords(edit, job.edits)}` : `Frame ${app.frame} had nothing marked and is as it was.`;
+  parts.what.textContent = !job || (!edit && !known) ? "…" : edit ? `Frame ${app.frame}. ${editWords(edit, job.edits)}` : untouchedWords(app.frame, job.result);
   const looked = (edit ? edit.contexts : []).map((context) => {
     const before = app.edits.get(job.id).get(context), done = before && before.turn < edit.turn;
     const address = done ? api.repaired(job.id, context, 320) : api.picture(app.clip.id, "source", context, 320);
