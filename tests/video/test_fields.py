@@ -23,6 +23,7 @@ from rovr.restore import Restorer, restore_video
 from rovr.resume import job_options
 from rovr.select import load_selector
 from rovr.serve.tasks import preview
+from rovr.translucent import learn_overlay
 from rovr.video import frames, open_source, pixels
 from rovr.video.fields import BY_FIELD, Combing, split, woven
 from rovr.video.masks import open_masks
@@ -295,6 +296,25 @@ def test_scenes_of_fields_are_shared_out(tmp_path, order):
     assert summary.scenes == [0, 2]
     restore_video(path, mask, tmp_path / "whole.mkv", **call)
     assert np.array_equal(luma(out), luma(tmp_path / "whole.mkv"))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_see_through_logo_is_learned_field_by_field(tmp_path, order):
+    scenes = [moving_texture(1, HEIGHT, WIDTH + 14 * 6, seed=seed)[0] for seed in range(5)]
+    truth = filmed(np.stack([wide[:, 6 * k : 6 * k + WIDTH] for wide in scenes for k in range(14)]), order)
+    laid, place = truth.copy(), np.s_[:, 24:36, 40:56]
+    laid[place] = laid[place] // 2 + 127
+    path, whole = (interlaced(tmp_path / f"{name}.mkv", each, order) for name, each in (("in", laid), ("whole", truth)))
+    restorer, box = Tools(selector="nearest", device="cpu").load(), "38,22,20,16"
+    done = learn_overlay(path, None, tmp_path / "logo.npz", boxes=[box], restorer=restorer)
+    assert done.hole < 0.2 * done.pixels
+    errors = {}
+    for name, mask, boxes in (("hole", None, [box]), ("seen", tmp_path / "logo.npz", [])):
+        out = tmp_path / f"{name}.mkv"
+        summary = restore_video(path, mask, out, boxes=boxes, restorer=restorer, lossless=True)
+        assert summary.fields or not summary.hole_share
+        errors[name] = np.square(luma(out)[place].astype(float) - luma(whole)[place]).mean()
+    assert errors["seen"] < errors["hole"] / 4
 
 
 def test_fields_are_repaired_by_workers_and_reported(film, tmp_path, capsys):
