@@ -141,3 +141,8 @@ def test_what_was_trained_anew_under_the_same_name_is_another_setting(tmp_path, 
     assert settings_of(task, tools) == before
     file.write_bytes(b"12")
     assert settings_of(task, tools) != before
+
+
+def test_of_a_run_that_never_began_nothing_stays(tmp_path):
+    Manifest(tmp_path / "out").close()
+    assert not list((tmp_path / "out").iterdir())

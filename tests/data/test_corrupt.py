@@ -168,3 +168,8 @@ def test_mistakes_are_told_in_one_line(call, words):
         call()
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_seed_below_0_is_refused():
+    with pytest.raises(UserError, match="The seed -1 is none"):
+        make_masks("shift", 3, 16, 16, -1)

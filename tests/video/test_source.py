@@ -173,3 +173,8 @@ def test_time_stamps_rise(tmp_path):
         stamps = [frame.native.pts for frame in source]
     assert len(stamps) == 10
     assert all(a < b for a, b in pairwise(stamps))
+
+
+def test_an_empty_name_is_not_the_current_folder():
+    with pytest.raises(UserError, match="name of the video is empty"):
+        open_source("")

@@ -106,7 +106,9 @@ class Manifest:
         return entry
 
     def close(self) -> None:
-        """Let go of the file, which stays."""
+        """Let go of the file, which stays, unless nothing came to be written into it."""
+        if not self._file.closed and not self._file.seek(0, os.SEEK_END):
+            self.path.unlink(missing_ok=True)
         self._file.close()
         self._lock.release()
 

@@ -134,6 +134,8 @@ def open_source(
     from rovr.video.folder import FolderSource
     from rovr.video.reader import FileSource
 
+    if not str(path):
+        raise UserError("The name of the video is empty; give a file or a folder of frames.")
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path} does not exist; check the path.")
