@@ -115,13 +115,42 @@ def test_what_shines_through_comes_back(tmp_path, pix_fmt, restorer):
         out = tmp_path / f"{name}.mkv"
         summary = restore_video(damaged, mask, out, boxes=boxes, restorer=restorer, lossless=True)
         assert summary.repaired == SCENES * EACH
-        assert summary.lifted == (name == "lifted")
+        assert summary.lifted == (SCENES * EACH if name == "lifted" else 0)
     assert error(tmp_path / "lifted.mkv", truth) < error(tmp_path / "hole.mkv", truth) / 8
     # What lies outside keeps every bit.
     now, before = (rgb_frames(path) for path in (tmp_path / "lifted.mkv", damaged))
     outside = np.ones(now.shape[1:3], bool)
     outside[8:40, 16:48] = False
     np.testing.assert_array_equal(now[:, outside], before[:, outside])
+
+
+def test_frames_that_do_not_show_it_stay_as_they_are(tmp_path, restorer):
+    frames, there = laid(scenes()), np.ones(SCENES * EACH, bool)
+    there[EACH : 2 * EACH] = there[-3:] = False
+    frames[~there] = scenes()[~there]
+    damaged = write_video(tmp_path / "in.mkv", frames, codec="ffv1", pix_fmt="yuv444p")
+    # A box elsewhere is a hole in all of them.
+    boxes = ["2,2,6,6"]
+    learn_overlay(damaged, None, tmp_path / "logo.npz", boxes=[BOX], restorer=restorer)
+    for name, more in (("lifted", []), ("boxed", boxes)):
+        out = tmp_path / f"{name}.mkv"
+        summary = restore_video(damaged, tmp_path / "logo.npz", out, boxes=more, restorer=restorer, lossless=True)
+        assert summary.lifted == there.sum()
+        assert summary.repaired == (len(frames) if more else there.sum())
+        now, before = rgb_frames(out), rgb_frames(damaged)
+        now[:, :10, :10] = before[:, :10, :10]
+        np.testing.assert_array_equal(now[~there], before[~there])
+        truth = rgb_frames(write_video(tmp_path / "whole.mkv", scenes(), codec="ffv1", pix_fmt="yuv444p"))
+        assert np.square(now[there].astype(float) - truth[there])[:, *SQUARE].mean() < 25
+
+
+def test_of_a_video_that_never_shows_it_nothing_is_changed(tmp_path, restorer, damaged):
+    learn_overlay(damaged, None, tmp_path / "logo.npz", boxes=[BOX], restorer=restorer)
+    whole = write_video(tmp_path / "whole.mkv", scenes(), codec="ffv1", pix_fmt="yuv444p")
+    summary = restore_video(whole, tmp_path / "logo.npz", tmp_path / "out.mkv", restorer=restorer)
+    assert (summary.repaired, summary.lifted) == (0, 0)
+    assert "No frame shows the logo" in summary.notes[-1]
+    assert (tmp_path / "out.mkv").read_bytes() == whole.read_bytes()
 
 
 def test_where_it_is_opaque_a_hole_is_left(tmp_path, restorer):

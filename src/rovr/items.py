@@ -35,7 +35,7 @@ def matched(source: Source, masks: MaskSource) -> Iterator[tuple[Frame, Mask]]:
             raise length_error(length + 1 + sum(1 for _ in frames), length)
         length += 1
         seen = seen or not mask.all()
-        yield masks.lift(frame), mask
+        yield masks.lift(frame, mask)
     if not masks.static:
         surplus = sum(1 for _ in pairs)
         if surplus:
@@ -74,7 +74,7 @@ def write(
         How many repairs there were.
     """
     missing = doubt = 0.0
-    repairs, changed = 0, summary.lifted
+    repairs, changed = 0, False
     parts: list[tuple[Field, Trace | None]] = []
     for index, item in enumerate(items):
         frame = item.payload
@@ -97,12 +97,14 @@ def write(
             frame = woven([field for field, _ in parts]) if changed else frame.whole
             trace = of_fields([(field.first, own) for field, own in parts])
             parts.clear()
+        changed = changed or frame.lifted
         sink.write(frame)
         if record is not None:
             record.write(frame, trace)
         summary.frames += 1
         summary.repaired += changed
-        changed = summary.lifted
+        summary.lifted += frame.lifted
+        changed = False
     summary.hole_share = missing / (summary.frames * summary.width * summary.height)
     summary.mean_doubt = doubt / missing if missing else 0.0
     return repairs

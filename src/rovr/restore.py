@@ -169,7 +169,6 @@ def restore_video(
         masks.check_length()
         restorer = restorer or load()
         summary = _summary(source, given, restorer, seed, fields)
-        summary.lifted = masks.overlay is not None
         on_start(Job(expected_frames(source.info), describe_device(restorer.device), source.info.shown_size, fields))
 
         def seal(partial: Path) -> None:
@@ -239,7 +238,8 @@ def _commit(
         sink.commit(seal)
         return
     masks.check_brightness()
-    notes("No mask has a hole: nothing was repaired, the output shows the input as it is.")
+    why = "No mask has a hole" if masks.overlay is None else "No frame shows the logo"
+    notes(f"{why}: nothing was repaired, the output shows the input as it is.")
     path, target = source.info.path, sink.pending.path
     if path.is_dir() or sink.pending.folder or lossless or path.suffix.lower() != target.suffix.lower():
         sink.commit(seal)

@@ -16,7 +16,7 @@ class Summary:
         output: path of the repaired one.
         frames: frames written.
         repaired: frames that had a hole, or a logo that was taken off.
-        lifted: whether a see-through logo was taken off all frames.
+        lifted: frames that a see-through logo was taken off.
         hole_share: share of all pixels that was missing.
         width: pixels as stored.
         height: pixels as stored.
@@ -44,7 +44,7 @@ class Summary:
     output: str
     frames: int = 0
     repaired: int = 0
-    lifted: bool = False
+    lifted: int = 0
     hole_share: float = 0.0
     width: int = 0
     height: int = 0

@@ -176,7 +176,7 @@ def _opened(shot: Shot, scene: Scene) -> Iterator[tuple[VideoInfo, Iterator[Item
     """What is repaired, from the first of a scene on."""
     with open_part(shot.input, scene.mark, shot.max_pixels) as (info, frames):
         masks = open_masks(info, shot.mask, shot.boxes, dict(shot.options)["dilate"], by_field=shot.fields)
-        items = paired(zip(map(masks.lift, frames), masks.begin_at(scene.mark.index), strict=False), shot.fields)
+        items = paired(map(masks.lift, frames, masks.begin_at(scene.mark.index)), shot.fields)
         # A scene may begin with the second field of a frame.
         mine = islice(items, scene.first - shot.each * scene.mark.index, None)
         yield info, (replace(item, payload=None) for item in mine)  # type: ignore[arg-type, misc]

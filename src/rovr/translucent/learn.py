@@ -160,10 +160,12 @@ def _those(pairs: Iterable[tuple[Frame, Mask]], area: Mask, chosen: set[int]) ->
         UserError: one has another mask than the first.
     """
     for index, (frame, mask) in enumerate(pairs):
+        if not mask.any():
+            continue
         if not np.array_equal(mask, area):
             raise UserError(
-                f"The mask of frame {index} is another than that of the first: only a logo that stands still in all "
-                "frames can be learned. Give one picture or --box, and cut off what does not show the logo."
+                f"The mask of frame {index} is another than that of the first: only a logo that stands still can be "
+                "learned. Give one picture or --box."
             )
         if index in chosen:
             yield frame, mask

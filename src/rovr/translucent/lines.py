@@ -8,7 +8,7 @@ from rovr.errors import UserError
 from rovr.video import pixels
 from rovr.video.colour import Frame
 from rovr.video.masks import Mask
-from rovr.video.overlay import AROUND, Overlay
+from rovr.video.overlay import AROUND, STRAY, Overlay, stray
 
 Floats = NDArray[np.float32]
 
@@ -68,6 +68,7 @@ class Gathered:
         Raises:
             UserError: too little is behind it that moves, or it is opaque.
         """
+        self._leave_out()
         factors, shifts = [], []
         hole = np.zeros_like(self.area)
         usual: Floats | None = None
@@ -96,6 +97,23 @@ class Gathered:
                 "as a hole."
             )
         return Overlay(self.pix_fmt, self.area, hole, factors, shifts, self.noise)
+
+    def _leave_out(self) -> None:
+        """Let go of frames that do not show the logo, as a first look at it tells."""
+        part = self.parts[0]
+        share, shift = np.ones(part.where.shape, np.float32), np.zeros(part.where.shape, np.float32)
+        own = self._lines(0, None)
+        share[part.where], shift[part.where] = np.maximum(own[0][:, 0], np.float32(CLEAR)), own[1][:, 0]
+        factor, shows = np.reciprocal(share), []
+        for values in self.seen[0]:
+            seen = np.zeros(part.where.shape, np.float32)
+            seen[part.where] = values[:, 0] / self.level
+            shows.append(stray(seen, part.where, factor, -shift / share) < STRAY)
+        if not any(shows):
+            return
+        for planes in (self.seen, self.below, self.doubt):
+            for kept in planes:
+                kept[:] = [values for values, show in zip(kept, shows, strict=True) if show]
 
     def _lines(self, number: int, known: Floats | None) -> list[Floats]:
         """As :func:`through` of a plane, a strip at a time."""

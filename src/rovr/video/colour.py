@@ -135,12 +135,14 @@ class Frame:
         colour: how it turns into RGB.
         grey: whether the picture it comes from has no colours, although the format has; repairs get none then.
         profile: what its values mean (ICC), empty where nothing is said.
+        lifted: whether a see-through logo was taken off it.
     """
 
     native: "av.VideoFrame"
     colour: Colour
     grey: bool = False
     profile: bytes = b""
+    lifted: bool = False
 
     @property
     def rgb(self) -> NDArray[np.uint8]:

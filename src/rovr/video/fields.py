@@ -5,7 +5,7 @@ field has lost, as where a tape dropped out, the other one may have.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -110,7 +110,7 @@ def woven(parts: Sequence[Field]) -> Frame:
     for part in parts:
         for lines, own in zip(pixels.planes(native), pixels.planes(part.native), strict=True):
             lines[part.first :: 2] = own
-    return Frame(native, whole.colour, whole.grey, whole.profile)
+    return replace(whole, native=native)
 
 
 class Combing:

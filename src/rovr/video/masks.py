@@ -107,6 +107,8 @@ class MaskSource:
         self._read: Callable[[Path], NDArray[np.uint8]] = self._reader()
         if self.static:
             self._single = self._finish(self._read(path) if path else None)
+            # Of frames that do not show the logo.
+            self._bare = self._single if overlay is None else self._finish(None)
             if self._single.all():
                 raise UserError("The mask covers every pixel of every frame; leave something to learn from.")
             if not self._single.any():
@@ -205,9 +207,11 @@ class MaskSource:
             for frame in islice(source, first, None):
                 yield self._finish(np.asarray(cv2.cvtColor(turn(frame.rgb), cv2.COLOR_RGB2GRAY), np.uint8))
 
-    def lift(self, frame: Frame) -> Frame:
-        """The frame without what lies over all of them."""
-        return frame if self.overlay is None else self.overlay.lift(frame)
+    def lift(self, frame: Frame, mask: Mask) -> tuple[Frame, Mask]:
+        """A frame without the logo that lies over it, and its mask; without a hole for the logo where it does not."""
+        if self.overlay is None:
+            return frame, mask
+        return (self.overlay.lift(frame), mask) if self.overlay.shows(frame) else (frame, self._bare)
 
     def check_length(self) -> None:
         """Compare the number of masks with that of frames before any work, where it can be told cheaply.

@@ -19,7 +19,7 @@ export const lookedWords = (contexts) => (contexts.length ? `looking at frame${c
 export const editWords = (edit, total) => `Repaired as number ${edit.turn + 1} of ${total}, ${lookedWords(edit.contexts)}.`;
 
 // Of a frame that was not repaired, by what became of the video.
-export const untouchedWords = (frame, { lifted }) => (lifted ? `A logo was taken off frame ${frame}; nothing of it had to be repaired.` : `Frame ${frame} had nothing marked and is as it was.`);
+export const untouchedWords = (frame, { lifted }) => (lifted ? `Nothing of frame ${frame} had to be repaired; a logo that it showed was taken off.` : `Frame ${frame} had nothing marked and is as it was.`);
 
 const ARCS = 58, MOST = 120;
 
