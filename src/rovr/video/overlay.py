@@ -32,10 +32,6 @@ LOSSY, EXACT = 8.0, 0.25
 AROUND = 5
 """Samples on a side of the square by which noise is told from what the picture shows."""
 
-STRAY = 1.6
-"""Edges along those of a logo that are left once it is taken off, over those that were there: from here on it was not
-there. Of validation clips, frames with one stay below 1.2, most of them below 0.1, and those without lie above 2.2."""
-
 _KIND = "rovr overlay 1"
 
 
@@ -51,6 +47,7 @@ class Overlay:
             each; 1 beside the area.
         shifts: likewise −αw / (1 − α), in levels of 255; 0 beside the area.
         noise: square levels of what is seen.
+        most: of :func:`stray`, where it shows.
     """
 
     pix_fmt: str
@@ -59,13 +56,14 @@ class Overlay:
     factors: Sequence[Floats]
     shifts: Sequence[Floats]
     noise: float = LOSSY
+    most: float = 1.0
 
     def shows(self, frame: Frame) -> bool:
         """Whether a frame shows it: breaks, and what was recorded beside a programme, do not."""
         part = pixels.samples(self.area, self.pix_fmt)[0]
         seen = pixels.planes(frame.native)[0][*part.box, part.channels[0]].astype(np.float32)
         level = np.float32(pixels.values(self.pix_fmt)[0] / 255)
-        return stray(seen / level, part.where, self.factors[0][..., 0], self.shifts[0][..., 0]) < STRAY
+        return stray(seen / level, part.where, self.factors[0][..., 0], self.shifts[0][..., 0]) < self.most
 
     def lift(self, frame: Frame) -> Frame:
         """The frame without it, and with the noise that was below it; everywhere else as it was."""
@@ -102,7 +100,7 @@ class Overlay:
     def write(self, file: BinaryIO) -> None:
         """Write it into a file that :func:`read_overlay` reads."""
         parts: dict[str, Any] = {"kind": _KIND, "pix_fmt": self.pix_fmt, "area": self.area, "hole": self.hole}
-        parts["noise"] = self.noise
+        parts |= {"noise": self.noise, "most": self.most}
         for number, (factor, shift) in enumerate(zip(self.factors, self.shifts, strict=True)):
             parts |= {f"factor{number}": factor, f"shift{number}": shift}
         np.savez_compressed(file, **parts)
@@ -133,7 +131,7 @@ def read_overlay(path: Path) -> Overlay:
         with np.load(path, allow_pickle=False) as file:
             if str(file["kind"]) != _KIND:
                 raise KeyError("kind")
-            pix_fmt, noise = str(file["pix_fmt"]), float(file["noise"])
+            pix_fmt, noise, most = str(file["pix_fmt"]), float(file["noise"]), float(file["most"])
             area, hole = (np.asarray(file[name], bool) for name in ("area", "hole"))
             own = pixels.samples(area, pix_fmt)
             factors, shifts = ([file[f"{name}{k}"] for k in range(len(own))] for name in ("factor", "shift"))
@@ -144,7 +142,7 @@ def read_overlay(path: Path) -> Overlay:
     shapes = [(*part.where.shape, len(part.channels)) for part in own]
     if area.shape != hole.shape or any([part.shape for part in kind] != shapes for kind in (factors, shifts)):
         raise UserError(f"{path} is damaged; learn the logo again by rovr mask translucent")
-    return Overlay(pix_fmt, area, hole, factors, shifts, noise)
+    return Overlay(pix_fmt, area, hole, factors, shifts, noise, most)
 
 
 def stray(seen: Floats, where: Mask, factor: Floats, shift: Floats) -> float:
