@@ -137,7 +137,10 @@ class MaskTranslucent:
         from rovr.restorer import Restorer
         from rovr.translucent import learn_overlay
 
+        rate = frame_rate(self.rate)
         with Display(self.quiet) as display:
+            if rate is not None and self.video.is_file():
+                display.note(RATE_UNUSED)
             done = learn_overlay(
                 self.video,
                 self.mask,
@@ -146,7 +149,7 @@ class MaskTranslucent:
                 dilate=self.dilate,
                 restorer=Restorer.from_pretrained(device=self.device),
                 overwrite=self.overwrite,
-                rate=frame_rate(self.rate),
+                rate=rate,
                 max_pixels=self.max_pixels,
                 on_start=lambda frames: display.start(frames, "learning"),
                 on_frame=display.step,

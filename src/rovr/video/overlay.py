@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
-from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -134,13 +133,17 @@ def read_overlay(path: Path) -> Overlay:
             pix_fmt, noise, most = str(file["pix_fmt"]), float(file["noise"]), float(file["most"])
             area, hole = (np.asarray(file[name], bool) for name in ("area", "hole"))
             own = pixels.samples(area, pix_fmt)
-            factors, shifts = ([file[f"{name}{k}"] for k in range(len(own))] for name in ("factor", "shift"))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            factors, shifts = (
+                [np.asarray(file[f"{name}{k}"], np.float32) for k in range(len(own))] for name in ("factor", "shift")
+            )
+    except Exception as error:
+        # Damaged archives and headers of arrays raise whatever their parsers do.
         raise UserError(
             f"{path} holds no see-through logo; give what rovr mask translucent has written, or a video or pictures"
         ) from error
     shapes = [(*part.where.shape, len(part.channels)) for part in own]
-    if area.shape != hole.shape or any([part.shape for part in kind] != shapes for kind in (factors, shifts)):
+    fits = area.shape == hole.shape and all([part.shape for part in kind] == shapes for kind in (factors, shifts))
+    if not fits or not np.isfinite([noise, most, *(float(part.sum()) for part in (*factors, *shifts))]).all():
         raise UserError(f"{path} is damaged; learn the logo again by rovr mask translucent")
     return Overlay(pix_fmt, area, hole, factors, shifts, noise, most)
 
