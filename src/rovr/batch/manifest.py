@@ -1,5 +1,6 @@
 """The manifest: a line of JSON for everything that happens to a video, in the folder of the outputs."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -107,9 +108,12 @@ class Manifest:
 
     def close(self) -> None:
         """Let go of the file, which stays, unless nothing came to be written into it."""
-        if not self._file.closed and not self._file.seek(0, os.SEEK_END):
-            self.path.unlink(missing_ok=True)
+        empty = not self._file.closed and not self._file.seek(0, os.SEEK_END)
         self._file.close()
+        if empty:
+            # Where open files cannot be removed, it stays.
+            with contextlib.suppress(OSError):
+                self.path.unlink()
         self._lock.release()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class _Mask:
-    LOADS = VIDEO
+    LOADS: ClassVar[tuple[str, ...]] = VIDEO
     video: Positional[Path]
     """Video, or folder of frames."""
     output: Annotated[str, arg(aliases=["-o"], metavar="MASK")]
@@ -106,30 +106,18 @@ class MaskLogo(_Mask):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaskTranslucent:
+class MaskTranslucent(_Mask):
     """Learn a see-through logo that stands still: what shines through it is then kept, and only the rest is a hole."""
 
-    LOADS = (*HEAVY, "rovr.restore")
-    video: Positional[Path]
-    """Video, or folder of frames."""
+    LOADS: ClassVar[tuple[str, ...]] = (*HEAVY, "rovr.restore")
     output: Annotated[str, arg(aliases=["-o"], metavar="LOGO.npz")]
     """Where to write what was learned: for rovr restore a mask like others."""
     mask: Annotated[Path | None, arg(metavar="PATH")] = None
     """Where the logo is, as rovr mask logo writes it; one picture will do."""
     box: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="X,Y,W,H")] = ()
     """Rectangle around the logo, in pixels of the video as it plays; may be given several times."""
-    dilate: int = 0
-    """Pixels to widen that by."""
     device: str = "auto"
     """Where to compute: auto, cpu, cuda or mps."""
-    overwrite: bool = False
-    """Replace the output if it exists."""
-    rate: Annotated[float | None, arg(metavar="FPS")] = None
-    """Frames per second of a folder of frames; by default 25."""
-    max_pixels: int = 1 << 26
-    """Pixels that a frame may have; larger ones are refused before they are decoded."""
-    quiet: bool = False
-    """Print nothing but errors."""
 
     def run(self) -> None:
         """Do it."""
@@ -137,10 +125,7 @@ class MaskTranslucent:
         from rovr.restorer import Restorer
         from rovr.translucent import learn_overlay
 
-        rate = frame_rate(self.rate)
         with Display(self.quiet) as display:
-            if rate is not None and self.video.is_file():
-                display.note(RATE_UNUSED)
             done = learn_overlay(
                 self.video,
                 self.mask,
@@ -149,7 +134,7 @@ class MaskTranslucent:
                 dilate=self.dilate,
                 restorer=Restorer.from_pretrained(device=self.device),
                 overwrite=self.overwrite,
-                rate=rate,
+                rate=self.rate,
                 max_pixels=self.max_pixels,
                 on_start=lambda frames: display.start(frames, "learning"),
                 on_frame=display.step,

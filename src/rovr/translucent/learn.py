@@ -21,6 +21,7 @@ from rovr.items import matched, paired
 from rovr.outputs import prepared, writing
 from rovr.restorer import Restorer
 from rovr.translucent.lines import Gathered
+from rovr.types import RATE_UNUSED, frame_rate
 from rovr.video.colour import Frame
 from rovr.video.fields import Field, choose_fields, woven
 from rovr.video.limits import MAX_PIXELS
@@ -60,7 +61,7 @@ def learn_overlay(
     dilate: int = 0,
     restorer: Restorer | None = None,
     overwrite: bool = False,
-    rate: Fraction | None = None,
+    rate: Fraction | float | None = None,
     max_pixels: int = MAX_PIXELS,
     on_start: Callable[[int], None] = lambda frames: None,
     on_frame: Callable[[], None] = lambda: None,
@@ -87,9 +88,11 @@ def learn_overlay(
     """
     if Path(out).suffix.lower() != SUFFIX:
         raise UserError(f"A see-through logo is written as {SUFFIX}; call it {Path(out).with_suffix(SUFFIX)}, say.")
-    out = Path(prepared(out))
+    out, rate = Path(prepared(out)), frame_rate(rate)
     with writing(out), open_source(path, on_note, rate, max_pixels) as source:
         info = source.info
+        if rate is not None and info.kind != "folder":
+            on_note(RATE_UNUSED)
         inputs = [info.path, *([Path(mask)] if mask else [])]
         masks = open_masks(info, mask, boxes, dilate, on_note)
         if masks.overlay is not None:

@@ -79,14 +79,9 @@ class Gathered:
         hole = np.zeros_like(self.area)
         usual: Floats | None = None
         for number, (part, step) in enumerate(zip(self.parts, self.steps, strict=True)):
-            shape = (*part.where.shape, len(part.channels))
-            share, shift = np.ones(shape, np.float32), np.zeros(shape, np.float32)
-            if self.seen[number] and part.channels and part.where.any():
-                known = None if usual is None else _at(usual, part, step)
-                share[part.where], shift[part.where], off = self._lines(number, known)
-                if usual is None:
-                    hole[part.box] = well_repaired(part.where, share[..., 0], off, self.noise)
+            share, shift, off = self._lines(number, None if usual is None else _at(usual, part, step))
             if usual is None:
+                hole[part.box] = well_repaired(part.where, share[..., 0], off, self.noise)
                 usual = np.ones(self.area.shape, np.float32)
                 usual[part.box] = share[..., 0]
             hole |= _pixels_of(share.min(2, initial=1) < CLEAR, part, step, hole.shape)
@@ -106,15 +101,14 @@ class Gathered:
 
     def _leave_out(self) -> None:
         """Let go of frames that do not show the logo, as a first look at it tells."""
-        part = self.parts[0]
-        share, shift = np.ones(part.where.shape, np.float32), np.zeros(part.where.shape, np.float32)
-        own = self._lines(0, None)
-        share[part.where], shift[part.where] = np.maximum(own[0][:, 0], np.float32(CLEAR)), own[1][:, 0]
-        factor, found = np.reciprocal(share), []
+        where = self.parts[0].where
+        slopes, starts, _ = self._lines(0, None)
+        share, found = np.maximum(slopes[..., 0], np.float32(CLEAR)), []
+        factor, shift = np.reciprocal(share), np.asarray(-starts[..., 0] / share, np.float32)
         for values in self.seen[0]:
-            seen = np.zeros(part.where.shape, np.float32)
-            seen[part.where] = values[:, 0] / self.level
-            found.append(stray(seen, part.where, factor, -shift / share))
+            seen = np.zeros(where.shape, np.float32)
+            seen[where] = values[:, 0] / self.level
+            found.append(stray(seen, where, factor, shift))
         self.most = float(np.clip(OFTEN * np.median(found), LEAST, MOST))
         shows = [each < self.most for each in found]
         if not any(shows):
@@ -123,16 +117,22 @@ class Gathered:
             for kept in planes:
                 kept[:] = [values for values, show in zip(kept, shows, strict=True) if show]
 
-    def _lines(self, number: int, known: Floats | None) -> list[Floats]:
-        """As :func:`through` of a plane, a strip at a time."""
+    def _lines(self, number: int, known: Floats | None) -> tuple[Floats, Floats, Floats]:
+        """As :func:`through` of a plane, a strip at a time; slopes and intercepts in a box, 1 and 0 beside the logo."""
+        part = self.parts[number]
+        shape = (*part.where.shape, len(part.channels))
+        share, shift = np.ones(shape, np.float32), np.zeros(shape, np.float32)
         seen, below, doubt = (np.stack(kept[number]) for kept in (self.seen, self.below, self.doubt))
+        if not seen.size:
+            return share, shift, np.zeros(0, np.float32)
         found = []
         for first in range(0, seen.shape[1], STRIP):
             strip = slice(first, first + STRIP)
-            ours, theirs = (part[:, strip].astype(np.float32) / np.float32(self.level) for part in (seen, below))
+            ours, theirs = (each[:, strip].astype(np.float32) / np.float32(self.level) for each in (seen, below))
             weight = np.maximum(np.float32(SURE), 1 - doubt[:, strip] / np.float32(255))
             found.append(through(ours, theirs, weight, None if known is None else known[strip]))
-        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+        share[part.where], shift[part.where], off = (np.concatenate(each) for each in zip(*found, strict=True))
+        return share, shift, off
 
 
 def through(seen: Floats, below: Floats, weight: Floats, known: Floats | None) -> tuple[Floats, Floats, Floats]:

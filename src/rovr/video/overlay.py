@@ -6,6 +6,7 @@ the logo lets enough through; :mod:`rovr.translucent` learns the two numbers tha
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -57,9 +58,14 @@ class Overlay:
     noise: float = LOSSY
     most: float = 1.0
 
+    @cached_property
+    def parts(self) -> list[pixels.Samples]:
+        """The samples of each plane that lie wholly in the area."""
+        return pixels.samples(self.area, self.pix_fmt)
+
     def shows(self, frame: Frame) -> bool:
         """Whether a frame shows it: breaks, and what was recorded beside a programme, do not."""
-        part = pixels.samples(self.area, self.pix_fmt)[0]
+        part = self.parts[0]
         seen = pixels.planes(frame.native)[0][*part.box, part.channels[0]].astype(np.float32)
         level = np.float32(pixels.values(self.pix_fmt)[0] / 255)
         return stray(seen / level, part.where, self.factors[0][..., 0], self.shifts[0][..., 0]) < self.most
@@ -69,8 +75,8 @@ class Overlay:
         native = duplicate(frame.native)
         highest, step = pixels.values(self.pix_fmt)
         level = highest / 255
-        own = pixels.samples(self.area, self.pix_fmt)
-        for plane, part, factor, shift in zip(pixels.planes(native), own, self.factors, self.shifts, strict=True):
+        planes = pixels.planes(native)
+        for plane, part, factor, shift in zip(planes, self.parts, self.factors, self.shifts, strict=True):
             for index, channel in enumerate(part.channels):
                 seen = plane[*part.box, channel]
                 below: Floats = seen.astype(np.float32) / np.float32(level) * factor[..., index] + shift[..., index]

@@ -2,7 +2,7 @@
 
 import { editWords, Film, untouchedWords } from "/static/film.js";
 import { Stage } from "/static/stage.js";
-import { choice, find, make, percent, themes } from "/static/ui.js";
+import { checkbox, choice, find, make, percent, themes } from "/static/ui.js";
 
 const told = JSON.parse(find("data").textContent);
 const kept = Object.keys(told.pictures).map(Number).sort((a, b) => a - b);
@@ -71,11 +71,7 @@ const go = (frame) => {
 
 const divider = make("input", { type: "range", min: 0, max: 100, value: 50, aria: { label: "Divider" } });
 divider.addEventListener("input", () => { view.cut = divider.value / 100; show(); });
-const tick = (name, label) => {
-  const input = make("input", { type: "checkbox" });
-  input.addEventListener("change", () => { view[name] = input.checked; strip.every = view.every; strip.show(); show(); });
-  return make("label", { className: "line" }, input, make("span", { textContent: label }));
-};
+const tick = (name, label) => checkbox(label, false, (ticked) => { view[name] = ticked; strip.every = view.every; strip.show(); show(); });
 const mode = choice("mode", "Compare", [["slider", "Divider"], ["side", "Side by side"], ["flicker", "Flicker"]], "slider", (value) => { view.mode = value; show(); });
 const sum = told.summary;
 const facts = [

@@ -3,16 +3,12 @@
 import { api } from "/static/api.js";
 import { app, on, repairName, repairs, tell } from "/static/app.js";
 import { editWords, untouchedWords } from "/static/film.js";
-import { choice, find, framesWords, make, percent, refill, say, select } from "/static/ui.js";
+import { checkbox, choice, find, framesWords, make, percent, refill, say, select } from "/static/ui.js";
 import { go, refresh, refilm, sources, told } from "/static/view.js";
 
 let parts = {}, built = "";
 
-const box = (name, label) => {
-  const input = make("input", { type: "checkbox", checked: app.look[name] });
-  input.addEventListener("change", () => { app.look[name] = input.checked; refresh(); refilm(); });
-  return make("label", { className: "line" }, input, make("span", { textContent: label }));
-};
+const box = (name, label) => checkbox(label, app.look[name], (ticked) => { app.look[name] = ticked; refresh(); refilm(); });
 
 const pair = () => ["a", "b"].map((side, k) => {
   const options = sources().map(({ key, label }) => [key, label]);

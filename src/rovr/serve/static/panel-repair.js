@@ -3,7 +3,7 @@
 import { api } from "/static/api.js";
 import { active, app, jobsOf, on, selectorName, tell } from "/static/app.js";
 import { lookedWords } from "/static/film.js";
-import { duration, find, framesWords, make, percent, select, toast } from "/static/ui.js";
+import { checkbox, duration, find, framesWords, make, percent, select, toast } from "/static/ui.js";
 
 let selector, estimate, shown;
 
@@ -14,11 +14,9 @@ const number = (label, hint, name, least, most) => {
   return make("div", { className: "field" }, make("span", { textContent: label }), make("div", { className: "line" }, input, output), make("span", { className: "fine", textContent: hint }));
 };
 
-const tick = (label, hint, name) => {
-  const input = make("input", { type: "checkbox", checked: app.settings[name] });
-  input.addEventListener("change", () => { app.settings[name] = input.checked; tell("settings"); });
-  return make("div", { className: "field" }, make("label", { className: "line" }, input, label), make("span", { className: "fine", textContent: hint }));
-};
+const tick = (label, hint, name) => make("div", { className: "field" },
+  checkbox(label, app.settings[name], (ticked) => { app.settings[name] = ticked; tell("settings"); }),
+  make("span", { className: "fine", textContent: hint }));
 
 const asked = (kind, more) => ({ kind, marks: app.marks.asked, selector: app.settings.selector, contexts: app.settings.contexts, widen: app.settings.widen, ...more });
 

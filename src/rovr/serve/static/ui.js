@@ -9,6 +9,13 @@ export const make = (tag, properties = {}, ...children) => {
   return element;
 };
 
+// A label with a box to tick in it; ``change`` is told whether it is ticked.
+export const checkbox = (label, checked, change) => {
+  const input = make("input", { type: "checkbox", checked });
+  input.addEventListener("change", () => change(input.checked));
+  return make("label", { className: "line" }, input, make("span", { textContent: label }));
+};
+
 export const find = (id) => document.getElementById(id);
 
 export const percent = (share) => (share > 0 && share < 0.01 ? "under 1%" : `${Math.round(100 * share)}%`);
