@@ -11,7 +11,7 @@ from rovr.restore import Restorer, restore_video
 from rovr.translucent import learn_overlay
 from rovr.translucent.learn import RUN, STRIDE, spread
 from rovr.translucent.lines import through, well_repaired
-from rovr.video.overlay import LOSSY
+from rovr.video.overlay import LOSSY, shown
 
 SCENES, EACH = 6, 10
 SQUARE, BOX = np.s_[18:28, 26:38], "24,16,16,14"
@@ -144,6 +144,34 @@ def test_frames_that_do_not_show_it_stay_as_they_are(tmp_path, restorer):
         assert np.square(now[there].astype(float) - truth[there])[:, *SQUARE].mean() < 25
 
 
+def test_a_frame_tells_whether_it_shows_the_logo():
+    rng = np.random.default_rng(0)
+    where = np.zeros((40, 60), bool)
+    where[6:34, 6:54] = True
+    inside = np.zeros(where.shape, np.float32)
+    inside[10:30, 10:50] = 1
+    share = 1 - 0.4 * inside
+    factor, shift = 1 / share, -100 * inside / share
+    for _ in range(20):
+        below = cv2.GaussianBlur(rng.uniform(0, 255, where.shape).astype(np.float32), (0, 0), 2) * 3 - 255
+        below = np.clip(below, 0, 255)
+        assert shown(share * below + 100 * inside, where, factor, shift) == pytest.approx(1, abs=0.35)
+        assert shown(below, where, factor, shift) == pytest.approx(0, abs=0.35)
+
+
+def test_a_soft_logo_is_not_taken_for_one_that_is_missing(tmp_path, restorer):
+    frames = scenes()
+    rows, columns = np.mgrid[:48, :64]
+    hidden = 0.6 * np.exp(-((rows - 22) ** 2 + (columns - 32) ** 2) / 60)[None, ..., None]
+    laid_over = np.rint(frames * (1 - hidden) + 255 * hidden).astype(np.uint8)
+    damaged = write_video(tmp_path / "in.mkv", laid_over, codec="ffv1", pix_fmt="yuv444p")
+    learn_overlay(damaged, None, tmp_path / "logo.npz", boxes=["14,4,36,36"], restorer=restorer)
+    summary = restore_video(damaged, tmp_path / "logo.npz", tmp_path / "out.mkv", restorer=restorer, lossless=True)
+    assert summary.lifted == SCENES * EACH
+    truth = rgb_frames(write_video(tmp_path / "whole.mkv", frames, codec="ffv1", pix_fmt="yuv444p"))
+    assert error(tmp_path / "out.mkv", truth.astype(float)) < error(damaged, truth.astype(float)) / 8
+
+
 def test_of_a_video_that_never_shows_it_nothing_is_changed(tmp_path, restorer, damaged):
     learn_overlay(damaged, None, tmp_path / "logo.npz", boxes=[BOX], restorer=restorer)
     whole = write_video(tmp_path / "whole.mkv", scenes(), codec="ffv1", pix_fmt="yuv444p")
@@ -190,11 +218,10 @@ def test_workers_take_it_off_as_one_process_does(tmp_path, restorer):
     np.testing.assert_array_equal(*outs)
 
 
-def test_before_a_picture_that_stands_still_nothing_is_learned(tmp_path, restorer):
-    still = np.repeat(moving_texture(1), 20, 0)
-    video = write_video(tmp_path / "in.mkv", laid(still), codec="ffv1", pix_fmt="yuv444p")
+def test_of_an_opaque_logo_nothing_is_learned(tmp_path, restorer):
+    video = write_video(tmp_path / "in.mkv", laid(scenes(), share=0), codec="ffv1", pix_fmt="yuv444p")
     with pytest.raises(UserError, match="repair it as a hole"):
-        learn_overlay(video, None, tmp_path / "logo.npz", boxes=[BOX], restorer=restorer)
+        learn_overlay(video, None, tmp_path / "logo.npz", boxes=["26,18,12,10"], restorer=restorer)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv"]
 
 

@@ -20,7 +20,7 @@ from rovr.errors import UserError
 from rovr.items import matched, paired
 from rovr.outputs import prepared, writing
 from rovr.restorer import Restorer
-from rovr.translucent.lines import Gathered
+from rovr.translucent.gathered import Gathered
 from rovr.types import RATE_UNUSED, frame_rate
 from rovr.video.colour import Frame
 from rovr.video.fields import Field, choose_fields, woven
@@ -134,7 +134,7 @@ def _learn(
     pairs = _those(begin(), area, chosen)
     blocks = restorer.blocks(info.width, info.height // (2 if fields else 1))
     items = blocks.run(paired(pairs, fields), torch.Generator().manual_seed(0))
-    gathered = Gathered(area, info.pix_fmt, noise_of(info.codec))
+    gathered = Gathered(area, info.pix_fmt, noise_of(info.codec), len(chosen))
     for seen, repaired, doubt in _whole(items):
         gathered.add(seen, repaired, doubt)
         on_frame()

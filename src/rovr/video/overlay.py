@@ -32,6 +32,9 @@ LOSSY, EXACT = 8.0, 0.25
 AROUND = 5
 """Samples on a side of the square by which noise is told from what the picture shows."""
 
+NEAR = 9
+"""Samples on a side of the square whose mean stands for what lies below an edge."""
+
 _KIND = "rovr overlay 1"
 
 
@@ -47,7 +50,7 @@ class Overlay:
             each; 1 beside the area.
         shifts: likewise −αw / (1 − α), in levels of 255; 0 beside the area.
         noise: square levels of what is seen.
-        most: of :func:`stray`, where it shows.
+        least: of :func:`shown`, where it shows; -inf where that does not tell.
     """
 
     pix_fmt: str
@@ -56,7 +59,7 @@ class Overlay:
     factors: Sequence[Floats]
     shifts: Sequence[Floats]
     noise: float = LOSSY
-    most: float = 1.0
+    least: float = 0.5
 
     @cached_property
     def parts(self) -> list[pixels.Samples]:
@@ -68,7 +71,7 @@ class Overlay:
         part = self.parts[0]
         seen = pixels.planes(frame.native)[0][*part.box, part.channels[0]].astype(np.float32)
         level = np.float32(pixels.values(self.pix_fmt)[0] / 255)
-        return stray(seen / level, part.where, self.factors[0][..., 0], self.shifts[0][..., 0]) < self.most
+        return shown(seen / level, part.where, self.factors[0][..., 0], self.shifts[0][..., 0]) >= self.least
 
     def lift(self, frame: Frame) -> Frame:
         """The frame without it, and with the noise that was below it; everywhere else as it was."""
@@ -105,7 +108,7 @@ class Overlay:
     def write(self, file: BinaryIO) -> None:
         """Write it into a file that :func:`read_overlay` reads."""
         parts: dict[str, Any] = {"kind": _KIND, "pix_fmt": self.pix_fmt, "area": self.area, "hole": self.hole}
-        parts |= {"noise": self.noise, "most": self.most}
+        parts |= {"noise": self.noise, "least": self.least}
         for number, (factor, shift) in enumerate(zip(self.factors, self.shifts, strict=True)):
             parts |= {f"factor{number}": factor, f"shift{number}": shift}
         np.savez_compressed(file, **parts)
@@ -136,7 +139,7 @@ def read_overlay(path: Path) -> Overlay:
         with np.load(path, allow_pickle=False) as file:
             if str(file["kind"]) != _KIND:
                 raise KeyError("kind")
-            pix_fmt, noise, most = str(file["pix_fmt"]), float(file["noise"]), float(file["most"])
+            pix_fmt, noise, least = str(file["pix_fmt"]), float(file["noise"]), float(file["least"])
             area, hole = (np.asarray(file[name], bool) for name in ("area", "hole"))
             own = pixels.samples(area, pix_fmt)
             factors, shifts = (
@@ -149,15 +152,16 @@ def read_overlay(path: Path) -> Overlay:
         ) from error
     shapes = [(*part.where.shape, len(part.channels)) for part in own]
     fits = area.shape == hole.shape and all([part.shape for part in kind] == shapes for kind in (factors, shifts))
-    if not fits or not np.isfinite([noise, most, *(float(part.sum()) for part in (*factors, *shifts))]).all():
+    numbers = [noise, *(float(part.sum()) for part in (*factors, *shifts))]
+    if not fits or np.isnan(least) or not np.isfinite(numbers).all():
         raise UserError(f"{path} is damaged; learn the logo again by rovr mask translucent")
-    return Overlay(pix_fmt, area, hole, factors, shifts, noise, most)
+    return Overlay(pix_fmt, area, hole, factors, shifts, noise, least)
 
 
-def stray(seen: Floats, where: Mask, factor: Floats, shift: Floats) -> float:
-    """Edges along those of a logo that are left once it is taken off, over those that were there: small if it was.
+def shown(seen: Floats, where: Mask, factor: Floats, shift: Floats) -> float:
+    """How much of a logo a frame shows: about 1 where it lies over the picture, and about 0 where it does not.
 
-    What was below has the contrast that it is seen with, on whichever side of an edge less shines through.
+    A matched filter: the edges that the logo draws into what lies below, among those that are seen.
 
     Args:
         seen: samples in a box around the logo, (H, W), in levels of 255.
@@ -165,17 +169,21 @@ def stray(seen: Floats, where: Mask, factor: Floats, shift: Floats) -> float:
         factor: as :attr:`Overlay.factors`, of one channel.
         shift: likewise.
     """
-    below, share = seen * factor + shift, np.reciprocal(factor)
-    # What it does to mid-grey has the logo's edges.
-    drawn = (128 - shift) * share
-    left = before = 0.0
+    share = np.reciprocal(factor)
+    start = -shift * share
+    count = np.maximum(cv2.blur(where.astype(np.float32), (NEAR, NEAR)), np.float32(1e-6))
+    below = cv2.blur(np.clip(seen * factor + shift, 0, 255) * where, (NEAR, NEAR)) / count
+    found = all_drawn = 0.0
     for axis in (0, 1):
-        first, second = (np.take(share, range(k, share.shape[axis] - 1 + k), axis) for k in (0, 1))
-        both = np.take(where, range(share.shape[axis] - 1), axis) & np.take(where, range(1, share.shape[axis]), axis)
-        weight = np.abs(np.diff(drawn, axis=axis)) * both
-        before += float((weight * np.square(np.diff(seen, axis=axis))).sum())
-        left += float((weight * np.square(np.minimum(first, second) * np.diff(below, axis=axis))).sum())
-    return left / (before + 1e-6)
+        (share_at, next_share), (here, beside), (own, next_below) = (
+            [np.take(part, range(first, part.shape[axis] - 1 + first), axis) for first in (0, 1)]
+            for part in (share, where, below)
+        )
+        drawn = (next_share - share_at) * (own + next_below) / 2 + np.diff(start, axis=axis)
+        drawn *= here & beside
+        found += float((drawn * np.diff(seen, axis=axis)).sum())
+        all_drawn += float(np.square(drawn).sum())
+    return found / (all_drawn + 1e-6)
 
 
 def _quiet(values: Floats, noise: Floats) -> Floats:
