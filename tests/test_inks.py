@@ -11,7 +11,7 @@ from rovr.translucent.edges import APART, FAINT, measure, vary_alike
 from rovr.translucent.inks import Inks, find, look, median
 from rovr.translucent.lines import agree
 from rovr.translucent.moments import Moments, moments_of
-from rovr.translucent.told import Told, tell
+from rovr.translucent.told import Told, rough, tell
 
 SIDE, FRAMES = 160, 12
 DISC, DOT = ((80, 80), 54), ((80, 80), 24)
@@ -87,7 +87,7 @@ def test_inks_are_found_before_a_picture_that_stands_still(error):
     inks = [(0.6, 20), (0.3, 170)]
     truth = pictures(1)
     moments, where, seen = gathered(truth, drawn([DISC, DOT]), inks, error)
-    found = find(moments, rim_of(where), NOISE)
+    found = find(moments, rim_of(where), np.full_like(moments.seen, 1500), NOISE)
     assert found.shares[0] == 1
     told = tell(moments, where, NOISE, seen)
     shown = drawn([DISC, DOT])[where]
@@ -115,6 +115,18 @@ def test_a_faint_ink_is_a_shadow():
     told = tell(moments, where, NOISE, seen)
     assert told is not None
     assert not told.flat
+
+
+def test_repairs_err_by_no_more_than_the_picture_around_varies():
+    where = np.zeros((60, 90), bool)
+    where[10:50, 10:80] = True
+    frames = np.full((2, 60, 90, 1), 100, np.float32)
+    frames[:, :, 45:] += np.random.default_rng(0).normal(0, 20, (60, 45, 1)).astype(np.float32)
+    found = np.zeros(where.shape, np.float32)
+    found[where] = rough(where, frames)
+    assert found[where][np.nonzero(where)[1] < 25].max() < 0.1
+    # In the middle, too, where nothing else is near.
+    assert (found[12:48, 62:78] > 250).all()
 
 
 def test_edges_tell_the_share_whatever_repairs_say():

@@ -131,7 +131,8 @@ def test_frames_that_do_not_show_it_stay_as_they_are(tmp_path, restorer):
     damaged = write_video(tmp_path / "in.mkv", frames, codec="ffv1", pix_fmt="yuv444p")
     # A box elsewhere is a hole in all of them.
     boxes = ["2,2,6,6"]
-    learn_overlay(damaged, None, tmp_path / "logo.npz", boxes=[BOX], restorer=restorer)
+    done = learn_overlay(damaged, None, tmp_path / "logo.npz", boxes=[BOX], restorer=restorer)
+    assert done.frames == there.sum()
     for name, more in (("lifted", []), ("boxed", boxes)):
         out = tmp_path / f"{name}.mkv"
         summary = restore_video(damaged, tmp_path / "logo.npz", out, boxes=more, restorer=restorer, lossless=True)

@@ -87,13 +87,18 @@ class Gathered:
     def add(self, seen: Frame, repaired: Frame, doubt: NDArray[np.uint8]) -> None:
         """Take a frame, the same repaired, and the doubt of the repair, (H, W)."""
         both = [pixels.planes(frame.native) for frame in (seen, repaired)]
-        if len(self.seen[0]) % self.every == 0:
-            self.around[len(self.seen[0])] = both[0][0][self.wide][..., self.parts[0].channels]
+        if self.frames % self.every == 0:
+            self.around[self.frames] = both[0][0][self.wide][..., self.parts[0].channels]
         for number, (ours, theirs) in enumerate(zip(*both, strict=True)):
             part, (across, down) = self.parts[number], self.steps[number]
             for kept, plane in ((self.seen, ours), (self.below, theirs)):
                 kept[number].append(plane[part.box][part.where][:, part.channels])
             self.doubt[number].append(doubt[:: 1 << down, :: 1 << across][part.box][part.where])
+
+    @property
+    def frames(self) -> int:
+        """How many there are."""
+        return len(self.seen[0])
 
     def overlay(self) -> Overlay:
         """The logo.

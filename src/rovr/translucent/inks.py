@@ -66,12 +66,13 @@ class Inks:
     looks: Floats
 
 
-def find(moments: Moments, rim: Floats, noise: float) -> Inks:
+def find(moments: Moments, rim: Floats, most: Floats, noise: float) -> Inks:
     """The inks one after the other, each the one that explains most of what those before leave unexplained.
 
     Args:
         moments: of all pairs.
         rim: pixels from each sample to the nearest beside the logo, (N,).
+        most: square levels by which repairs err at most, (N, channels).
         noise: square levels, of 255, of what is seen.
     """
     count, channels = moments.seen.shape
@@ -80,7 +81,7 @@ def find(moments: Moments, rim: Floats, noise: float) -> Inks:
         np.ones(1, np.float32),
         np.zeros((1, channels), np.float32),
         np.full(2, 0.5, np.float32),
-        np.asarray(np.minimum(50 + 30 * rim, 600)[:, None] * calmer, np.float32),
+        np.minimum(np.asarray(np.minimum(50 + 30 * rim, 600)[:, None] * calmer, np.float32), most),
         np.ones(count, np.float32),
     )
     shares, colours = (grid.ravel() for grid in np.meshgrid(SHARES, COLOURS))
@@ -100,7 +101,7 @@ def find(moments: Moments, rim: Floats, noise: float) -> Inks:
             odds=np.concatenate([inks.odds[:-1] * (1 - NEW), [NEW], inks.odds[-1:] * (1 - NEW)]).astype(np.float32),
         )
         for _ in range(TURNS):
-            more = fit(moments, more, rim, noise)
+            more = fit(moments, more, rim, most, noise)
         now = _evidence(moments, more, noise)
         if now - best < WORTH * count:
             break
@@ -128,7 +129,7 @@ def likelihood(moments: Moments, inks: Inks, shares: Floats, shifts: Floats, noi
     return total * inks.looks
 
 
-def fit(moments: Moments, inks: Inks, rim: Floats, noise: float, lines: bool = True) -> Inks:
+def fit(moments: Moments, inks: Inks, rim: Floats, most: Floats, noise: float, lines: bool = True) -> Inks:
     """A turn of expectation maximisation: odds, how far repairs err, and the lines, unless these are known."""
     shows = np.exp(_all(moments, replace(inks, looks=np.ones_like(inks.looks)), noise, moments.seen.shape[1]))
     shows *= inks.odds[:, None]
@@ -140,7 +141,7 @@ def fit(moments: Moments, inks: Inks, rim: Floats, noise: float, lines: bool = T
     for ink in range(1, len(shares)) if lines else ():
         shares[ink], shifts[ink] = _line(moments, inks, ink, shows[ink], noise)
     errors = _errors(moments, replace(inks, shares=shares, shifts=shifts), shows[:-1], rim, noise)
-    return Inks(shares, shifts, odds / odds.sum(), errors, inks.looks)
+    return Inks(shares, shifts, odds / odds.sum(), np.minimum(errors, most), inks.looks)
 
 
 def _line(moments: Moments, inks: Inks, ink: int, shows: Floats, noise: float) -> tuple[float, Floats]:

@@ -44,7 +44,7 @@ class Learned:
     Attributes:
         pixels: of the logo.
         hole: how many of them stay a hole.
-        frames: that it was learned from.
+        frames: that it was learned from, those that show it.
     """
 
     pixels: int
@@ -138,7 +138,7 @@ def _learn(
     for seen, repaired, doubt in _whole(items):
         gathered.add(seen, repaired, doubt)
         on_frame()
-    return gathered.overlay(), len(chosen)
+    return gathered.overlay(), gathered.frames
 
 
 def spread(total: int, most: int) -> set[int]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rovr.translucent.edges import LOOKS_OF, measure
-from rovr.translucent.inks import Inks, find, fit, likelihood, look
+from rovr.translucent.inks import CALMER, ERRORS, Inks, find, fit, likelihood, look
 from rovr.translucent.moments import Moments
 from rovr.video.masks import Mask
 
@@ -25,6 +25,9 @@ PULL, ROUNDS = 0.5, 4
 
 DIFFERENT = 40.0
 """Levels, of 255, by which two of them look as different as can be."""
+
+AROUND, ENOUGH = 31, 0.1
+"""Pixels on a side of the square in which the picture around a sample is looked at, and the share of it to be seen."""
 
 PASSES, SETTLE = 3, 15
 """Times that inks are measured along their edges, and turns in which all else follows."""
@@ -68,14 +71,16 @@ def tell(moments: Moments, where: Mask, noise: float, frames: Floats) -> Told | 
             channels): the channels that have a sample a pixel.
     """
     rim = np.asarray(cv2.distanceTransform(where.astype(np.uint8), cv2.DIST_L2, 5)[where], np.float32)
-    inks = look(moments, find(moments, rim, noise), where, noise)
+    calmer = np.where(np.arange(moments.seen.shape[1]) < moments.fine, 1, CALMER)
+    most = np.asarray(np.maximum(rough(where, frames)[:, None] * calmer, ERRORS[0]), np.float32)
+    inks = look(moments, find(moments, rim, most, noise), where, noise)
     weights, mixes = _shown(moments, inks, where, noise)
     for _ in range(PASSES):
         inks = measure(moments, inks, where, weights[:, : len(inks.shares)], frames)
         if len(inks.shares) == 1:
             return None
         for _ in range(SETTLE):
-            inks = fit(moments, inks, rim, noise, lines=False)
+            inks = fit(moments, inks, rim, most, noise, lines=False)
         inks = look(moments, inks, where, noise)
         weights, mixes = _shown(moments, inks, where, noise)
     return _summed(moments, inks, weights, mixes)
@@ -118,6 +123,30 @@ def _summed(moments: Moments, inks: Inks, weights: Floats, mixes: Floats) -> Tol
     plain = weights[:, : len(inks.shares)].sum(1).mean()
     flat = bool((inks.shares[1:] < SOFT).all() and plain > PLAIN)
     return Told(share, shift, doubt, inks.errors[:, 0], off, inks.looks, flat)
+
+
+def rough(where: Mask, frames: Floats) -> Floats:
+    """How much the picture around each sample varies, in square levels, (N,): repairs err by no more.
+
+    Args:
+        where: the samples, (H, W).
+        frames: what was seen, (T, H, W, channels), the first of which counts.
+    """
+    beside = (~where).astype(np.float32)
+    total, side = np.zeros(where.shape, np.float32), (AROUND, AROUND)
+    count = cv2.blur(beside, side)
+    for frame in frames[..., 0]:
+        mean, square = (cv2.blur(part * beside, side) / np.maximum(count, 1e-6) for part in (frame, np.square(frame)))
+        total += np.maximum(square - np.square(mean), 0)
+    total /= len(frames)
+    # Of samples that are far from all others, what the nearest have around them.
+    far = (count < ENOUGH).astype(np.uint8)
+    if far.any() and not far.all():
+        _, label = cv2.distanceTransformWithLabels(far, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+        nearest = np.zeros(label.max() + 1, np.float32)
+        nearest[label[far == 0]] = total[far == 0]
+        total = nearest[label]
+    return total[where]
 
 
 def _shares(likely: Floats) -> Floats:
