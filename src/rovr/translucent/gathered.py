@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from rovr.errors import UserError
 from rovr.translucent.edges import APART
-from rovr.translucent.lines import QUIET, agree, through, well_repaired
+from rovr.translucent.lines import QUIET, through, well_repaired
 from rovr.translucent.moments import Moments, Pairs, moments_of
-from rovr.translucent.told import Told, tell
+from rovr.translucent.told import tell
 from rovr.video import pixels
 from rovr.video.colour import Frame
 from rovr.video.masks import Mask
@@ -42,9 +42,12 @@ KEPT = 24
 MANY = 1 << 18
 """Samples of a logo beyond which no inks are looked for, which would take long."""
 
-VAGUE, WRONG = 7.0, 100.0
-"""Square levels by which what shines through may be wrong by a sample's own line, from which on inks know better; and
-by inks, from which on it is repaired."""
+STILL, STEADY = 100.0, 9
+"""Square levels, of 255, by which what lies below varies, in the mean over a square of so many samples on a side, from
+which on each sample's own line tells all there is to tell; soft shadows, say, are told by lines alone."""
+
+WRONG = 100.0
+"""Square levels by which what shines through an ink may be wrong, from which on it is repaired."""
 
 
 @dataclass(frozen=True)
@@ -107,13 +110,8 @@ class Gathered:
             UserError: it is opaque, or neither lines nor inks tell enough.
         """
         self._leave_out()
-        lines, off = self._by_lines()
-        drawn, told = self._by_inks()
+        lines, drawn = self._by_lines(), self._by_inks()
         taken = drawn.known & ~lines.known
-        sure = lines.known[self.parts[0].box][self.parts[0].where]
-        if told is not None and told.flat and agree(told, off, sure, self.noise):
-            wrong = off / (told.looks * np.square(np.maximum(told.share, np.float32(CLEAR))))
-            taken |= drawn.known & (self._pixels(wrong) > VAGUE)
         hole = ~lines.known & ~taken
         factors, shifts = [], []
         for part, step, line, ink in zip(self.parts, self.steps, lines.planes, drawn.planes, strict=True):
@@ -135,8 +133,8 @@ class Gathered:
         least = _least(self._shown(factors[0], shifts[0]))
         return Overlay(self.pix_fmt, self.area, hole, factors, shifts, self.noise, least)
 
-    def _by_lines(self) -> tuple[Drawn, Floats]:
-        """By a line of each sample; and the mean squares of how far pairs of the first plane are off it, (N,)."""
+    def _by_lines(self) -> Drawn:
+        """By a line of each sample."""
         planes = [self._lines(0, None)]
         (share, _), off = planes[0]
         first = self.parts[0]
@@ -148,31 +146,33 @@ class Gathered:
             planes.append(self._lines(number, _at(usual, self.parts[number], self.steps[number])))
         for ((share, _), _), part, step in zip(planes, self.parts, self.steps, strict=True):
             known &= ~_pixels_of(share.min(2, initial=1) < CLEAR, part, step, known.shape)
-        return Drawn([plane for plane, _ in planes], known), off
+        return Drawn([plane for plane, _ in planes], known)
 
-    def _by_inks(self) -> tuple[Drawn, Told | None]:
-        """By what all samples tell together; and all that is told."""
+    def _by_inks(self) -> Drawn:
+        """By what all samples tell together, where what lies below hardly varies."""
         first = self.parts[0]
         planes = [_nothing(part) for part in self.parts]
         known = np.zeros_like(self.area)
         if not 0 < first.where.sum() <= MANY:
-            return Drawn(planes, known), None
+            return Drawn(planes, known)
         around = np.stack(list(self.around.values())).astype(np.float32) / np.float32(self.level)
         # The same samples in the same order, in a wider box.
         where = np.zeros(around.shape[1:3], bool)
         top, left = (own.start - wide.start for own, wide in zip(first.box, self.wide, strict=True))
         where[top : top + first.where.shape[0], left : left + first.where.shape[1]] = first.where
-        told = tell(self._moments(), where, self.noise, around)
+        moments = self._moments()
+        told = tell(moments, where, self.noise, around)
         if told is None:
-            return Drawn(planes, known), None
+            return Drawn(planes, known)
         grown = self.noise * QUIET * (1 / np.square(np.maximum(told.share, CLEAR)) - 1)
-        known[first.box][first.where] = (told.doubt < WRONG) & (told.doubt + grown < told.errors)
+        still = _around(moments.below_below[:, : moments.fine].mean(1), first.where) < STILL
+        known[first.box][first.where] = still & (told.doubt < WRONG) & (told.doubt + grown < told.errors)
         usual, shifts = self._pixels(told.share), iter(told.shift.T)
         for (share, shift), part, step in zip(planes, self.parts, self.steps, strict=True):
             for channel in range(len(part.channels) if part.where.any() else 0):
                 share[part.where, channel] = _at(usual, part, step)
                 shift[part.where, channel] = _at(self._pixels(next(shifts)), part, step)
-        return Drawn(planes, known), told
+        return Drawn(planes, known)
 
     def _pixels(self, values: Floats) -> Floats:
         """A value of each sample of the first plane, at its pixel: (H, W)."""
@@ -251,6 +251,13 @@ def _nothing(part: pixels.Samples) -> tuple[Floats, Floats]:
     """Shares and shifts of no logo at all, in the box of a plane."""
     shape = (*part.where.shape, len(part.channels))
     return np.ones(shape, np.float32), np.zeros(shape, np.float32)
+
+
+def _around(values: Floats, where: Mask) -> Floats:
+    """Values of samples (N,) in the mean over the square around each, of those of the logo."""
+    plane, side = np.zeros(where.shape, np.float32), (STEADY, STEADY)
+    plane[where] = values
+    return np.asarray((cv2.blur(plane, side) / np.maximum(cv2.blur(where.astype(np.float32), side), 1e-6))[where])
 
 
 def _at(values: Floats, part: pixels.Samples, step: tuple[int, int]) -> Floats:

@@ -7,12 +7,10 @@ lines, which expectation maximisation finds (Dempster, Laird and Rubin 1977).
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rovr.translucent.moments import Moments
-from rovr.video.masks import Mask
 
 Floats = NDArray[np.float32]
 
@@ -43,9 +41,6 @@ ERRORS, USUAL = (2.0, 1500.0), (100.0, 4.0)
 CALMER = 0.25
 """Share of these errors in planes of colour."""
 
-LOOKS, ALIKE = 40.0, 7
-"""Looks at a sample that count, at most; and pixels on a side of the square in which errors last alike."""
-
 
 @dataclass(frozen=True)
 class Inks:
@@ -56,14 +51,12 @@ class Inks:
         shifts: αw in levels of 255, (K, channels).
         odds: of samples that show each, and of those that show something else, (K + 1,).
         errors: square levels by which repairs of each sample err, (N, channels).
-        looks: at each sample that are worth one each, (N,); many frames of a still picture are one.
     """
 
     shares: Floats
     shifts: Floats
     odds: Floats
     errors: Floats
-    looks: Floats
 
 
 def find(moments: Moments, rim: Floats, most: Floats, noise: float) -> Inks:
@@ -82,7 +75,6 @@ def find(moments: Moments, rim: Floats, most: Floats, noise: float) -> Inks:
         np.zeros((1, channels), np.float32),
         np.full(2, 0.5, np.float32),
         np.minimum(np.asarray(np.minimum(50 + 30 * rim, 600)[:, None] * calmer, np.float32), most),
-        np.ones(count, np.float32),
     )
     shares, colours = (grid.ravel() for grid in np.meshgrid(SHARES, COLOURS))
     starts = (1 - shares) * colours
@@ -126,12 +118,12 @@ def likelihood(moments: Moments, inks: Inks, shares: Floats, shifts: Floats, noi
         off = moments.off(slopes, shifts[:, channel, None], channel) / spread
         weight = np.float32(1 if channel < moments.fine else COARSE)
         total -= weight * ((FREEDOM + 1) / 2 * np.log1p(off / FREEDOM) + np.log(spread) / 2)
-    return total * inks.looks
+    return total
 
 
 def fit(moments: Moments, inks: Inks, rim: Floats, most: Floats, noise: float, lines: bool = True) -> Inks:
     """A turn of expectation maximisation: odds, how far repairs err, and the lines, unless these are known."""
-    shows = np.exp(_all(moments, replace(inks, looks=np.ones_like(inks.looks)), noise, moments.seen.shape[1]))
+    shows = np.exp(_all(moments, inks, noise, moments.seen.shape[1]))
     shows *= inks.odds[:, None]
     shows /= shows.sum(0)
     odds = shows.mean(1)
@@ -141,7 +133,7 @@ def fit(moments: Moments, inks: Inks, rim: Floats, most: Floats, noise: float, l
     for ink in range(1, len(shares)) if lines else ():
         shares[ink], shifts[ink] = _line(moments, inks, ink, shows[ink], noise)
     errors = _errors(moments, replace(inks, shares=shares, shifts=shifts), shows[:-1], rim, noise)
-    return Inks(shares, shifts, odds / odds.sum(), np.minimum(errors, most), inks.looks)
+    return Inks(shares, shifts, odds / odds.sum(), np.minimum(errors, most))
 
 
 def _line(moments: Moments, inks: Inks, ink: int, shows: Floats, noise: float) -> tuple[float, Floats]:
@@ -173,20 +165,6 @@ def _errors(moments: Moments, inks: Inks, shows: Floats, rim: Floats, noise: flo
             mean = (wrong[:, those].sum() + USUAL[1] * USUAL[0] * calmer) / (shows[:, those].sum() + USUAL[1])
             errors[those, channel] = np.clip(mean, ERRORS[0], ERRORS[1] * calmer)
     return errors
-
-
-def look(moments: Moments, inks: Inks, where: Mask, noise: float) -> Inks:
-    """With how many looks at each sample are worth one each: errors of repairs that stay the same are one error."""
-    once = replace(inks, looks=np.ones_like(inks.looks))
-    line = likelihood(moments, once, inks.shares, inks.shifts[:, :1], noise).argmax(0)
-    around = []
-    for part in moments.lasting(inks.shares[line], inks.shifts[line, 0]):
-        plane = np.zeros(where.shape, np.float32)
-        plane[where] = part
-        around.append(cv2.blur(plane, (ALIKE, ALIKE))[where])
-    same = np.clip(around[0] / np.maximum(around[1], 1e-3), 0, 0.999)
-    # As of a sequence in which each is the one before, in part.
-    return replace(inks, looks=np.clip(moments.frames * (1 - same) / (1 + same), 1, LOOKS))
 
 
 def median(values: Floats, weight: Floats) -> float:

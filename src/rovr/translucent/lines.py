@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rovr.translucent.told import Told
 from rovr.video.masks import Mask
 from rovr.video.overlay import AROUND
 
@@ -18,11 +17,6 @@ SCARCE = 4.0
 
 QUIET = 0.5
 """Share of the grown noise that is left once it was taken off, about."""
-
-ENOUGH, OF_ALL, AGREE = 4.0, 0.3, 1.5
-"""Looks at a sample from which on its line counts; the share of such samples from which on lines can say that a logo is
-not flat; and how far inks are off, in squares over chance, when they do. On validation clips flat logos stay below 1.3,
-and those with a soft shadow lie above 1.9."""
 
 
 def through(seen: Floats, below: Floats, weight: Floats, known: Floats | None) -> tuple[Floats, Floats, Floats]:
@@ -74,17 +68,3 @@ def well_repaired(where: Mask, share: Floats, off: Floats, noise: float) -> Mask
     count = np.maximum(cv2.blur(where.astype(np.float32), (AROUND, AROUND)), np.float32(1e-6))
     grown = noise * (1 + QUIET * (1 - np.square(share)))
     return np.asarray(where & (cv2.blur(spread, (AROUND, AROUND)) / count < grown))
-
-
-def agree(told: Told, off: Floats, sure: Mask, noise: float) -> bool:
-    """Whether lines say nothing against inks: means of what was seen are as far off as chance allows.
-
-    Args:
-        told: of the inks.
-        off: as from :func:`through`, (N,).
-        sure: samples of which a line is known, (N,).
-        noise: square levels, of 255, of what is seen.
-    """
-    those = sure & (told.looks > ENOUGH)
-    chance = off / told.looks + noise / 4
-    return bool(those.mean() < OF_ALL or told.off[those].sum() < AGREE * chance[those].sum())

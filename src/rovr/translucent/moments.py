@@ -21,10 +21,6 @@ class Moments:
         below_below: variance of the first.
         below_seen: covariance of the two.
         seen_seen: variance of the second.
-        next_below: covariance of the first with itself a frame later, of the first channel, (N,).
-        next_both: likewise of each of the two with the other, summed.
-        next_seen: likewise of the second with itself.
-        frames: over which these are means.
         fine: channels that have a sample a pixel, the first ones.
     """
 
@@ -33,10 +29,6 @@ class Moments:
     below_below: Floats
     below_seen: Floats
     seen_seen: Floats
-    next_below: Floats
-    next_both: Floats
-    next_seen: Floats
-    frames: int
     fine: int
 
     def off(self, share: Floats | float, shift: Floats | float, channel: int) -> Floats:
@@ -45,12 +37,6 @@ class Moments:
         around = self.seen_seen[:, channel] - 2 * share * self.below_seen[:, channel]
         around = around + np.square(share) * self.below_below[:, channel]
         return np.square(middle) + np.maximum(around, 0)
-
-    def lasting(self, share: Floats, shift: Floats) -> tuple[Floats, Floats]:
-        """How far pairs of the first channel are off a line each, times the same a frame later; and times itself."""
-        middle = np.square(self.seen[:, 0] - share * self.below[:, 0] - shift)
-        later = self.next_seen - share * self.next_both + np.square(share) * self.next_below
-        return middle + later, self.off(share, shift, 0)
 
 
 def moments_of(planes: Sequence[tuple[Callable[[slice], Pairs], NDArray[np.int64]]], strip: int) -> Moments:
@@ -64,24 +50,14 @@ def moments_of(planes: Sequence[tuple[Callable[[slice], Pairs], NDArray[np.int64
     for pairs, at in planes:
         strips = [_of(*pairs(slice(first, first + strip))) for first in range(0, int(at.max()) + 1, strip)]
         found.append([np.concatenate(each)[at] for each in zip(*strips, strict=True)])
-    below, seen, below_below, below_seen, seen_seen = (
-        np.concatenate([plane[number] for plane in found], 1) for number in range(5)
-    )
-    next_below, next_both, next_seen = (each[:, 0] for each in found[0][5:])
-    frames, fine = len(planes[0][0](slice(0, 1))[2]), found[0][0].shape[1]
-    return Moments(
-        below, seen, below_below, below_seen, seen_seen, next_below, next_both, next_seen, frames=frames, fine=fine
-    )
+    below, seen, *varies = (np.concatenate([plane[number] for plane in found], 1) for number in range(5))
+    return Moments(below, seen, varies[0], varies[1], varies[2], found[0][0].shape[1])
 
 
 def _of(seen: Floats, below: Floats, weight: Floats) -> list[Floats]:
-    """The first eight of :class:`Moments`, of all channels."""
+    """The first five of :class:`Moments`, of all channels."""
     share = (weight / weight.sum(0))[..., None]
     middles = [(share * part).sum(0) for part in (below, seen)]
-    parts = below - middles[0], seen - middles[1]
-    now = [(share * first * second).sum(0) for first, second in ((parts[0], parts[0]), parts, (parts[1], parts[1]))]
-    if len(seen) == 1:
-        return [*middles, *now, *now]
-    earlier, later = ([part[cut] for part in parts] for cut in (np.s_[:-1], np.s_[1:]))
-    both = (later[0] * earlier[1] + later[1] * earlier[0]).mean(0)
-    return [*middles, *now, (later[0] * earlier[0]).mean(0), both, (later[1] * earlier[1]).mean(0)]
+    off_below, off_seen = below - middles[0], seen - middles[1]
+    pairs = (off_below, off_below), (off_below, off_seen), (off_seen, off_seen)
+    return [*middles, *((share * first * second).sum(0) for first, second in pairs)]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rovr.translucent.edges import LOOKS_OF, measure
-from rovr.translucent.inks import CALMER, ERRORS, Inks, find, fit, likelihood, look
+from rovr.translucent.inks import CALMER, ERRORS, Inks, find, fit, likelihood
 from rovr.translucent.moments import Moments
 from rovr.video.masks import Mask
 
@@ -25,6 +25,12 @@ PULL, ROUNDS = 0.5, 4
 
 DIFFERENT = 40.0
 """Levels, of 255, by which two of them look as different as can be."""
+
+AROUND, ENOUGH = 31, 0.1
+"""Pixels on a side of the square in which the picture around a sample is looked at, and the share of it to be seen."""
+
+PASSES, SETTLE = 3, 15
+"""Times that inks are measured along their edges, and turns in which all else follows."""
 
 AROUND, ENOUGH = 31, 0.1
 """Pixels on a side of the square in which the picture around a sample is looked at, and the share of it to be seen."""
@@ -46,18 +52,12 @@ class Told:
         shift: αw in levels of 255, (N, channels).
         doubt: square levels by which what shines through may be wrong, (N,).
         errors: those by which repairs err, (N,).
-        off: squares of how far the mean of what was seen is off the line, (N,).
-        looks: at each sample that are worth one each, (N,).
-        flat: whether it is drawn in flat inks alone; a soft shadow, which is none, looks like a faint one.
     """
 
     share: Floats
     shift: Floats
     doubt: Floats
     errors: Floats
-    off: Floats
-    looks: Floats
-    flat: bool
 
 
 def tell(moments: Moments, where: Mask, noise: float, frames: Floats) -> Told | None:
@@ -73,7 +73,7 @@ def tell(moments: Moments, where: Mask, noise: float, frames: Floats) -> Told | 
     rim = np.asarray(cv2.distanceTransform(where.astype(np.uint8), cv2.DIST_L2, 5)[where], np.float32)
     calmer = np.where(np.arange(moments.seen.shape[1]) < moments.fine, 1, CALMER)
     most = np.asarray(np.maximum(rough(where, frames)[:, None] * calmer, ERRORS[0]), np.float32)
-    inks = look(moments, find(moments, rim, most, noise), where, noise)
+    inks = find(moments, rim, most, noise)
     weights, mixes = _shown(moments, inks, where, noise)
     for _ in range(PASSES):
         inks = measure(moments, inks, where, weights[:, : len(inks.shares)], frames)
@@ -81,7 +81,6 @@ def tell(moments: Moments, where: Mask, noise: float, frames: Floats) -> Told | 
             return None
         for _ in range(SETTLE):
             inks = fit(moments, inks, rim, most, noise, lines=False)
-        inks = look(moments, inks, where, noise)
         weights, mixes = _shown(moments, inks, where, noise)
     return _summed(moments, inks, weights, mixes)
 
@@ -118,11 +117,7 @@ def _summed(moments: Moments, inks: Inks, weights: Floats, mixes: Floats) -> Tol
     mean = (weights * below).sum(1, keepdims=True)
     doubt = (weights * np.square(below - mean)).sum(1)
     lines = weights @ mixes
-    share, shift = lines[:, 0], lines[:, 1:]
-    off = np.square(moments.seen[:, 0] - share * moments.below[:, 0] - shift[:, 0])
-    plain = weights[:, : len(inks.shares)].sum(1).mean()
-    flat = bool((inks.shares[1:] < SOFT).all() and plain > PLAIN)
-    return Told(share, shift, doubt, inks.errors[:, 0], off, inks.looks, flat)
+    return Told(lines[:, 0], lines[:, 1:], doubt, inks.errors[:, 0])
 
 
 def rough(where: Mask, frames: Floats) -> Floats:
