@@ -156,8 +156,10 @@ def test_a_frame_tells_whether_it_shows_the_logo():
     for _ in range(20):
         below = cv2.GaussianBlur(rng.uniform(0, 255, where.shape).astype(np.float32), (0, 0), 2) * 3 - 255
         below = np.clip(below, 0, 255)
-        assert shown(share * below + 100 * inside, where, factor, shift) == pytest.approx(1, abs=0.35)
-        assert shown(below, where, factor, shift) == pytest.approx(0, abs=0.35)
+        for show in (1, 0):
+            seen = below + show * ((share - 1) * below + 100 * inside)
+            found = shown(*([part[..., None]] for part in (seen,)), [where], [factor[..., None]], [shift[..., None]])
+            assert found == pytest.approx(show, abs=0.35)
 
 
 def test_a_soft_logo_is_not_taken_for_one_that_is_missing(tmp_path, restorer):

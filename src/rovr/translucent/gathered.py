@@ -130,7 +130,7 @@ class Gathered:
                 "Hardly anything can be seen through it: the logo is opaque, or too little is known of what lies below "
                 "it; repair it as a hole."
             )
-        least = _least(self._shown(factors[0], shifts[0]))
+        least = _least(self._shown(factors, shifts))
         return Overlay(self.pix_fmt, self.area, hole, factors, shifts, self.noise, least)
 
     def _by_lines(self) -> Drawn:
@@ -209,22 +209,27 @@ class Gathered:
 
     def _leave_out(self) -> None:
         """Let go of frames that do not show the logo, as a first look at it tells."""
-        (share, shift), _ = self._lines(0, None)
-        share = np.maximum(share, np.float32(CLEAR))
-        found = self._shown(np.reciprocal(share), np.asarray(-shift / share, np.float32))
+        factors, shifts = [], []
+        for number in range(len(self.parts)):
+            (share, shift), _ = self._lines(number, None)
+            share = np.maximum(share, np.float32(CLEAR))
+            factors.append(np.reciprocal(share))
+            shifts.append(np.asarray(-shift / share, np.float32))
+        found = self._shown(factors, shifts)
         shows = [each >= _least(found) for each in found]
         for planes in (self.seen, self.below, self.doubt):
             for kept in planes:
                 kept[:] = [values for values, show in zip(kept, shows, strict=True) if show]
         self.around = {index: part for index, part in self.around.items() if shows[index]}
 
-    def _shown(self, factor: Floats, shift: Floats) -> list[float]:
-        """As :func:`rovr.video.overlay.shown` of all frames, by the first plane of a logo."""
-        where, found = self.parts[0].where, []
-        for values in self.seen[0]:
-            seen = np.zeros(where.shape, np.float32)
-            seen[where] = values[:, 0] / self.level
-            found.append(shown(seen, where, factor[..., 0], shift[..., 0]))
+    def _shown(self, factors: Sequence[Floats], shifts: Sequence[Floats]) -> list[float]:
+        """As :func:`rovr.video.overlay.shown` of all frames."""
+        where, found = [part.where for part in self.parts], []
+        for values in zip(*self.seen, strict=True):
+            planes = [np.zeros(factor.shape, np.float32) for factor in factors]
+            for plane, own, part in zip(planes, where, values, strict=True):
+                plane[own] = part / np.float32(self.level)
+            found.append(shown(planes, where, factors, shifts))
         return found
 
     def _lines(self, number: int, known: Floats | None) -> tuple[tuple[Floats, Floats], Floats]:

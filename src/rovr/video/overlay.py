@@ -35,6 +35,9 @@ AROUND = 5
 NEAR = 9
 """Samples on a side of the square whose mean stands for what lies below an edge."""
 
+CERTAIN = 60.0
+"""Squares of the edges that a logo draws, over what those of the picture are on average, from which on these tell."""
+
 _KIND = "rovr overlay 1"
 
 
@@ -68,10 +71,10 @@ class Overlay:
 
     def shows(self, frame: Frame) -> bool:
         """Whether a frame shows it: breaks, and what was recorded beside a programme, do not."""
-        part = self.parts[0]
-        seen = pixels.planes(frame.native)[0][*part.box, part.channels[0]].astype(np.float32)
         level = np.float32(pixels.values(self.pix_fmt)[0] / 255)
-        return shown(seen / level, part.where, self.factors[0][..., 0], self.shifts[0][..., 0]) >= self.least
+        planes = zip(pixels.planes(frame.native), self.parts, strict=True)
+        seen = [plane[part.box][..., part.channels].astype(np.float32) / level for plane, part in planes]
+        return shown(seen, [part.where for part in self.parts], self.factors, self.shifts) >= self.least
 
     def lift(self, frame: Frame) -> Frame:
         """The frame without it, and with the noise that was below it; everywhere else as it was."""
@@ -158,32 +161,41 @@ def read_overlay(path: Path) -> Overlay:
     return Overlay(pix_fmt, area, hole, factors, shifts, noise, least)
 
 
-def shown(seen: Floats, where: Mask, factor: Floats, shift: Floats) -> float:
+def shown(seen: Sequence[Floats], where: Sequence[Mask], factors: Sequence[Floats], shifts: Sequence[Floats]) -> float:
     """How much of a logo a frame shows: about 1 where it lies over the picture, and about 0 where it does not.
 
-    A matched filter: the edges that the logo draws into what lies below, among those that are seen.
+    A matched filter: the edges that the logo draws into what lies below, among those that are seen. Where these drown
+    them, so that it would tell nothing, it is 1.
 
     Args:
-        seen: samples in a box around the logo, (H, W), in levels of 255.
-        where: those of the logo.
-        factor: as :attr:`Overlay.factors`, of one channel.
-        shift: likewise.
+        seen: samples in a box around the logo, in levels of 255, (rows, columns, channels) a plane.
+        where: those of the logo, (rows, columns) a plane.
+        factors: as :attr:`Overlay.factors`.
+        shifts: likewise.
     """
+    found = sure = 0.0
+    for plane, own, factor, shift in zip(seen, where, factors, shifts, strict=True):
+        for channel in range(plane.shape[2]):
+            drawn, edges = _edges(plane[..., channel], own, factor[..., channel], shift[..., channel])
+            # Edges of the picture are the noise, of which there is little in planes of colour.
+            noise = float(np.square(edges).mean()) + 1 if edges.size else 1.0
+            found += float((drawn * edges).sum()) / noise
+            sure += float(np.square(drawn).sum()) / noise
+    return found / sure if sure > CERTAIN else 1.0
+
+
+def _edges(seen: Floats, where: Mask, factor: Floats, shift: Floats) -> tuple[Floats, Floats]:
+    """Differences of neighbours that a logo draws into a plane, and those that are seen, of pairs in it, (N,) each."""
     share = np.reciprocal(factor)
     start = -shift * share
     count = np.maximum(cv2.blur(where.astype(np.float32), (NEAR, NEAR)), np.float32(1e-6))
     below = cv2.blur(np.clip(seen * factor + shift, 0, 255) * where, (NEAR, NEAR)) / count
-    found = all_drawn = 0.0
-    for axis in (0, 1):
-        (share_at, next_share), (here, beside), (own, next_below) = (
-            [np.take(part, range(first, part.shape[axis] - 1 + first), axis) for first in (0, 1)]
-            for part in (share, where, below)
-        )
-        drawn = (next_share - share_at) * (own + next_below) / 2 + np.diff(start, axis=axis)
-        drawn *= here & beside
-        found += float((drawn * np.diff(seen, axis=axis)).sum())
-        all_drawn += float(np.square(drawn).sum())
-    return found / (all_drawn + 1e-6)
+    drawn, edges = [], []
+    for one, two in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
+        both = where[one] & where[two]
+        drawn.append(((share[two] - share[one]) * (below[one] + below[two]) / 2 + start[two] - start[one])[both])
+        edges.append((seen[two] - seen[one])[both])
+    return np.concatenate(drawn), np.concatenate(edges)
 
 
 def _quiet(values: Floats, noise: Floats) -> Floats:
