@@ -140,7 +140,7 @@ def test_parts_that_do_not_fit_together_are_refused(tmp_path):
     overlay = laid("yuv420p")[2]
     path = tmp_path / "logo.npz"
     np.savez(
-        path, kind="rovr overlay 1", pix_fmt="yuv420p", noise=1.0, most=1.0, area=overlay.area, hole=overlay.hole,
+        path, kind="rovr overlay 1", pix_fmt="yuv420p", noise=1.0, least=0.5, area=overlay.area, hole=overlay.hole,
         **{f"{name}{k}": np.ones((3, 3, 1), np.float32) for name in ("factor", "shift") for k in range(3)},
     )  # fmt: skip
     with pytest.raises(UserError, match="is damaged"):

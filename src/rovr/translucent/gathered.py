@@ -25,10 +25,10 @@ CLEAR = 0.2
 SURE = 0.1
 """Least weight of a sample, that of one which the repair made up altogether; of one that some frame saw it is 1."""
 
-PART, TOLD = 0.5, 0.8
+PART, TOLD = 0.3, 0.8
 """Of the usual :func:`rovr.video.overlay.shown` the share below which a frame does not show the logo; and what has to
 be usual so that it tells. On validation clips flat logos, and those with a shadow, lie between 0.84 and 1.1 where they
-are and below 0.25 where they are not; soft ones that are badly known lie anywhere between."""
+are and below 0.25 where they are not; what is badly known lies anywhere between."""
 
 FEWEST = 0.25
 """Least share of the logo that has to be seen through; what is less is no gain over a hole."""
@@ -111,11 +111,10 @@ class Gathered:
         """
         self._leave_out()
         lines, drawn = self._by_lines(), self._by_inks()
-        taken = drawn.known & ~lines.known
-        hole = ~lines.known & ~taken
+        hole = ~(lines.known | drawn.known)
         factors, shifts = [], []
         for part, step, line, ink in zip(self.parts, self.steps, lines.planes, drawn.planes, strict=True):
-            by_ink = pixels.plane_mask(taken | ~lines.known, *step)[part.box][..., None]
+            by_ink = pixels.plane_mask(~lines.known, *step)[part.box][..., None]
             share, shift = (np.where(by_ink, *both) for both in zip(ink, line, strict=True))
             hole |= _pixels_of(share.min(2, initial=1) < CLEAR, part, step, hole.shape)
             share = np.maximum(share, np.float32(CLEAR))
