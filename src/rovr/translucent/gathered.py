@@ -25,10 +25,10 @@ CLEAR = 0.2
 SURE = 0.1
 """Least weight of a sample, that of one which the repair made up altogether; of one that some frame saw it is 1."""
 
-PART, TOLD = 0.3, 0.8
+PART, TOLD = 0.2, 0.8
 """Of the usual :func:`rovr.video.overlay.shown` the share below which a frame does not show the logo; and what has to
 be usual so that it tells. On validation clips flat logos, and those with a shadow, lie between 0.84 and 1.1 where they
-are and below 0.25 where they are not; what is badly known lies anywhere between."""
+are and below 0.15 mostly where they are not; what is badly known, or drowned by water, lies anywhere between."""
 
 FEWEST = 0.25
 """Least share of the logo that has to be seen through; what is less is no gain over a hole."""
