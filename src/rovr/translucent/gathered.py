@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,11 +10,11 @@ from rovr.errors import UserError
 from rovr.translucent.edges import APART
 from rovr.translucent.lines import QUIET, through, well_repaired
 from rovr.translucent.moments import Moments, Pairs, moments_of
-from rovr.translucent.told import tell
+from rovr.translucent.told import nearest, tell
 from rovr.video import pixels
 from rovr.video.colour import Frame
 from rovr.video.masks import Mask
-from rovr.video.overlay import Overlay, shown
+from rovr.video.overlay import Overlay, mean_around, shown
 
 Floats = NDArray[np.float32]
 
@@ -112,14 +111,12 @@ class Gathered:
         self._leave_out()
         lines, drawn = self._by_lines(), self._by_inks()
         hole = ~(lines.known | drawn.known)
-        factors, shifts = [], []
+        undoing = []
         for part, step, line, ink in zip(self.parts, self.steps, lines.planes, drawn.planes, strict=True):
             by_ink = pixels.plane_mask(~lines.known, *step)[part.box][..., None]
             share, shift = (np.where(by_ink, *both) for both in zip(ink, line, strict=True))
             hole |= _pixels_of(share.min(2, initial=1) < CLEAR, part, step, hole.shape)
-            share = np.maximum(share, np.float32(CLEAR))
-            factors.append(np.reciprocal(share))
-            shifts.append(np.asarray(-shift / share, np.float32))
+            undoing.append(_undoing(share, shift))
         # What is repaired takes its colours along where these are stored for several pixels together.
         for part, step in zip(self.parts, self.steps, strict=True):
             hole |= _pixels_of(pixels.touched(hole & self.area, *step)[part.box], part, step, hole.shape)
@@ -129,6 +126,7 @@ class Gathered:
                 "Hardly anything can be seen through it: the logo is opaque, or too little is known of what lies below "
                 "it; repair it as a hole."
             )
+        factors, shifts = zip(*undoing, strict=True)
         least = _least(self._shown(factors, shifts))
         return Overlay(self.pix_fmt, self.area, hole, factors, shifts, self.noise, least)
 
@@ -164,7 +162,9 @@ class Gathered:
         if told is None:
             return Drawn(planes, known)
         grown = self.noise * QUIET * (1 / np.square(np.maximum(told.share, CLEAR)) - 1)
-        still = _around(moments.below_below[:, : moments.fine].mean(1), first.where) < STILL
+        varies = np.zeros(first.where.shape, np.float32)
+        varies[first.where] = moments.below_below[:, : moments.fine].mean(1)
+        still = mean_around(varies, first.where, STEADY)[first.where] < STILL
         known[first.box][first.where] = still & (told.doubt < WRONG) & (told.doubt + grown < told.errors)
         usual, shifts = self._pixels(told.share), iter(told.shift.T)
         for (share, shift), part, step in zip(planes, self.parts, self.steps, strict=True):
@@ -188,11 +188,7 @@ class Gathered:
                 continue
             index = np.full([-(-side >> step) for side, step in zip(self.area.shape, (down, across), strict=True)], -1)
             index[part.box][part.where] = np.arange(part.where.sum())
-            beside = (index < 0).astype(np.uint8)
-            _, label = cv2.distanceTransformWithLabels(beside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-            known = np.zeros(label.max() + 1, int)
-            known[label[index >= 0]] = index[index >= 0]
-            at = known[label].repeat(1 << down, 0).repeat(1 << across, 1)
+            at = nearest(index, index >= 0).repeat(1 << down, 0).repeat(1 << across, 1)
             planes.append((self._pairs(number), at[first.box][first.where]))
         return moments_of(planes, STRIP)
 
@@ -208,16 +204,12 @@ class Gathered:
 
     def _leave_out(self) -> None:
         """Let go of frames that do not show the logo, as a first look at it tells."""
-        factors, shifts = [], []
-        for number in range(len(self.parts)):
-            (share, shift), _ = self._lines(number, None)
-            share = np.maximum(share, np.float32(CLEAR))
-            factors.append(np.reciprocal(share))
-            shifts.append(np.asarray(-shift / share, np.float32))
+        planes = range(len(self.parts))
+        factors, shifts = zip(*(_undoing(*self._lines(number, None)[0]) for number in planes), strict=True)
         found = self._shown(factors, shifts)
         shows = [each >= _least(found) for each in found]
-        for planes in (self.seen, self.below, self.doubt):
-            for kept in planes:
+        for pairs in (self.seen, self.below, self.doubt):
+            for kept in pairs:
                 kept[:] = [values for values, show in zip(kept, shows, strict=True) if show]
         self.around = {index: part for index, part in self.around.items() if shows[index]}
 
@@ -257,11 +249,10 @@ def _nothing(part: pixels.Samples) -> tuple[Floats, Floats]:
     return np.ones(shape, np.float32), np.zeros(shape, np.float32)
 
 
-def _around(values: Floats, where: Mask) -> Floats:
-    """Values of samples (N,) in the mean over the square around each, of those of the logo."""
-    plane, side = np.zeros(where.shape, np.float32), (STEADY, STEADY)
-    plane[where] = values
-    return np.asarray((cv2.blur(plane, side) / np.maximum(cv2.blur(where.astype(np.float32), side), 1e-6))[where])
+def _undoing(share: Floats, shift: Floats) -> tuple[Floats, Floats]:
+    """As :attr:`Overlay.factors` and :attr:`Overlay.shifts` of a plane."""
+    share = np.maximum(share, np.float32(CLEAR))
+    return np.reciprocal(share), np.asarray(-shift / share, np.float32)
 
 
 def _at(values: Floats, part: pixels.Samples, step: tuple[int, int]) -> Floats:

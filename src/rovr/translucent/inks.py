@@ -69,12 +69,11 @@ def find(moments: Moments, rim: Floats, most: Floats, noise: float) -> Inks:
         noise: square levels, of 255, of what is seen.
     """
     count, channels = moments.seen.shape
-    calmer = np.where(np.arange(channels) < moments.fine, 1, CALMER)
     inks = Inks(
         np.ones(1, np.float32),
         np.zeros((1, channels), np.float32),
         np.full(2, 0.5, np.float32),
-        np.minimum(np.asarray(np.minimum(50 + 30 * rim, 600)[:, None] * calmer, np.float32), most),
+        np.minimum(np.asarray(np.minimum(50 + 30 * rim, 600)[:, None] * calm(moments), np.float32), most),
     )
     shares, colours = (grid.ravel() for grid in np.meshgrid(SHARES, COLOURS))
     starts = (1 - shares) * colours
@@ -155,8 +154,7 @@ def _errors(moments: Moments, inks: Inks, shows: Floats, rim: Floats, noise: flo
     """As :attr:`Inks.errors`: those of samples as far from the rim are taken together."""
     errors, bins = inks.errors.copy(), np.digitize(rim, FAR)
     slopes = inks.shares[:, None]
-    for channel in range(errors.shape[1]):
-        calmer = 1 if channel < moments.fine else CALMER
+    for channel, calmer in enumerate(calm(moments).tolist()):
         off = moments.off(slopes, inks.shifts[:, channel, None], channel)
         wrong = np.maximum(off - noise, 0) / np.square(slopes)
         wrong *= shows * (FREEDOM + 1) / (FREEDOM + wrong / inks.errors[:, channel])
@@ -165,6 +163,11 @@ def _errors(moments: Moments, inks: Inks, shows: Floats, rim: Floats, noise: flo
             mean = (wrong[:, those].sum() + USUAL[1] * USUAL[0] * calmer) / (shows[:, those].sum() + USUAL[1])
             errors[those, channel] = np.clip(mean, ERRORS[0], ERRORS[1] * calmer)
     return errors
+
+
+def calm(moments: Moments) -> NDArray[np.float64]:
+    """What share of the errors in fine planes repairs make in each channel, (channels,)."""
+    return np.where(np.arange(moments.seen.shape[1]) < moments.fine, 1, CALMER)
 
 
 def median(values: Floats, weight: Floats) -> float:

@@ -1,11 +1,10 @@
 """Lines through pairs of what was seen of a see-through logo and what repairs say lay below it."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rovr.video.masks import Mask
-from rovr.video.overlay import AROUND
+from rovr.video.overlay import AROUND, mean_around
 
 Floats = NDArray[np.float32]
 
@@ -65,6 +64,5 @@ def well_repaired(where: Mask, share: Floats, off: Floats, noise: float) -> Mask
     """
     spread = np.zeros(where.shape, np.float32)
     spread[where] = off
-    count = np.maximum(cv2.blur(where.astype(np.float32), (AROUND, AROUND)), np.float32(1e-6))
     grown = noise * (1 + QUIET * (1 - np.square(share)))
-    return np.asarray(where & (cv2.blur(spread, (AROUND, AROUND)) / count < grown))
+    return np.asarray(where & (mean_around(spread, where, AROUND) < grown))

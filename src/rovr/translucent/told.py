@@ -5,13 +5,14 @@ show the same more often than not.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rovr.translucent.edges import LOOKS_OF, measure
-from rovr.translucent.inks import CALMER, ERRORS, Inks, find, fit, likelihood
+from rovr.translucent.inks import ERRORS, Inks, calm, find, fit, likelihood
 from rovr.translucent.moments import Moments
 from rovr.video.masks import Mask
 
@@ -31,16 +32,6 @@ AROUND, ENOUGH = 31, 0.1
 
 PASSES, SETTLE = 3, 15
 """Times that inks are measured along their edges, and turns in which all else follows."""
-
-AROUND, ENOUGH = 31, 0.1
-"""Pixels on a side of the square in which the picture around a sample is looked at, and the share of it to be seen."""
-
-PASSES, SETTLE = 3, 15
-"""Times that inks are measured along their edges, and turns in which all else follows."""
-
-SOFT, PLAIN = 0.7, 0.72
-"""Least share that shines through a shadow, which flat inks do not reach; and least share of the samples of a flat logo
-that show an ink, or nothing, and no mix."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +62,7 @@ def tell(moments: Moments, where: Mask, noise: float, frames: Floats) -> Told | 
             channels): the channels that have a sample a pixel.
     """
     rim = np.asarray(cv2.distanceTransform(where.astype(np.uint8), cv2.DIST_L2, 5)[where], np.float32)
-    calmer = np.where(np.arange(moments.seen.shape[1]) < moments.fine, 1, CALMER)
-    most = np.asarray(np.maximum(rough(where, frames)[:, None] * calmer, ERRORS[0]), np.float32)
+    most = np.asarray(np.maximum(rough(where, frames)[:, None] * calm(moments), ERRORS[0]), np.float32)
     inks = find(moments, rim, most, noise)
     weights, mixes = _shown(moments, inks, where, noise)
     for _ in range(PASSES):
@@ -135,13 +125,23 @@ def rough(where: Mask, frames: Floats) -> Floats:
         total += np.maximum(square - np.square(mean), 0)
     total /= len(frames)
     # Of samples that are far from all others, what the nearest have around them.
-    far = (count < ENOUGH).astype(np.uint8)
-    if far.any() and not far.all():
-        _, label = cv2.distanceTransformWithLabels(far, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-        nearest = np.zeros(label.max() + 1, np.float32)
-        nearest[label[far == 0]] = total[far == 0]
-        total = nearest[label]
-    return total[where]
+    return nearest(total, count >= ENOUGH)[where]
+
+
+def nearest(values: NDArray[Any], known: Mask) -> NDArray[Any]:
+    """What is known of the place nearest to each, (H, W); as it is where nothing is known.
+
+    Args:
+        values: of all places, (H, W).
+        known: those whose values count.
+    """
+    if known.all() or not known.any():
+        return values
+    unknown = (~known).astype(np.uint8)
+    _, label = cv2.distanceTransformWithLabels(unknown, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    found = np.zeros(label.max() + 1, values.dtype)
+    found[label[known]] = values[known]
+    return found[label]
 
 
 def _shares(likely: Floats) -> Floats:

@@ -184,12 +184,23 @@ def shown(seen: Sequence[Floats], where: Sequence[Mask], factors: Sequence[Float
     return found / sure if sure > CERTAIN else 1.0
 
 
+def mean_around(values: Floats, where: Mask, side: int) -> Floats:
+    """The mean over a square around each place, of those that count: (H, W).
+
+    Args:
+        values: of all places, (H, W), 0 where they do not count.
+        where: those that do.
+        side: places on a side of the square.
+    """
+    count = np.maximum(cv2.blur(where.astype(np.float32), (side, side)), np.float32(1e-6))
+    return np.asarray(cv2.blur(values, (side, side)) / count, np.float32)
+
+
 def _edges(seen: Floats, where: Mask, factor: Floats, shift: Floats) -> tuple[Floats, Floats]:
     """Differences of neighbours that a logo draws into a plane, and those that are seen, of pairs in it, (N,) each."""
     share = np.reciprocal(factor)
     start = -shift * share
-    count = np.maximum(cv2.blur(where.astype(np.float32), (NEAR, NEAR)), np.float32(1e-6))
-    below = cv2.blur(np.clip(seen * factor + shift, 0, 255) * where, (NEAR, NEAR)) / count
+    below = mean_around(np.clip(seen * factor + shift, 0, 255) * where, where, NEAR)
     drawn, edges = [], []
     for one, two in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
         both = where[one] & where[two]
