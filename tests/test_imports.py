@@ -19,6 +19,7 @@ LAYERS = (
     {"data", "metrics", "perceptual"},
     {"editor"},
     {"mdp", "masking", "provenance"},
+    {"texture"},
     {"agents"},
     {"select"},
     {"repair", "rl", "model_folder", "anchors"},

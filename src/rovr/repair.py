@@ -12,6 +12,7 @@ from rovr.errors import UserError
 from rovr.mdp.state import RepairState
 from rovr.provenance.tracker import Tracker
 from rovr.select.base import Selector
+from rovr.texture import Weaver
 from rovr.types import Edit, is_count
 
 CACHE_PIXELS = 4 * 2**20
@@ -40,18 +41,22 @@ class Repairer:
         passes: times that each damaged frame is repaired. When the first pass repairs a frame, most others have holes
             yet; the next one finds them repaired, and measures motion on them again. Every second pass goes back
             through time.
+        texture: whether what no frame shows is given texture (:mod:`rovr.texture`).
 
     Raises:
         UserError: contexts or passes that are no whole number from 1 on.
     """
 
-    def __init__(self, editor: Editor, selector: Selector, contexts: int = 2, passes: int = 1) -> None:
+    def __init__(
+        self, editor: Editor, selector: Selector, contexts: int = 2, passes: int = 1, texture: bool = False
+    ) -> None:
         check_counts(contexts, passes)
         self.editor = editor
         self.selector = selector
         # NumPy's whole numbers cannot be written down as JSON.
         self.contexts = int(contexts)
         self.passes = int(passes)
+        self.texture = texture
         # A selector keeps the clip that it chooses for.
         self._lock = RLock()
 
@@ -110,6 +115,7 @@ class Repairer:
         room = max(self.contexts + 1, CACHE_PIXELS // state.frames[0, 0].numel())
         session = self.editor.session(state, room)
         session.traced = tracker is not None
+        weaver = Weaver(session, state) if self.texture else None
         self.selector.attend(session)
         try:
             self.selector.reset(state, generator, self.contexts)
@@ -119,6 +125,8 @@ class Repairer:
                     state.reopen(edit.frame)
                     session.forget(edit.frame)
                 repair = session.edit(edit.frame, state.masks[edit.frame], edit.contexts)
+                if weaver is not None:
+                    repair = weaver.weave(edit.frame, repair)
                 state.record(edit, repair.frame, repair.doubt)
                 if tracker is not None:
                     tracker.record(edit, repair.sources, state.masks)

@@ -46,6 +46,7 @@ def restore_video(
     weights: str | Path | None = None,
     cuts: bool = True,
     passes: int = 1,
+    texture: bool = False,
     restorer: Restorer | None = None,
     seed: int = 0,
     crf: int = 18,
@@ -80,7 +81,8 @@ def restore_video(
         weights: the editor's, by default the ones that come with it.
         cuts: whether to look for scene cuts, which no repair looks across.
         passes: times that each damaged frame is repaired; a second pass takes about as long as the first.
-        restorer: takes the place of the last seven where one is at hand.
+        texture: give what no frame shows the texture of its surroundings, where it is otherwise filled smoothly.
+        restorer: takes the place of the last eight where one is at hand.
         seed: of the source of chance.
         crf: quality of H.264, 0 (best) to 51.
         lossless: write FFV1 with every sample outside the holes as it was.
@@ -113,7 +115,8 @@ def restore_video(
     given = str(out)
 
     def load() -> Restorer:
-        return Restorer.from_pretrained(editor, selector, device, contexts, weights, cuts, passes=passes)
+        tools = editor, selector, device, contexts, weights, cuts
+        return Restorer.from_pretrained(*tools, passes=passes, texture=texture)
 
     # With a journal, whoever holds it sweeps.
     out = followed(out) if resume else prepared(out)
@@ -219,6 +222,7 @@ def _summary(source: Source, out: str, restorer: Restorer, seed: int, fields: bo
         selector=repairer.selector.name,
         contexts=repairer.contexts,
         passes=repairer.passes,
+        texture=repairer.texture,
         fields=fields,
         seed=seed,
     )

@@ -60,6 +60,7 @@ class Restorer:
         cuts: whether to look for scene cuts, which no repair looks across.
         anchors: frames at most that represent what lies beyond (:mod:`rovr.anchors`).
         passes: times that each damaged frame is repaired; see :class:`rovr.repair.Repairer`.
+        texture: whether what no frame shows is given texture, likewise.
     """
 
     def __init__(
@@ -73,8 +74,9 @@ class Restorer:
         cuts: bool = True,
         anchors: int = ANCHORS,
         passes: int = 1,
+        texture: bool = False,
     ) -> None:
-        self.repairer = Repairer(editor, selector, contexts, passes)
+        self.repairer = Repairer(editor, selector, contexts, passes, texture)
         self.device = torch.device(device)
         self.window = window
         self.margin = margin
@@ -93,6 +95,7 @@ class Restorer:
         revision: str | None = None,
         token: str | None = None,
         passes: int = 1,
+        texture: bool = False,
     ) -> "Restorer":
         """Load by name; instances are taken as they are.
 
@@ -109,6 +112,8 @@ class Restorer:
             revision: branch, tag or commit of a repository.
             token: for a private repository, in place of the one that was logged in with.
             passes: times that each damaged frame is repaired; a second pass takes about as long as the first.
+            texture: whether what no frame shows is given the texture of its surroundings (:mod:`rovr.texture`), and not
+                filled smoothly.
 
         Raises:
             UserError: an unknown name, an absent device, weights that do not fit, a model that cannot be fetched,
@@ -144,7 +149,8 @@ class Restorer:
             selector = load_selector(selector or DEFAULT, place)
         if isinstance(editor, str):
             editor = load_editor(editor, device=place, weights=weights)
-        return cls(editor, selector, 2 if contexts is None else contexts, place, cuts=cuts, passes=passes)
+        looked = 2 if contexts is None else contexts
+        return cls(editor, selector, looked, place, cuts=cuts, passes=passes, texture=texture)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write editor and selector into a folder that :meth:`from_pretrained` reads.

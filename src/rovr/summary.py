@@ -26,6 +26,7 @@ class Summary:
         selector: its name.
         contexts: frames looked at per repair: K, or the most where the selector asked for more.
         passes: times that each damaged frame was repaired.
+        texture: whether what no frame shows was given texture.
         fields: whether its fields were repaired one by one.
         scenes: index of the first frame of each scene.
         seed: of the source of chance.
@@ -54,6 +55,7 @@ class Summary:
     selector: str = ""
     contexts: int = 0
     passes: int = 1
+    texture: bool = False
     fields: bool = False
     scenes: list[int] = field(default_factory=list)
     seed: int = 0

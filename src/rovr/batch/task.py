@@ -139,6 +139,7 @@ class Tools:
         weights: the editor's, by default the ones that come with it.
         cuts: whether to look for scene cuts.
         passes: times that each damaged frame is repaired.
+        texture: whether what no frame shows is given texture.
     """
 
     editor: str = "aligned"
@@ -148,6 +149,7 @@ class Tools:
     weights: Path | None = None
     cuts: bool = True
     passes: int = 1
+    texture: bool = False
 
     def check(self, here: bool) -> None:
         """See that there are tools of these names, as far as that is known before any is loaded.
@@ -180,7 +182,7 @@ class Tools:
         from rovr.restorer import Restorer
 
         named = self.editor, self.selector, self.device, self.contexts, self.weights, self.cuts
-        return Restorer.from_pretrained(*named, passes=self.passes)
+        return Restorer.from_pretrained(*named, passes=self.passes, texture=self.texture)
 
     def anywhere(self) -> "Tools":
         """The same for someone who is in another folder; names that are no paths stay."""

@@ -28,6 +28,8 @@ class Repairing:
     """Frames to look at per repair; by default as many as the model says, or 2."""
     passes: int = 1
     """Times that each damaged frame is repaired; 2 repairs better, and takes about twice as long."""
+    texture: bool = False
+    """Give what no frame shows the texture of its surroundings, where it is otherwise filled smoothly; takes longer."""
     device: str = "auto"
     """Where to compute: auto, cpu, cuda or mps."""
     seed: int = 0
@@ -56,7 +58,7 @@ class Repairing:
         from rovr.batch.task import Tools
 
         named = self.editor, self.selector, self.contexts, self.device, self.weights, not self.one_scene
-        return Tools(*named, self.passes)
+        return Tools(*named, self.passes, self.texture)
 
 
 def check_workers(workers: int | None, cores: int, ray: str | None) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from rovr.cli.progress import Display
     from rovr.cli.workers import Workers
 
+MUCH = 0.2
+"""Share made up of what was missing from which texture is worth its time."""
+
 
 @dataclass(frozen=True)
 class Restore(Repairing):
@@ -88,6 +91,7 @@ class Restore(Repairing):
                 weights=self.weights,
                 cuts=not self.one_scene,
                 passes=self.passes,
+                texture=self.texture,
                 restorer=None if workers is None else workers.restorer,
                 seed=self.seed,
                 crf=self.crf,
@@ -112,7 +116,9 @@ class Restore(Repairing):
         if self.json:
             print(json.dumps(summary.to_json()))
         if summary.hole_share:
-            display.line(f"{summary.mean_doubt:.0%} of what was missing had to be made up.")
+            better = not self.texture and summary.mean_doubt >= MUCH
+            advice = " --texture gives that the texture of its surroundings." if better else ""
+            display.line(f"{summary.mean_doubt:.0%} of what was missing had to be made up.{advice}")
         scenes = f" in {len(summary.scenes)} scenes" if len(summary.scenes) > 1 else ""
         each = f"{summary.seconds_per_repair:.2f} s each, " if summary.repaired > summary.resumed else ""
         display.line(

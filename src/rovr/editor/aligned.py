@@ -26,7 +26,7 @@ from rovr.editor.sampling import halve, push_pull, sample
 from rovr.editor.sight import GRID, coarse, seek, within
 from rovr.editor.sources import Sources
 from rovr.editor.views import Fusion
-from rovr.editor.window import Window, even, read, scales, shrink
+from rovr.editor.window import Window, even, read, read_at, scales, shrink
 
 
 class AlignedEditor(LearnedEditor):
@@ -153,6 +153,14 @@ class AlignedSession(LearnedSession):
     def flows(self, frame: int, contexts: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Chained flow; see :meth:`AlignedEditor.flows`."""
         return stack([self._flow(frame, c) for c in contexts])
+
+    def motion(self, frame: int, other: int, window: Window) -> Tensor:
+        """See :meth:`Session.motion`."""
+        flow, _ = self.flows(frame, [other])
+        frames = self.clip.frames
+        rows, columns = scales(frames, 2)
+        place = Window(0, 0, flow.shape[-1], flow.shape[-2])
+        return read_at(flow, frames, place, window, 2)[0] / flow.new_tensor([columns, rows])[:, None, None]
 
     def _flow(self, frame: int, context: int) -> FloatArray:
         if context not in self.clip.afar(frame):

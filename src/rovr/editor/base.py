@@ -16,6 +16,7 @@ from torch import Tensor
 from rovr.editor.sampling import shrunk_and_filled
 from rovr.editor.sight import GRID, nearby, share_known
 from rovr.editor.sources import Sources
+from rovr.editor.window import Window
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,10 @@ class Session:
             if index not in self.shares:
                 self.shares[index] = share_known(self.clip.doubt[index : index + 1])[0].cpu()
         return torch.stack([self.shares[index] for index in indices])
+
+    def motion(self, frame: int, other: int, window: Window) -> Tensor:
+        """Flow (2, h, w), in pixels, from a window of a frame to another frame; none, where an editor knows of none."""
+        return torch.zeros(2, window.height, window.width)
 
     def forget(self, index: int) -> None:
         """A frame has changed: look at it anew when next asked."""

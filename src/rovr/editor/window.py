@@ -95,10 +95,15 @@ def read(maps: Tensor, mask: Tensor, window: Window, halved: int = 1, margin: in
         (1, C, h', w') and the full-size window they belong to.
     """
     place = around(mask[0], margin)
-    rows, columns = scales(mask, halved)
+    return read_at(maps, mask, window, place, halved), place
+
+
+def read_at(maps: Tensor, like: Tensor, window: Window, place: Window, halved: int = 1) -> Tensor:
+    """As :func:`read`, at a full-size window of any place; ``like`` (…, H, W) is as large as the frame."""
+    rows, columns = scales(like, halved)
     xs = (torch.arange(place.width, device=maps.device) + place.x + 0.5) * columns - window.x
     ys = (torch.arange(place.height, device=maps.device) + place.y + 0.5) * rows - window.y
     x = (2 * xs / maps.shape[-1] - 1).expand(place.height, -1)
     y = (2 * ys / maps.shape[-2] - 1)[:, None].expand(-1, place.width)
     grid = torch.stack([x, y], -1)[None]
-    return F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False), place
+    return F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)

@@ -120,7 +120,7 @@ class Bench:
             return load_selector(method.selector, self.device, **method.options)
         except UserError as error:
             if method.options:
-                raise UserError(f"{error}; besides, every method has passes and contexts") from error
+                raise UserError(f"{error}; besides, every method has passes, contexts and texture") from error
             raise
 
     @torch.inference_mode()
@@ -168,7 +168,8 @@ class Bench:
         if isinstance(selector, Oracle):
             selector.truth = case.truth
         contexts = method.contexts or self.plan.contexts
-        restorer = Restorer(self.editors[method.editor], clocked, contexts, self.device, passes=method.passes)
+        tools = self.editors[method.editor], clocked, contexts, self.device
+        restorer = Restorer(*tools, passes=method.passes, texture=method.texture)
 
         def items() -> Iterator[Item[None]]:
             for frame, mask in zip(case.frames.clone(), case.masks, strict=True):

@@ -26,6 +26,9 @@ SHIPPED = "agent"
 FILE = ".safetensors"
 """Ends the name of an agent's file."""
 
+COUNTS = "passes", "contexts"
+"""Numbers that every method may be given."""
+
 BLIND = "none"
 """Selector of editors that look at no other frame."""
 
@@ -41,6 +44,7 @@ class Method:
         editor: its name.
         passes: times that each frame is repaired.
         contexts: K; None = as many as the plan says.
+        texture: whether what no frame shows is given texture.
         plain: name of the same without what stands behind colons; empty where nothing does.
     """
 
@@ -50,15 +54,15 @@ class Method:
     editor: str
     passes: int = 1
     contexts: int | None = None
+    texture: bool = False
     plain: str = ""
 
     def mark(self) -> dict[str, Any]:
         """What decides its results; what came to be later is left out where it is as it was before."""
         settings = asdict(self)
         del settings["plain"]
-        return {
-            key: value for key, value in settings.items() if (key, value) not in (("passes", 1), ("contexts", None))
-        }
+        later = (("passes", 1), ("contexts", None), ("texture", False))
+        return {key: value for key, value in settings.items() if (key, value) not in later}
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,9 @@ def make_methods(config: EvaluateConfig) -> list[Method]:
         if selector.endswith(FILE):
             name = Path(selector).stem if short else Path(selector).with_suffix("").as_posix()
         options = dict(map(_option, given))
-        settings = {key: _count(key, options.pop(key)) for key in ("passes", "contexts") if key in options}
+        settings: dict[str, Any] = {key: _count(key, options.pop(key)) for key in COUNTS if key in options}
+        if "texture" in options:
+            settings["texture"] = _yes("texture", options.pop("texture"))
         plain = name if given else ""
         found.append(Method(" ".join([name, *given]), selector, options, config.editor, plain=plain, **settings))
     names = [method.name for method in found]
@@ -206,6 +212,12 @@ def listed(texts: Iterable[str]) -> list[str]:
 def _count(name: str, value: object) -> int:
     if type(value) is not int or value < 1:
         raise UserError(f"{name}={value}: give a whole number, at least 1")
+    return value
+
+
+def _yes(name: str, value: object) -> bool:
+    if type(value) is not bool:
+        raise UserError(f"{name}={value}: give true or false")
     return value
 
 

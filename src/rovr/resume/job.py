@@ -63,6 +63,7 @@ def describe_job(
         "the selector's settings": _inside(repairer.selector),
         "--contexts": repairer.contexts,
         "--passes": repairer.passes,
+        "--texture": repairer.texture,
         "--device": str(restorer.device),
         "frames in a block": [blocks.window, blocks.margin, blocks.anchors],
         "--one-scene": not blocks.cuts,

@@ -52,10 +52,11 @@ class _Repair(_Job, forbid_unknown_fields=True, kw_only=True):
     selector: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,40}$")] = "agent"
     contexts: Annotated[int, msgspec.Meta(ge=1, le=8)] = 2
     widen: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
+    texture: bool = False
 
     def shown(self) -> dict[str, Any]:
         """What the page is told of it."""
-        return {"selector": self.selector, "contexts": self.contexts, "widen": self.widen}
+        return {"selector": self.selector, "contexts": self.contexts, "widen": self.widen, "texture": self.texture}
 
 
 class Preview(_Repair, tag="preview", tag_field="kind", kw_only=True, forbid_unknown_fields=True):

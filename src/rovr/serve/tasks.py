@@ -51,7 +51,7 @@ from rovr.video.masks import length_error, widened
 
 # Frames on either side that a preview looks at: more show more, and take longer.
 _AROUND = 16
-_RESTORERS: dict[tuple[str, int, int], Restorer] = {}
+_RESTORERS: dict[tuple[str, int, int, bool], Restorer] = {}
 _PICTURES = {
     b"\x89PNG": ".png",
     b"\xff\xd8\xff": ".jpg",
@@ -225,7 +225,9 @@ def restore(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     written = _write(task, tell)
     tell("step", phase="load", done=0, total=0)
     restorer = _restorer(task)
-    logo = _learned(source, mask, folder / "logo.npz", restorer, tell) if task.get("translucent") else None
+    # What lies below a logo is learned from what was seen, not from what was made to look well.
+    plain = _restorer(task | {"texture": False})
+    logo = _learned(source, mask, folder / "logo.npz", plain, tell) if task.get("translucent") else None
     # Of a logo that can be seen through altogether nothing is left to repair.
     masked = 0 if logo and not logo.hole else written.masked
     ahead = Steps(tell, "ahead", frames)
@@ -293,11 +295,16 @@ TASKS: dict[str, Callable[[dict[str, Any], Tell], dict[str, Any]]] = {
 
 def _restorer(task: dict[str, Any]) -> Restorer:
     """Loaded once for each way to repair; the editor is shared."""
-    key = (str(task.get("selector", "agent")), int(task.get("contexts", 2)), int(task.get("passes", 1)))
+    key = (
+        str(task.get("selector", "agent")),
+        int(task.get("contexts", 2)),
+        int(task.get("passes", 1)),
+        bool(task.get("texture")),
+    )
     if key not in _RESTORERS:
         held = next(iter(_RESTORERS.values()), None)
-        editor = held.repairer.editor if held else "aligned"
-        _RESTORERS[key] = Restorer.from_pretrained(editor, key[0], task.get("device", "auto"), key[1], passes=key[2])
+        tools = held.repairer.editor if held else "aligned", key[0], task.get("device", "auto"), key[1]
+        _RESTORERS[key] = Restorer.from_pretrained(*tools, passes=key[2], texture=key[3])
     return _RESTORERS[key]
 
 

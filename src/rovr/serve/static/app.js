@@ -11,7 +11,7 @@ export const app = {
   brush: 24,
   span: "all",
   range: [0, 0],
-  settings: { selector: "agent", contexts: 2, widen: 0, passes: 1, crf: 18, translucent: false },
+  settings: { selector: "agent", contexts: 2, widen: 0, passes: 1, crf: 18, translucent: false, texture: false },
   tab: "mark",
   preview: null,
   look: { a: "source", b: "", mode: "slider", cut: 0.5, flicker: "a", outline: false, doubt: false, every: false },

@@ -18,7 +18,7 @@ const tick = (label, hint, name) => make("div", { className: "field" },
   checkbox(label, app.settings[name], (ticked) => { app.settings[name] = ticked; tell("settings"); }),
   make("span", { className: "fine", textContent: hint }));
 
-const asked = (kind, more) => ({ kind, marks: app.marks.asked, selector: app.settings.selector, contexts: app.settings.contexts, widen: app.settings.widen, ...more });
+const asked = (kind, more) => ({ kind, marks: app.marks.asked, selector: app.settings.selector, contexts: app.settings.contexts, widen: app.settings.widen, texture: app.settings.texture, ...more });
 
 const queue = async (request) => {
   if (app.marks.empty) { toast("Nothing is marked yet: paint over what is wrong, or let it be found.", { bad: true, stay: false }); tell("tab", "mark"); return null; }
@@ -77,6 +77,7 @@ export const buildRepair = () => {
     make("div", { className: "field" }, make("label", { htmlFor: "selector", textContent: "How frames are picked" }), selector),
     number("Widen what is marked, in pixels", "2 or 3 remove a coloured fringe around objects and letters.", "widen", 0, 24),
     tick("A logo that can be seen through", "Learns it from the whole video, and keeps what shines through. A preview still shows it as a hole.", "translucent"),
+    tick("Texture where no frame shows anything", "Continues the surroundings with their texture, and not smoothly: looks better, takes longer.", "texture"),
     make("details", {}, make("summary", { textContent: "More settings" }), make("div", { className: "sheet", style: "padding: .4rem 0" },
       number("Frames to look at for each repair", "More takes longer, and rarely shows more than two do.", "contexts", 1, 6),
       number("Times to repair each frame", "A second time looks at frames that are whole by then: mostly better, in twice the time.", "passes", 1, 2),

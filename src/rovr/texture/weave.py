@@ -1,0 +1,123 @@
+"""Texture where a repair could only guess, the same from frame to frame.
+
+The editor fills what no context shows smoothly, in each frame by itself. Here such places get texture: that of frames
+repaired before, along the motion, where these look the same around the hole; and otherwise that of the surroundings.
+It is taken over from the first of them near by, so that it is resampled as few times as can be, then from the nearest.
+"""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rovr.editor.alignment import FloatArray
+from rovr.editor.base import Repair, Session
+from rovr.editor.parts import windows
+from rovr.editor.sampling import push_pull
+from rovr.editor.window import Window, fit
+from rovr.mdp.state import REACH, RepairState
+from rovr.texture.complete import complete
+
+FAINT, PLAIN = 0.7, 0.95
+"""Doubt from which a pixel takes some texture, and from which nothing else."""
+
+BESIDE = 48
+"""Pixels of surroundings, at least, that texture is taken from."""
+
+STILL = 0.5
+"""Motion, in pixels, up to which nearly everything counts as standing still."""
+
+RIM = 6
+"""Pixels beside a hole that tell how much the light has changed."""
+
+SOFT = 5
+"""Side of the square over which that is averaged."""
+
+AGREES = 0.06
+"""Difference beside a hole up to which another frame shows the same."""
+
+CHANGED = 0.1
+"""Change of light that is followed, at most."""
+
+BORDER = 4
+"""Pixels beside a place that are looked at to tell its colour."""
+
+
+class Weaver:
+    """Gives one clip's repairs texture.
+
+    Args:
+        session: the editor's, at work on the clip.
+        state: the clip.
+    """
+
+    def __init__(self, session: Session, state: RepairState) -> None:
+        self.session, self.state = session, state
+        whole = (state.masks & (state.doubt > FAINT * 255)).flatten(1).any(1) & ~state.pending
+        self.woven = [i for i in range(state.length) if whole[i]]
+
+    def weave(self, frame: int, repair: Repair) -> Repair:
+        """Give a repair texture where it was guessed; what it says of doubt and sources stays."""
+        doubt = repair.doubt.cpu()
+        guessed = self.state.masks[frame].cpu() & (doubt > FAINT)
+        if not guessed.any():
+            return repair
+        picture = repair.frame.cpu().clone()
+        share = ((doubt - FAINT) / (PLAIN - FAINT)).clamp(0, 1) * guessed
+        for window in windows(guessed[0], BESIDE):
+            here = window.crop(picture)
+            here.copy_(torch.lerp(here, self._texture(frame, picture, guessed, window), window.crop(share)))
+        self.woven.append(frame)
+        return replace(repair, frame=picture.to(repair.frame))
+
+    def _texture(self, frame: int, picture: Tensor, guessed: Tensor, window: Window) -> Tensor:
+        """A window of the frame with texture in place of what was guessed, (3, h, w)."""
+        hole = window.crop(guessed)[0]
+        texture, left = window.crop(picture).clone(), hole.clone()
+        for other in self._others(frame):
+            shown, inside = self._shown(frame, other, window, texture, hole)
+            takes = left & inside
+            texture[:, takes] = shown[:, takes]
+            left &= ~takes
+            if not left.any():
+                return texture
+        made = complete(texture, left, ~hole, frame)
+        return texture if made is None else made
+
+    def _others(self, frame: int) -> list[int]:
+        """Woven frames to take texture over from: the first one that is near by, and the nearest."""
+        near = [i for i in self.woven if 0 < abs(i - frame) <= REACH]
+        return list(dict.fromkeys([near[0], min(near, key=lambda i: abs(i - frame))])) if near else []
+
+    def _shown(self, frame: int, other: int, window: Window, known: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:
+        """What another frame shows of a window, in the light of this one, (3, h, w), and where it does, (h, w) bool."""
+        flow = fit(self.session.motion(frame, other, window), hole)
+        if torch.quantile(flow[:, hole].abs(), 0.95) < STILL:
+            flow = torch.zeros_like(flow)
+        height, width = hole.shape
+        x = (flow[0] + torch.arange(window.x, window.x + width)).numpy()
+        y = (flow[1] + torch.arange(window.y, window.y + height)[:, None]).numpy()
+        rows, columns = self.state.frames.shape[-2:]
+        inside = torch.from_numpy((x >= 0) & (y >= 0) & (x <= columns - 1) & (y <= rows - 1))
+        shown = torch.from_numpy(_fetched(self.state.frames[other], x, y)).permute(2, 0, 1)
+        rim = F.max_pool2d(hole[None, None].float(), 2 * RIM + 1, 1, RIM) * (~hole & inside)
+        change = F.avg_pool2d((known - shown)[None] * rim, SOFT, 1, SOFT // 2)
+        change = change / F.avg_pool2d(rim, SOFT, 1, SOFT // 2).clamp(min=1e-6)
+        differs = push_pull(change.abs().amax(1, keepdim=True), rim)[0, 0]
+        relit = push_pull(change.clamp(-CHANGED, CHANGED), rim)[0]
+        return shown + relit, inside & (differs < AGREES)
+
+
+def _fetched(frame: Tensor, x: FloatArray, y: FloatArray) -> FloatArray:
+    """Colours (h, w, 3) of a frame (3, H, W) uint8 at places between its pixels, as floats in [0, 1]."""
+    spans = []
+    for places, size in ((x, frame.shape[2]), (y, frame.shape[1])):
+        first = int(np.clip(places.min() - BORDER, 0, size - 1))
+        spans.append((first, int(np.clip(places.max() + BORDER, first, size - 1)) + 1))
+    (left, right), (top, bottom) = spans
+    part = frame[:, top:bottom, left:right].permute(1, 2, 0).contiguous().cpu().numpy().astype(np.float32) / 255
+    maps = (x - left).astype(np.float32), (y - top).astype(np.float32)
+    return np.asarray(cv2.remap(part, *maps, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.float32)
