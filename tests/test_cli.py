@@ -111,6 +111,18 @@ def test_main_job(video, hole, tmp_path, capsys):
     assert len(rgb_frames(out)) == 12
 
 
+def test_texture_is_advised_where_much_is_made_up_and_not_once_it_is_given(video, hole, tmp_path, capsys):
+    command = ["restore", str(video()), "--mask", str(hole), "--json", *FAST, "-o"]
+    assert main([*command, str(tmp_path / "plain.mp4")]) == 0
+    plain = capsys.readouterr()
+    assert main([*command, str(tmp_path / "textured.mp4"), "--texture"]) == 0
+    textured = capsys.readouterr()
+    assert ["--texture gives" in told.err for told in (plain, textured)] == [True, False]
+    assert [json.loads(told.out)["texture"] for told in (plain, textured)] == [False, True]
+    frames = [rgb_frames(tmp_path / name) for name in ("plain.mp4", "textured.mp4")]
+    assert not np.array_equal(*frames)
+
+
 def test_one_of_something_is_said_as_one(video, tmp_path, capsys):
     path, mask, out = video(count=1), tmp_path / "mask.mkv", tmp_path / "out.mp4"
     (tmp_path / "s.json").write_text('[{"box": [9, 9, 9, 9]}]')

@@ -192,6 +192,14 @@ def test_methods_may_repair_twice_and_look_at_more(clips, tmp_path):
         evaluate(config(clips, tmp_path / "y.json", selectors=(f"sequential:contexts={FRAMES}",)))
 
 
+def test_methods_may_give_texture(clips, tmp_path):
+    evaluate(config(clips, tmp_path / "x.json", selectors=("sequential", "sequential:texture=true"), corruption=("static",)))
+    report = json.loads((tmp_path / "x.json").read_text())
+    plain, textured = ([r for r in report["runs"] if r["method"] == m["name"]] for m in report["methods"])
+    assert [run["edits"] for run in plain] == [run["edits"] for run in textured]
+    assert all(a["values"]["hole_psnr"] != b["values"]["hole_psnr"] for a, b in zip(plain, textured, strict=True))
+
+
 def test_videos_show_what_was_done(done):
     folder, report = done
     assert report["media"] == "../media"

@@ -40,6 +40,7 @@ def test_methods_are_named_after_what_they_are():
                 "runs/x/agent.safetensors",
                 "agent:passes=2:contexts=4",
                 "runs/my x/other.safetensors:passes=3",
+                "agent:texture=true",
             ),
             baselines=("telea,navier-stokes",),
         )
@@ -53,12 +54,18 @@ def test_methods_are_named_after_what_they_are():
         ("agent", "runs/x/agent.safetensors", "aligned"),
         ("agent passes=2 contexts=4", "agent", "aligned"),
         ("other passes=3", "runs/my x/other.safetensors", "aligned"),
+        ("agent texture=true", "agent", "aligned"),
     ]
+    assert [method.texture for method in found] == [False] * 8 + [True]
+    # What came to be later does not make earlier runs those of another method.
+    assert "texture" not in found[0].mark()
+    assert found[8].mark()["texture"]
     assert [(m.passes, m.contexts, m.plain, m.options) for m in found[4:]] == [
         (1, None, "local_stride", {"every": True}),
         (1, None, "", {}),
         (2, 4, "agent", {}),
         (3, None, "other", {}),
+        (1, None, "agent", {}),
     ]
     assert found[3].options == {"order": "easiest", "alpha": 0.5}
     assert found[4].options == {"every": True}
@@ -92,6 +99,7 @@ def test_settings_that_cannot_work(given, words):
         ({"selectors": ("coverage:alpha",)}, "'alpha' is no option"),
         ({"selectors": ()}, "no method"),
         ({"selectors": ("agent:passes=0",)}, "passes=0: give a whole number, at least 1"),
+        ({"selectors": ("agent:texture=2",)}, "texture=2: give true or false"),
         ({"selectors": ("agent:contexts=many",)}, "contexts=many"),
         ({"selectors": ("coverage:alpha=nan",)}, "alpha=nan: give a finite number"),
         ({"selectors": ("coverage:alpha=-inf",)}, "alpha=-inf: give a finite number"),

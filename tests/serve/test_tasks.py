@@ -178,6 +178,21 @@ def test_every_repair_of_two_passes_is_told(monkeypatch, video, tmp_path):
     assert len(json.loads((tmp_path / "record.json").read_text())["edits"]) == 2
 
 
+def test_texture_is_a_way_to_repair(video, tmp_path):
+    marks = [{"type": "box", "x": 20, "y": 12, "w": 16, "h": 16, "first": 0, "last": 11}]
+    shared = {"source": video(count=12), "marks": marks, "layers": {}, "selector": "sequential", "device": "cpu"}
+    found = {}
+    for texture in (False, True):
+        folder = tmp_path / str(texture)
+        folder.mkdir()
+        task = {**shared, "folder": folder, "out": "out.mp4", "title": "t", "texture": texture}
+        found[texture] = tasks.restore(task, lambda event, **more: None)["texture"]
+        tasks.preview({**task, "frame": 3}, lambda event, **more: None)
+    assert found == {False: False, True: True}
+    seen = [(tmp_path / str(texture) / "picture.jpg").read_bytes() for texture in (False, True)]
+    assert seen[0] != seen[1]
+
+
 def test_looking_ahead_in_a_long_video_is_told(monkeypatch, video, tmp_path):
     restorer = Restorer.from_pretrained("aligned", "sight", "cpu")
     restorer.window, restorer.margin = 10, 3
