@@ -1,6 +1,12 @@
-"""Draw the README's picture from what ``rovr demo`` wrote: damaged, repaired and true frames below each other.
+"""Draw frames of several videos below each other: by default the README's picture, from what ``rovr demo`` wrote.
 
-Run it after ``make demo``: ``python scripts/readme_pictures.py``.
+Run it after ``make demo``: ``python scripts/readme_pictures.py``. That of the guide to texture::
+
+    for more in "" --texture; do
+        rovr restore src/rovr/assets/city.mp4 --box 150,90,90,60 --box 300,20,70,40 $more -o demo-output/logo$more.mp4
+    done
+    rows="smooth=demo-output/logo.mp4 texture=demo-output/logo--texture.mp4 truth=src/rovr/assets/city.mp4"
+    python scripts/readme_pictures.py --rows $rows --frames 0 20 45 --out docs/images/texture.jpg
 """
 
 import argparse
@@ -42,14 +48,14 @@ def main() -> None:
     """Draw the sheet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     demo = ROOT / "demo-output"
-    parser.add_argument("--damaged", type=Path, default=demo / "damaged.mp4")
-    parser.add_argument("--repaired", type=Path, default=demo / "repaired.mp4")
-    parser.add_argument("--truth", type=Path, default=ROOT / "src" / "rovr" / "assets" / "city.mp4")
+    truth = ROOT / "src" / "rovr" / "assets" / "city.mp4"
+    usual = [f"damaged={demo / 'damaged.mp4'}", f"repaired={demo / 'repaired.mp4'}", f"truth={truth}"]
+    parser.add_argument("--rows", nargs="+", default=usual, metavar="LABEL=PATH", help="videos, from top to bottom")
     parser.add_argument("--frames", type=int, nargs="+", help="which to show; by default four, evenly spaced")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images" / "before_after.png")
     arguments = parser.parse_args()
 
-    paths = {"damaged": arguments.damaged, "repaired": arguments.repaired, "truth": arguments.truth}
+    paths = {label: Path(path) for label, _, path in (row.partition("=") for row in arguments.rows)}
     missing = [str(path) for path in paths.values() if not path.exists()]
     if missing:
         raise SystemExit(f"{', '.join(missing)} missing; run 'make demo' first")
@@ -57,7 +63,7 @@ def main() -> None:
     count = min(len(frames) for frames in rows.values())
     columns = arguments.frames or [round((k + 0.5) * count / 4) for k in range(4)]
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    sheet(rows, columns).save(arguments.out, optimize=True)
+    sheet(rows, columns).save(arguments.out, optimize=True, quality=90)
     print(arguments.out)
 
 

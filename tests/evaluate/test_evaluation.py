@@ -193,7 +193,8 @@ def test_methods_may_repair_twice_and_look_at_more(clips, tmp_path):
 
 
 def test_methods_may_give_texture(clips, tmp_path):
-    evaluate(config(clips, tmp_path / "x.json", selectors=("sequential", "sequential:texture=true"), corruption=("static",)))
+    names = ("sequential", "sequential:texture=true")
+    evaluate(config(clips, tmp_path / "x.json", selectors=names, corruption=("static",)))
     report = json.loads((tmp_path / "x.json").read_text())
     plain, textured = ([r for r in report["runs"] if r["method"] == m["name"]] for m in report["methods"])
     assert [run["edits"] for run in plain] == [run["edits"] for run in textured]

@@ -9,7 +9,7 @@ SIZE = 96
 
 
 def woven(height: int = SIZE, width: int = SIZE) -> torch.Tensor:
-    """A regular texture, (3, h, w): repeats every 12 pixels across and 8 down, and is known wherever a few of it are."""
+    """A regular texture, (3, h, w), that repeats every 12 pixels across and 8 down."""
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     across = ((x // 6) % 2).float()
     down = ((y // 4) % 2).float()

@@ -72,7 +72,8 @@ def test_texture_moves_with_the_camera():
 
 
 def test_where_the_surroundings_change_texture_is_made_anew():
-    dark, bright = (np.random.default_rng(low).integers(low, low + 60, (SIDE, SIDE, 1)).repeat(3, 2) for low in (10, 180))
+    source = np.random.default_rng(0)
+    dark, bright = (source.integers(low, low + 60, (SIDE, SIDE, 1)).repeat(3, 2) for low in (10, 180))
     frames = np.stack([dark] * 3 + [bright] * 3).astype(np.uint8)
     made = repaired(frames, logo(), True).frames
     assert made[3][logo()].mean() == pytest.approx(bright.mean(), abs=12)
