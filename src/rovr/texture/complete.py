@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from rovr.texture.blend import blended
 from rovr.texture.patches import REACH, SIDE, Found, Level
 
-LIMIT = 2**15
+LIMIT = 2**16
 """Pixels of the largest picture in which patches are compared; in larger ones pixels are copied in blocks."""
 
 LEAST = 200

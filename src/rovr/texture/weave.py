@@ -17,7 +17,7 @@ from rovr.editor.alignment import FloatArray
 from rovr.editor.base import Repair, Session
 from rovr.editor.parts import windows
 from rovr.editor.sampling import push_pull
-from rovr.editor.window import Window, fit
+from rovr.editor.window import Window, around, fit
 from rovr.mdp.state import REACH, RepairState
 from rovr.texture.complete import complete
 
@@ -84,8 +84,11 @@ class Weaver:
             left &= ~takes
             if not left.any():
                 return texture
-        made = complete(texture, left, ~hole, frame)
-        return texture if made is None else made
+        place = around(left, BESIDE)
+        made = complete(*(place.crop(x) for x in (texture, left, ~hole)), frame)
+        if made is not None:
+            place.crop(texture).copy_(made)
+        return texture
 
     def _others(self, frame: int) -> list[int]:
         """Woven frames to take texture over from: the first one that is near by, and the nearest."""
@@ -103,12 +106,13 @@ class Weaver:
         rows, columns = self.state.frames.shape[-2:]
         inside = torch.from_numpy((x >= 0) & (y >= 0) & (x <= columns - 1) & (y <= rows - 1))
         shown = torch.from_numpy(_fetched(self.state.frames[other], x, y)).permute(2, 0, 1)
-        rim = F.max_pool2d(hole[None, None].float(), 2 * RIM + 1, 1, RIM) * (~hole & inside)
-        change = F.avg_pool2d((known - shown)[None] * rim, SOFT, 1, SOFT // 2)
-        change = change / F.avg_pool2d(rim, SOFT, 1, SOFT // 2).clamp(min=1e-6)
-        differs = push_pull(change.abs().amax(1, keepdim=True), rim)[0, 0]
-        relit = push_pull(change.clamp(-CHANGED, CHANGED), rim)[0]
-        return shown + relit, inside & (differs < AGREES)
+        beside = cv2.dilate(hole.numpy().astype(np.uint8), np.ones((2 * RIM + 1,) * 2, np.uint8))
+        rim = (torch.from_numpy(beside) * (~hole & inside))[None, None].float()
+        change = F.avg_pool2d(torch.cat([(known - shown)[None] * rim, rim], 1), SOFT, 1, SOFT // 2)
+        change = change[:, :3] / change[:, 3:].clamp(min=1e-6)
+        differs = change.abs().amax(1, keepdim=True)
+        spread = push_pull(torch.cat([change.clamp(-CHANGED, CHANGED), differs], 1), rim)[0]
+        return shown + spread[:3], inside & (spread[3] < AGREES)
 
 
 def _fetched(frame: Tensor, x: FloatArray, y: FloatArray) -> FloatArray:
