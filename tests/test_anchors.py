@@ -166,6 +166,22 @@ def test_scenes_are_represented_by_frames_of_their_own():
     assert torch.equal(result.frames[len(first) :], alone.frames)
 
 
+def test_a_scene_that_fits_into_a_block_is_repaired_alike_alone_and_in_a_longer_video():
+    first, masks = away_and_back(20)
+    second = torch.stack([texture(9)[:, :, place : place + SIDE] for place in range(0, 60, 2)])
+    truth, holes = torch.cat([first, second]), torch.cat([masks, masks[: len(second)]])
+
+    def made(truth, masks, **options):
+        restorer = Restorer(AlignedEditor(), load_selector("sight"), window=len(first), margin=3, **options)
+        return restorer.restore(damage(truth, masks), masks).frames
+
+    alone, without = made(first, masks), made(first, masks, anchors=0)
+    assert torch.equal(made(truth, holes)[: len(first)], alone)
+    last = masks.clone()
+    last[:-5] = False
+    assert psnr(alone, first, last) > psnr(without, first, last) + 3
+
+
 def test_nobody_is_remembered_where_neighbours_show_the_hole():
     truth, _ = away_and_back(20)
     masks = torch.zeros(len(truth), 1, SIDE, SIDE, dtype=torch.bool)

@@ -3,7 +3,8 @@
 A block is up to ``window`` frames to repair, ``margin`` frames before them, repaired already and kept with their
 doubt, and ``margin`` frames after them, still damaged. Whatever fits into ``window + margin`` frames is one block. The
 rest of a longer scene, what is yet to come included, is represented by a few frames (:mod:`rovr.anchors`), for
-selectors that look at these; to find them, the video is read a second time, a scene ahead. No block reaches beyond a
+selectors that look at these; to find them, the video is read a second time, a scene ahead. Of a scene that is one block
+they are found among its own frames, for those that lie too far apart for motion to be chained. No block reaches beyond a
 scene cut, and each scene has a source of chance of its own: scenes can be repaired apart.
 """
 
@@ -206,11 +207,20 @@ class BlockRepairer(Generic[T]):
             source: its frames in order.
             first: index of the first in the video.
         """
+
+        def told() -> Iterator[Item[Any]]:
+            for index, item in enumerate(source, first):
+                if self.on_ahead is not None:
+                    self.on_ahead(index)
+                yield item
+
+        return self._chosen(told(), first)
+
+    def _chosen(self, items: Iterable[Item[Any]], first: int) -> Anchors[Item[Any]]:
+        """The frames of a scene that represent it."""
         anchors: Anchors[Item[Any]] = Anchors(self.anchors)
-        for index, item in enumerate(source, first):
+        for index, item in enumerate(items, first):
             anchors.length += 1
-            if self.on_ahead is not None:
-                self.on_ahead(index)
             if anchors.wants(index):
                 anchors.offer(index, replace(item, payload=None), _thumb(item))
         return anchors
@@ -232,13 +242,15 @@ class BlockRepairer(Generic[T]):
         """
         before: deque[Item[T]] = deque()
         ahead: deque[Item[T]] = deque()
-        anchors = Anchors(0) if anchors is None else anchors
         while True:
             # One frame more than fits tells whether the video goes on.
             ahead.extend(islice(source, self.room + 1 - len(ahead)))
             if not ahead:
                 return
             last = len(ahead) <= self.room
+            if anchors is None:
+                # Who holds a scene as a whole need not have read through it before.
+                anchors = self._chosen(ahead, first) if last and not before else Anchors(0)
             size = len(ahead) if last else self.window
             self._repair(list(before), list(ahead)[: size + self.margin], size, first, generator, anchors)
             for index in range(first, first + size):

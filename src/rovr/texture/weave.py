@@ -27,8 +27,8 @@ FAINT, PLAIN = 0.7, 0.95
 BESIDE = 48
 """Pixels of surroundings, at least, that texture is taken from."""
 
-STILL = 0.5
-"""Motion, in pixels, up to which nearly everything counts as standing still."""
+STILL, MOVING = 0.5, 0.05
+"""Motion, in pixels, up to which a place stands still, and share of places that may move before a still camera."""
 
 RIM = 6
 """Pixels beside a hole that tell how much the light has changed."""
@@ -85,7 +85,7 @@ class Weaver:
             if not left.any():
                 return texture
         place = around(left, BESIDE)
-        made = complete(*(place.crop(x) for x in (texture, left, ~hole)), frame)
+        made = complete(place.crop(texture), place.crop(left), place.crop(~hole), frame)
         if made is not None:
             place.crop(texture).copy_(made)
         return texture
@@ -98,7 +98,7 @@ class Weaver:
     def _shown(self, frame: int, other: int, window: Window, known: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:
         """What another frame shows of a window, in the light of this one, (3, h, w), and where it does, (h, w) bool."""
         flow = fit(self.session.motion(frame, other, window), hole)
-        if torch.quantile(flow[:, hole].abs(), 0.95) < STILL:
+        if (flow[:, hole].abs() >= STILL).float().mean() < MOVING:
             flow = torch.zeros_like(flow)
         height, width = hole.shape
         x = (flow[0] + torch.arange(window.x, window.x + width)).numpy()
@@ -106,13 +106,19 @@ class Weaver:
         rows, columns = self.state.frames.shape[-2:]
         inside = torch.from_numpy((x >= 0) & (y >= 0) & (x <= columns - 1) & (y <= rows - 1))
         shown = torch.from_numpy(_fetched(self.state.frames[other], x, y)).permute(2, 0, 1)
-        beside = cv2.dilate(hole.numpy().astype(np.uint8), np.ones((2 * RIM + 1,) * 2, np.uint8))
-        rim = (torch.from_numpy(beside) * (~hole & inside))[None, None].float()
-        change = F.avg_pool2d(torch.cat([(known - shown)[None] * rim, rim], 1), SOFT, 1, SOFT // 2)
-        change = change[:, :3] / change[:, 3:].clamp(min=1e-6)
-        differs = change.abs().amax(1, keepdim=True)
-        spread = push_pull(torch.cat([change.clamp(-CHANGED, CHANGED), differs], 1), rim)[0]
-        return shown + spread[:3], inside & (spread[3] < AGREES)
+        change, differs = _compared(known, shown, hole, inside)
+        return shown + change, inside & (differs < AGREES)
+
+
+def _compared(known: Tensor, shown: Tensor, hole: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
+    """By how much a picture is lighter than another beside a hole, (3, h, w), and differs, (h, w), spread into it."""
+    beside = cv2.dilate(hole.numpy().astype(np.uint8), np.ones((2 * RIM + 1,) * 2, np.uint8))
+    rim = (torch.from_numpy(beside) * (~hole & inside))[None, None].float()
+    apart = F.avg_pool2d(torch.cat([(known - shown)[None] * rim, rim], 1), SOFT, 1, SOFT // 2)
+    apart = apart[:, :3] / apart[:, 3:].clamp(min=1e-6)
+    both = torch.cat([apart.clamp(-CHANGED, CHANGED), apart.abs().amax(1, keepdim=True)], 1)
+    spread = push_pull(both, rim)[0]
+    return spread[:3], spread[3]
 
 
 def _fetched(frame: Tensor, x: FloatArray, y: FloatArray) -> FloatArray:
