@@ -3,9 +3,9 @@
 A block is up to ``window`` frames to repair, ``margin`` frames before them, repaired already and kept with their
 doubt, and ``margin`` frames after them, still damaged. Whatever fits into ``window + margin`` frames is one block. The
 rest of a longer scene, what is yet to come included, is represented by a few frames (:mod:`rovr.anchors`), for
-selectors that look at these; to find them, the video is read a second time, a scene ahead. Of a scene that is one block
-they are found among its own frames, for those that lie too far apart for motion to be chained. No block reaches beyond a
-scene cut, and each scene has a source of chance of its own: scenes can be repaired apart.
+selectors that look at these; to find them, the video is read a second time, a scene ahead. A scene that is one block
+has its own among its frames, for those too far apart for motion to be chained. No block reaches beyond a scene cut, and
+each scene has a source of chance of its own: scenes can be repaired apart.
 """
 
 import hashlib
