@@ -26,7 +26,7 @@ from rovr.editor.sampling import halve, push_pull, sample
 from rovr.editor.sight import GRID, coarse, seek, within
 from rovr.editor.sources import Sources
 from rovr.editor.views import Fusion
-from rovr.editor.window import Window, even, read, read_at, scales, shrink
+from rovr.editor.window import Window, around, even, read, read_at, scales, shrink
 
 
 class AlignedEditor(LearnedEditor):
@@ -157,10 +157,7 @@ class AlignedSession(LearnedSession):
     def motion(self, frame: int, other: int, window: Window) -> Tensor:
         """See :meth:`Session.motion`."""
         flow, _ = self.flows(frame, [other])
-        frames = self.clip.frames
-        rows, columns = scales(frames, 2)
-        place = Window(0, 0, flow.shape[-1], flow.shape[-2])
-        return read_at(flow, frames, place, window, 2)[0] / flow.new_tensor([columns, rows])[:, None, None]
+        return enlarged_at(flow[None], self.clip.frames, Window(0, 0, flow.shape[-1], flow.shape[-2]), window)[0]
 
     def _flow(self, frame: int, context: int) -> FloatArray:
         if context not in self.clip.afar(frame):
@@ -187,8 +184,13 @@ class AlignedSession(LearnedSession):
 
 def enlarged(flows: Tensor, mask: Tensor, window: Window, margin: int = 0) -> Tensor:
     """Flows (1, K, 2, h, w) of a window at half the working size → (K, 2, h', w') at the full size, around the hole."""
-    flow, place = read(flows.flatten(1, 2), mask, window.half(), 2, margin=margin)
-    rows, columns = scales(mask, 2)
+    return enlarged_at(flows, mask, window.half(), around(mask[0], margin))
+
+
+def enlarged_at(flows: Tensor, like: Tensor, window: Window, place: Window) -> Tensor:
+    """As :func:`enlarged`, at a full-size window of any place; ``like`` (…, H, W) is as large as the frame."""
+    flow = read_at(flows.flatten(1, 2), like, window, place, 2)
+    rows, columns = scales(like, 2)
     return flow.view(-1, 2, place.height, place.width) / flow.new_tensor([columns, rows])[:, None, None]
 
 

@@ -81,25 +81,32 @@ def fit(x: Tensor, like: Tensor) -> Tensor:
     return x[..., : like.shape[-2], : like.shape[-1]]
 
 
-def read(maps: Tensor, mask: Tensor, window: Window, halved: int = 1, margin: int = 0) -> tuple[Tensor, Window]:
+def read(maps: Tensor, mask: Tensor, window: Window, margin: int = 0) -> tuple[Tensor, Window]:
     """Read maps of a small window at the full-size pixels around the hole.
 
     Args:
-        maps: (1, C, h, w), a window of the working size, or of half of it.
+        maps: (1, C, h, w), a window of the working size.
         mask: (1, H, W) bool at full size.
         window: the place of the maps, in their own pixels.
-        halved: 2 for maps of half the working size.
         margin: full-size pixels beside the hole that are wanted too.
 
     Returns:
         (1, C, h', w') and the full-size window they belong to.
     """
     place = around(mask[0], margin)
-    return read_at(maps, mask, window, place, halved), place
+    return read_at(maps, mask, window, place), place
 
 
 def read_at(maps: Tensor, like: Tensor, window: Window, place: Window, halved: int = 1) -> Tensor:
-    """As :func:`read`, at a full-size window of any place; ``like`` (…, H, W) is as large as the frame."""
+    """As :func:`read`, at a full-size window of any place.
+
+    Args:
+        maps: (1, C, h, w), a window of the working size, or of half of it.
+        like: (…, H, W), as large as the frame.
+        window: the place of the maps, in their own pixels.
+        place: the full-size window.
+        halved: 2 for maps of half the working size.
+    """
     rows, columns = scales(like, halved)
     xs = (torch.arange(place.width, device=maps.device) + place.x + 0.5) * columns - window.x
     ys = (torch.arange(place.height, device=maps.device) + place.y + 0.5) * rows - window.y
