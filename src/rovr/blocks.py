@@ -250,7 +250,7 @@ class BlockRepairer(Generic[T]):
             last = len(ahead) <= self.room
             if anchors is None:
                 # Who holds a scene as a whole need not have read through it before.
-                anchors = self._chosen(ahead, first) if last and not before else Anchors(0)
+                anchors = self._chosen(ahead, first) if last else Anchors(0)
             size = len(ahead) if last else self.window
             self._repair(list(before), list(ahead)[: size + self.margin], size, first, generator, anchors)
             for index in range(first, first + size):

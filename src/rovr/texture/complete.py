@@ -2,8 +2,6 @@
 
 import math
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -50,7 +48,7 @@ def _completed(finest: Level, generator: torch.Generator) -> Tensor | None:
     if len(finest.sources) < LEAST:
         return None
     levels = [finest]
-    while _depth(levels[-1].hole) > REACH and min(levels[-1].hole.shape) >= SMALL:
+    while levels[-1].depth > REACH and min(levels[-1].hole.shape) >= SMALL:
         last = levels[-1]
         level = Level(_mean(last.picture, 2), _share(last.hole, 2) > 0.5, _share(last.source, 2) >= 0.5)
         if len(level.sources) < LEAST:
@@ -120,8 +118,3 @@ def _mean(maps: Tensor, factor: int) -> Tensor:
 def _share(region: Tensor, factor: int) -> Tensor:
     """How much of each square of ``factor`` pixels a side lies in a region (h, w) bool."""
     return _mean(region[None].float(), factor)[0]
-
-
-def _depth(hole: Tensor) -> float:
-    """How deep in the hole its deepest pixel lies."""
-    return float(cv2.distanceTransform(np.pad(hole.numpy().astype(np.uint8), 1), cv2.DIST_L2, 3).max())

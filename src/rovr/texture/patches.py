@@ -6,6 +6,8 @@ overlap it, as by Wexler et al. 2007 ("Space-Time Completion of Video", PAMI).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
 
 import cv2
 import numpy as np
@@ -62,6 +64,8 @@ class Level:
         number: (h · w) long, which target a pixel is; −1 for none.
         usable: (h · w) bool, centres of patches that may be copied as a whole.
         sources: (M,) long, those.
+        depth: how deep in the hole its deepest pixel lies.
+        sure: (N,) how much the word of each target's patch counts.
     """
 
     def __init__(self, picture: Tensor, hole: Tensor, source: Tensor) -> None:
@@ -76,6 +80,7 @@ class Level:
         self.usable = (inside & ~_grown(~source | hole)).flatten()
         self.sources = self.usable.nonzero().flatten()
         deep = cv2.distanceTransform(np.pad(hole.numpy().astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+        self.depth = float(deep.max())
         self.sure = torch.from_numpy(INWARD**-deep).flatten()[self.targets].float()
 
     def patches(self) -> Tensor:
@@ -141,8 +146,8 @@ class Level:
         weight = torch.exp(-found.apart / spread) * self.sure
         picture = self.picture.flatten(1)
         total = torch.zeros(4, self.hole.numel())
-        for chosen, places, origins in self._overlaps(found):
-            share = weight[chosen]
+        for chosen, places, offset in self._overlaps:
+            share, origins = weight[chosen], found.places[chosen] + offset
             total[:, places] += torch.cat([picture[:, origins] * share, share[None]])
         voted = total[:3] / total[3:].clamp(min=1e-12)
         self.picture = torch.where(self.hole.flatten(), voted, picture).view_as(self.picture)
@@ -151,22 +156,21 @@ class Level:
         """Whence each pixel is, (h · w) long: of the hole as the best patch over it says, else itself."""
         origin = torch.arange(self.hole.numel())
         least = torch.full((self.hole.numel(),), torch.inf)
-        for chosen, places, origins in self._overlaps(found):
+        for chosen, places, offset in self._overlaps:
             better = found.apart[chosen] < least[places]
-            least[places[better]] = found.apart[chosen[better]]
-            origin[places[better]] = origins[better]
+            chosen, places = chosen[better], places[better]
+            least[places], origin[places] = found.apart[chosen], found.places[chosen] + offset
         return origin
 
-    def _overlaps(self, found: Found) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """For each offset within a patch: targets that reach the hole by it, the pixels there, and their origins."""
+    @cached_property
+    def _overlaps(self) -> list[tuple[Tensor, Tensor, int]]:
+        """For each offset within a patch: targets that reach the hole by it, the pixels there, and the offset."""
         hole, offsets = self.hole.flatten(), range(-REACH, REACH + 1)
         overlaps = []
-        for down in offsets:
-            for right in offsets:
-                places = self.at(self.rows + down, self.columns + right)
-                chosen = ((places >= 0) & hole[places.clamp(min=0)]).nonzero().flatten()
-                origins = found.places[chosen] + down * self.width + right
-                overlaps.append((chosen, places[chosen], origins))
+        for down, right in product(offsets, offsets):
+            places = self.at(self.rows + down, self.columns + right)
+            chosen = ((places >= 0) & hole[places.clamp(min=0)]).nonzero().flatten()
+            overlaps.append((chosen, places[chosen], down * self.width + right))
         return overlaps
 
 

@@ -56,8 +56,8 @@ class Weaver:
 
     def __init__(self, session: Session, state: RepairState) -> None:
         self.session, self.state = session, state
-        whole = (state.masks & (state.doubt > FAINT * 255)).flatten(1).any(1) & ~state.pending
-        self.woven = [i for i in range(state.length) if whole[i]]
+        guessed = (state.masks & (state.doubt > FAINT * 255)).flatten(1).any(1) & ~state.pending
+        self.woven = guessed[: state.length].nonzero().flatten().tolist()
 
     def weave(self, frame: int, repair: Repair) -> Repair:
         """Give a repair texture where it was guessed; what it says of doubt and sources stays."""
