@@ -124,6 +124,16 @@ def test_what_shines_through_comes_back(tmp_path, pix_fmt, restorer):
     np.testing.assert_array_equal(now[:, outside], before[:, outside])
 
 
+def test_it_is_learned_from_what_was_seen_and_not_from_texture(tmp_path, damaged, restorer):
+    textured = Restorer.from_pretrained(restorer.repairer.editor, "nearest", device="cpu", texture=True)
+    for name, tools in (("plain", restorer), ("textured", textured)):
+        learn_overlay(damaged, None, tmp_path / f"{name}.npz", boxes=[BOX], restorer=tools)
+    plain, same = (np.load(tmp_path / f"{name}.npz") for name in ("plain", "textured"))
+    assert plain.files == same.files
+    for part in plain.files:
+        np.testing.assert_array_equal(plain[part], same[part])
+
+
 def test_frames_that_do_not_show_it_stay_as_they_are(tmp_path, restorer):
     frames, there = laid(scenes()), np.ones(SCENES * EACH, bool)
     there[EACH : 2 * EACH] = there[-3:] = False

@@ -126,6 +126,7 @@ class BlockRepairer(Generic[T]):
         clock: what tells the seconds; time that passes, by default.
         seconds: spent in editor and selector so far.
         scenes: index of the first frame of each scene so far.
+        plain: whether to leave texture out, also where the repairer gives it.
         keeper: of finished blocks; none by default.
         watch: told each edit and its picture; none by default.
         on_ahead: told the index of each frame that is read ahead of its repair; nobody by default.
@@ -133,6 +134,7 @@ class BlockRepairer(Generic[T]):
     """
 
     clock: Callable[[], float] = staticmethod(time.perf_counter)
+    plain: bool = False
     keeper: Keeper | None = None
     watch: Watch | None = None
     on_ahead: Callable[[int], None] | None = None
@@ -306,7 +308,8 @@ class BlockRepairer(Generic[T]):
         known = {i: item.trace for i, item in enumerate(block) if item.trace is not None}
         tracker = Tracker(state.numbers, known) if self.traced else None
         began = self.clock()
-        self.repairer.run(state, generator, partial(self._tell, state), tracker, partial(self._tell_early, state))
+        told, early = partial(self._tell, state), partial(self._tell_early, state)
+        self.repairer.run(state, generator, told, tracker, early, self.plain)
         self.seconds += self.clock() - began
         # Copies, so that no frame keeps the whole block alive.
         for i in range(len(block)) if shared else [edit.frame for edit in state.edits]:

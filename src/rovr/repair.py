@@ -76,6 +76,7 @@ class Repairer:
         on_edit: Callable[[Edit], None] | None = None,
         tracker: Tracker | None = None,
         on_early: Callable[[Edit], None] | None = None,
+        plain: bool = False,
     ) -> RepairState:
         """Repair every pending frame of the state, in place.
 
@@ -85,6 +86,7 @@ class Repairer:
             on_edit: called after each edit of the last pass, with indices of the state as it stands then.
             tracker: follows where the repaired pixels come from.
             on_early: called after each edit of the passes before the last, likewise.
+            plain: whether to leave texture out.
 
         Raises:
             UserError: the selector chose a frame that is not pending, contexts that are none, or what is no Edit.
@@ -98,7 +100,7 @@ class Repairer:
                     _turn(state, tracker)
                     damaged = state.pending.clone()
                 told = on_edit if number == self.passes - 1 else on_early
-                self._pass(state, generator, told, tracker, number > 0)
+                self._pass(state, generator, told, tracker, number > 0, self.texture and not plain)
             if self.passes % 2 == 0:
                 _turn(state, tracker)
             return state
@@ -110,12 +112,13 @@ class Repairer:
         on_edit: Callable[[Edit], None] | None,
         tracker: Tracker | None,
         again: bool,
+        texture: bool,
     ) -> None:
         """Repair every pending frame once."""
         room = max(self.contexts + 1, CACHE_PIXELS // state.frames[0, 0].numel())
         session = self.editor.session(state, room)
         session.traced = tracker is not None
-        weaver = Weaver(session, state) if self.texture else None
+        weaver = Weaver(session, state) if texture else None
         self.selector.attend(session)
         try:
             self.selector.reset(state, generator, self.contexts)

@@ -225,9 +225,7 @@ def restore(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     written = _write(task, tell)
     tell("step", phase="load", done=0, total=0)
     restorer = _restorer(task)
-    # What lies below a logo is learned from what was seen, not from what was made to look well.
-    plain = _restorer(task | {"texture": False})
-    logo = _learned(source, mask, folder / "logo.npz", plain, tell) if task.get("translucent") else None
+    logo = _learned(source, mask, folder / "logo.npz", restorer, tell) if task.get("translucent") else None
     # Of a logo that can be seen through altogether nothing is left to repair.
     masked = 0 if logo and not logo.hole else written.masked
     ahead = Steps(tell, "ahead", frames)

@@ -133,6 +133,8 @@ def _learn(
     fields = choose_fields(info, None, begin)
     pairs = _those(begin(), area, chosen)
     blocks = restorer.blocks(info.width, info.height // (2 if fields else 1))
+    # What lies below is learned from what was seen, not from what was made to look well.
+    blocks.plain = True
     items = blocks.run(paired(pairs, fields), torch.Generator().manual_seed(0))
     gathered = Gathered(area, info.pix_fmt, noise_of(info.codec), len(chosen))
     for seen, repaired, doubt in _whole(items):
